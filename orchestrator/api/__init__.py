@@ -1,0 +1,1 @@
+"""The HTTP API: what the Recording API document and the desktop app ask for, and what we add."""

@@ -1,0 +1,75 @@
+"""The FastAPI application around a manager."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
+
+from orchestrator import __version__
+from orchestrator.api import errors, live, monitoring, pipelines, recording, recordings
+from orchestrator.api.guard import BoundedBody, Guard, Incidents
+from orchestrator.api.service import Manager
+
+_DESCRIPTION = """
+Records live WebRTC streams. Every error is `{success: false, error, detail, code}` with its
+status: `error` says what happened, `detail` also what to do, `code` is for programs. Moments carry
+their offset; figures that nobody measured are null.
+"""
+
+_EXPOSED = ("Retry-After", "Content-Range", "Content-Disposition", "ETag", "Accept-Ranges")
+
+
+def create_app(manager: Manager) -> FastAPI:
+    """The API of this manager, which is opened and closed with the app."""
+    # Its own copy of the documentation's scripts: /docs works without the internet.
+    app = FastAPIOffline(
+        title="Haven Recorder",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=_lifespan,
+        redoc_url=None,
+    )
+    app.state.manager = manager
+    app.state.began_s = time.monotonic()
+    errors.install(app)
+    _add_middleware(app, manager)
+    for module in (recording, recordings, live, pipelines, monitoring):
+        app.include_router(module.router)
+    app.add_api_route("/", _to_docs, include_in_schema=False)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    manager: Manager = app.state.manager
+    await manager.open()
+    try:
+        yield
+    finally:
+        await manager.close()
+
+
+def _add_middleware(app: FastAPI, manager: Manager) -> None:
+    # The last one added is the outermost: refusals, too, must be readable for allowed web pages.
+    app.add_middleware(Incidents)
+    app.add_middleware(BoundedBody)
+    app.add_middleware(Guard, settings=manager.settings)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=manager.settings.allowed_origins,
+        allow_methods=["GET", "HEAD", "POST", "DELETE"],
+        allow_headers=["Content-Type", "X-API-Key", "Range", "If-Range", "If-None-Match"],
+        # Chromium asks before a page of another network calls this machine.
+        allow_private_network=True,
+        expose_headers=_EXPOSED,
+    )
+
+
+async def _to_docs() -> RedirectResponse:
+    return RedirectResponse("/docs")

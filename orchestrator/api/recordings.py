@@ -1,0 +1,141 @@
+"""/api/recordings: what was recorded: the list, one recording with its story, its file, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi import Path as InPath
+from fastapi.responses import FileResponse
+
+from orchestrator.api import views
+from orchestrator.api.dependencies import ManagerHere
+from orchestrator.api.errors import RangeNotSatisfiable
+from orchestrator.api.files import VideoFile
+from orchestrator.api.responses import Responses, failures
+from orchestrator.api.schemas.common import RECORDING_ID
+from orchestrator.api.schemas.recording import MintId
+from orchestrator.api.schemas.recordings import Deleted, History, RecordingDetails
+from orchestrator.api.service import Manager
+from orchestrator.catalog.models import Recording
+from orchestrator.errors import (
+    InvalidRequest,
+    NotFound,
+    PipelineBroken,
+    RecordingNotFound,
+    StillActive,
+)
+from orchestrator.recordings.states import ACTIVE, RecordingState
+
+router = APIRouter(prefix="/api/recordings", tags=["recordings"])
+
+_MIME_TYPES = {".av1": "video/mp4", ".mp4": "video/mp4", ".webm": "video/webm"}
+"""For a recording whose preset is gone. `.av1` files are MP4 inside."""
+
+
+class FileMissing(NotFound):
+    """The recording has no file, or it was moved or deleted by somebody else."""
+
+    code = "file_missing"
+
+
+_UNKNOWN = RecordingNotFound(RECORDING_ID)
+_RUNNING = StillActive(f"Recording {RECORDING_ID} is not finished", "Stop it first.")
+_FILE: Responses = {
+    **failures(
+        _UNKNOWN,
+        FileMissing("The file /path/to/recordings/x.av1 is gone", "It was moved or deleted."),
+        _RUNNING,
+        RangeNotSatisfiable("bytes=9000-", 8000),
+    ),
+    200: {"description": "The file.", "content": {"video/mp4": {}, "video/webm": {}}},
+    206: {"description": "The part asked for with Range.", "content": {"video/mp4": {}}},
+    304: {"description": "The client has this very file already."},
+}
+
+RecordingId = Annotated[str, InPath(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z_-]+$")]
+"""A recording's own id: `id` of /start's answer and of the history."""
+
+
+@router.get("", responses=failures(), summary="List Recordings")
+async def history(
+    manager: ManagerHere,
+    limit: Annotated[int, Query(ge=1, le=200, description="Recordings on a page.")] = 50,
+    offset: Annotated[int, Query(ge=0, le=2**31, description="Recordings to skip.")] = 0,
+    state: Annotated[RecordingState | None, Query(description="Only those in this state.")] = None,
+    mint_id: Annotated[MintId | None, Query(description="Only those of this stream.")] = None,
+) -> History:
+    """All recordings, newest first."""
+    page, total = await manager.history(
+        limit=limit, offset=offset, state=state and state.value, mint_id=mint_id
+    )
+    return History(
+        recordings=[views.summary(r) for r in page], total=total, limit=limit, offset=offset
+    )
+
+
+@router.get("/{id}", responses=failures(_UNKNOWN), summary="Get Recording")
+async def get(id: RecordingId, manager: ManagerHere) -> RecordingDetails:
+    """One recording with its segments, its story, its figures and what its file holds."""
+    recording = await manager.get(id)
+    segments = await manager.catalog.segments(id)
+    return views.details(recording, segments, await manager.catalog.events(id))
+
+
+@router.delete("/{id}", responses=failures(_UNKNOWN, _RUNNING), summary="Delete Recording")
+async def delete(id: RecordingId, manager: ManagerHere) -> Deleted:
+    """Deletes a finished recording and its file."""
+    await manager.delete(id)
+    return Deleted(id=id)
+
+
+@router.head("/{id}/file", include_in_schema=False)
+@router.get("/{id}/file", responses=_FILE, response_class=FileResponse, summary="Get File")
+async def file(
+    id: RecordingId,
+    manager: ManagerHere,
+    download: Annotated[bool, Query(description="Save it instead of playing it.")] = False,
+) -> VideoFile:
+    """The finished file, to play or to save. Range, If-Range and If-None-Match are understood."""
+    recording = await manager.get(id)
+    if recording.state in ACTIVE:
+        raise StillActive(
+            f"Recording {id} is not finished", "Its file is final once it is stopped."
+        )
+    path = Path(recording.output_path)
+    status = await _status_of(path, recording)
+    return VideoFile(path, status, media_type=_media_type(recording, manager), download=download)
+
+
+async def _status_of(path: Path, recording: Recording) -> os.stat_result:
+    try:
+        status = await asyncio.to_thread(path.stat)
+    except OSError as error:
+        raise _missing(recording, error.strerror or str(error)) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise _missing(recording, "it is no file")
+    return status
+
+
+def _missing(recording: Recording, why: str) -> FileMissing:
+    if recording.state == RecordingState.FAILED:
+        return FileMissing(
+            f"Recording {recording.id} failed and has no final file",
+            f"What was written before is in {recording.work_directory}.",
+        )
+    return FileMissing(
+        f"The file {recording.output_path} can't be read: {why}",
+        "It was moved or deleted by something else than this server.",
+    )
+
+
+def _media_type(recording: Recording, manager: Manager) -> str:
+    try:
+        return manager.presets.get(recording.pipeline).mime_type
+    except (InvalidRequest, PipelineBroken):
+        suffix = Path(recording.output_path).suffix.lower()
+        return _MIME_TYPES.get(suffix, "application/octet-stream")

@@ -1,0 +1,58 @@
+"""How each route's errors stand in the documentation: by status, with an example of each."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from orchestrator.api.errors import Forbidden, Unauthorized, Unexpected, body_of, http_failure
+from orchestrator.api.schemas.common import Failure, FieldProblem
+from orchestrator.errors import HavenError, InvalidRequest
+
+Responses = dict[int | str, dict[str, Any]]
+
+_INVALID = "video_quality: Input should be 'low', 'medium', 'high' or 'best' (got 'ultra')"
+_EVERYWHERE = (
+    Unauthorized("This server wants its API key", "Send it in the header X-API-Key."),
+    Forbidden(
+        "Web pages of https://example.org may not change anything here",
+        "Add the origin to ORCHESTRATOR_ALLOWED_ORIGINS if it should.",
+    ),
+    Unexpected("5f0c3a91"),
+)
+
+
+def failures_of_post(*errors: HavenError) -> Responses:
+    """The same for a route that takes a body."""
+    unreadable: Responses = {
+        status: _response([http_failure(status, "POST /…")]) for status in (413, 415)
+    }
+    return {**failures(*errors), **unreadable}
+
+
+def failures(*errors: HavenError) -> Responses:
+    """The `responses` of a route that can fail so, besides with what every route can."""
+    known = sorted((*errors, *_EVERYWHERE), key=lambda e: e.status)
+    by_status = {s: list(group) for s, group in groupby(known, key=lambda e: e.status)}
+    refused = [e for e in by_status.pop(422, []) if isinstance(e, HavenError)]
+    return {
+        **{status: _response([body_of(e) for e in group]) for status, group in by_status.items()},
+        422: _response([_validation(), *(body_of(e) for e in refused)]),
+    }
+
+
+def _response(bodies: list[Failure]) -> dict[str, Any]:
+    examples = {b.code: {"value": b.model_dump(mode="json")} for b in bodies}
+    return {
+        "model": Failure,
+        "description": "; ".join(b.code.replace("_", " ") for b in bodies),
+        "content": {"application/json": {"examples": examples}},
+    }
+
+
+def _validation() -> Failure:
+    told = InvalidRequest(_INVALID, "GET /docs describes every field.")
+    field, _, problem = _INVALID.partition(": ")
+    return body_of(told).model_copy(
+        update={"code": "validation", "fields": [FieldProblem(field=field, problem=problem)]}
+    )

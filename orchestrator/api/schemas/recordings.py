@@ -1,0 +1,181 @@
+"""Wire types of /api/recordings: the history, and everything known of one recording."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from orchestrator.api.schemas.common import (
+    MINT_ID,
+    OUTPUT_PATH,
+    RECORDING_ID,
+    Moment,
+    Wire,
+    example,
+    example_of,
+)
+from orchestrator.api.schemas.recording import StreamInfo
+
+
+class RecordingSummary(Wire):
+    """One recording of the history."""
+
+    id: str
+    mint_id: str
+    state: str
+    """starting, recording, reconnecting, stopping, completed or failed."""
+    stream_info: StreamInfo
+    output_format: str
+    pipeline: str
+    video_quality: str
+    audio_quality: str
+    video_codec: str
+    audio_codec: str
+    output_path: str
+    """The file as it is, or will be called when it is final."""
+    file_url: str | None
+    """Where this server gives the file; null while there is none."""
+    created_at: Moment
+    """When it was asked for."""
+    started_at: Moment | None
+    """When its first frame was recorded."""
+    ended_at: Moment | None
+    duration_seconds: float | None
+    file_size_bytes: int | None
+    reason: str | None
+    """Why it ended."""
+    error_code: str | None
+    error: str | None
+    detail: str | None
+
+    model_config = example(
+        {
+            "id": RECORDING_ID,
+            "mint_id": MINT_ID,
+            "state": "completed",
+            "stream_info": {"name": "Example Coin", "symbol": "EXC", "num_participants": 150},
+            "output_format": "av1",
+            "pipeline": "av1",
+            "video_quality": "high",
+            "audio_quality": "high",
+            "video_codec": "libaom-av1",
+            "audio_codec": "aac",
+            "output_path": OUTPUT_PATH,
+            "file_url": f"/api/recordings/{RECORDING_ID}/file",
+            "created_at": "2024-12-01T14:30:20.511+00:00",
+            "started_at": "2024-12-01T14:30:22.000+00:00",
+            "ended_at": "2024-12-01T14:32:22.731+00:00",
+            "duration_seconds": 120.5,
+            "file_size_bytes": 15728640,
+            "reason": "stopped",
+            "error_code": None,
+            "error": None,
+            "detail": None,
+        }
+    )
+
+
+class SegmentInfo(Wire):
+    """One file of a recording, written by one life of one ffmpeg."""
+
+    number: int
+    started_at: Moment
+    ended_at: Moment | None
+    offset_seconds: float
+    """Where its first frame stands on the recording's timeline."""
+    outcome: str | None
+    """finished, failed or killed; null while it runs."""
+    returncode: int | None
+    video_frames: int
+    audio_samples: int
+    stderr_tail: str | None
+    """ffmpeg's last lines, if it failed."""
+
+    model_config = example(
+        {
+            "number": 1,
+            "started_at": "2024-12-01T14:30:22.000+00:00",
+            "ended_at": "2024-12-01T14:32:22.702+00:00",
+            "offset_seconds": 0.0,
+            "outcome": "finished",
+            "returncode": 0,
+            "video_frames": 3615,
+            "audio_samples": 5784000,
+            "stderr_tail": None,
+        }
+    )
+
+
+class EventInfo(Wire):
+    """One line of a recording's story."""
+
+    at: Moment
+    kind: str
+    message: str
+    data: dict[str, Any]
+
+    model_config = example(
+        {
+            "at": "2024-12-01T14:31:02.118+00:00",
+            "kind": "connection_lost",
+            "message": "The connection was lost (no answer); it is being tried again.",
+            "data": {"attempt": 1},
+        }
+    )
+
+
+class RecordingDetails(RecordingSummary):
+    """Everything known of one recording."""
+
+    success: Literal[True] = True
+    wanted: str
+    """What was asked last: record or stop."""
+    figures: dict[str, Any]
+    """The latest figures of its process."""
+    figures_at: Moment | None
+    probe: dict[str, Any] | None
+    """What the final file holds, read from the file itself."""
+    segments: list[SegmentInfo]
+    events: list[EventInfo]
+
+    model_config = example(
+        {
+            **example_of(RecordingSummary),
+            "success": True,
+            "wanted": "stop",
+            "figures": {"duration_s": 120.5, "video": {"written": 3615, "dropped": 0}},
+            "figures_at": "2024-12-01T14:32:22.511+00:00",
+            "probe": {"container": "mov,mp4,m4a,3gp,3g2,mj2", "playable": True},
+            "segments": [example_of(SegmentInfo)],
+            "events": [example_of(EventInfo)],
+        }
+    )
+
+
+class History(Wire):
+    """One page of the recordings, newest first."""
+
+    success: Literal[True] = True
+    recordings: list[RecordingSummary]
+    total: int
+    """How many there are in all that fit the filter."""
+    limit: int
+    offset: int
+
+    model_config = example(
+        {
+            "success": True,
+            "recordings": [example_of(RecordingSummary)],
+            "total": 1,
+            "limit": 50,
+            "offset": 0,
+        }
+    )
+
+
+class Deleted(Wire):
+    """A recording that is gone, with its file."""
+
+    success: Literal[True] = True
+    id: str
+
+    model_config = example({"success": True, "id": RECORDING_ID})

@@ -1,0 +1,194 @@
+"""Wire types of /api/recording/status and /active: how a recording stands, and its live figures."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from orchestrator.api.schemas.common import (
+    MINT_ID,
+    OUTPUT_PATH,
+    RECORDING_ID,
+    Moment,
+    Wire,
+    example,
+    example_of,
+)
+from orchestrator.api.schemas.recording import StreamInfo
+
+_LIVE: dict[str, Any] = {
+    "measured_at": "2024-12-01T14:31:07.000+00:00",
+    "fps": 29.97,
+    "speed": 1.0,
+    "bitrate_bps": 2014000,
+    "file_size_bytes": 11379200,
+    "width": 1280,
+    "height": 720,
+    "frames_received": 1356,
+    "frames_written": 1356,
+    "frames_dropped": 0,
+    "frames_filled": 0,
+    "queue_bytes": 0,
+    "queue_limit_bytes": 100663296,
+    "cpu_cores": 1.31,
+    "memory_bytes": 222298112,
+    "connection": "connected",
+    "participants": 151,
+    "packets_received": 12050,
+    "packets_lost": 3,
+    "reconnects": 0,
+    "restarts": 0,
+    "no_picture_since": None,
+    "no_picture_reason": None,
+    "warnings": [],
+}
+
+
+class Live(Wire):
+    """Figures of a running recording, renewed once a second; null is what nobody measured."""
+
+    measured_at: Moment | None = None
+    """When the figures were taken."""
+    fps: float | None = None
+    """Pictures a second, over the last second."""
+    speed: float | None = None
+    """Encoder's speed against real time; below 1 it falls behind."""
+    bitrate_bps: float | None = None
+    file_size_bytes: int | None = None
+    """Bytes written so far."""
+    width: int | None = None
+    height: int | None = None
+    frames_received: int | None = None
+    frames_written: int | None = None
+    frames_dropped: int | None = None
+    """Frames that arrived and were not written: the encoder was too slow."""
+    frames_filled: int | None = None
+    """Pictures made up while none arrived."""
+    queue_bytes: int | None = None
+    """Raw frames waiting for the encoder."""
+    queue_limit_bytes: int | None = None
+    cpu_cores: float | None = None
+    """Cores used by the recording's processes together."""
+    memory_bytes: int | None = None
+    """Resident memory of the recording's processes together."""
+    connection: str | None = None
+    """How the connection to the stream stands."""
+    participants: int | None = None
+    packets_received: int | None = None
+    packets_lost: int | None = None
+    reconnects: int | None = None
+    restarts: int | None = None
+    """How often ffmpeg had to be started again."""
+    no_picture_since: Moment | None = None
+    """Since when no picture arrives; null while one does."""
+    no_picture_reason: str | None = None
+    warnings: tuple[str, ...] = ()
+    """What is not as it should be, in words."""
+
+    model_config = example(_LIVE)
+
+
+_STANDING: dict[str, Any] = {
+    "success": True,
+    "mint_id": MINT_ID,
+    "is_recording": True,
+    "state": "recording",
+    "recording_state": "recording",
+    "start_time": "2024-12-01T14:30:22.000+00:00",
+    "output_path": OUTPUT_PATH,
+    "duration_seconds": 45.2,
+    "video_codec": "libaom-av1",
+    "audio_codec": "aac",
+    "error": None,
+    "id": RECORDING_ID,
+    "recording_id": MINT_ID,
+}
+
+
+class Standing(Wire):
+    """What the Recording API document and the app ask of a status."""
+
+    success: Literal[True] = True
+    mint_id: str
+    is_recording: bool
+    state: str
+    """As the desktop app reads it: `recording` from the first frame until the stop begins, also
+    while a lost connection is tried again; `stopped` when nothing runs."""
+    recording_state: str | None = None
+    """Exactly: starting, recording, reconnecting or stopping; null when nothing runs."""
+    start_time: Moment | None = None
+    output_path: str | None = None
+    duration_seconds: float | None = None
+    video_codec: str | None = None
+    audio_codec: str | None = None
+    error: str | None = None
+    """Why the last recording of this stream failed; null when it didn't."""
+    id: str | None = None
+    """The recording's own id, for GET /api/recordings/{id}; of the last one when nothing runs."""
+    recording_id: str | None = None
+    """Equals `mint_id` while a recording runs."""
+
+    model_config = example(_STANDING)
+
+
+class Status(Live, Standing):
+    """How the recording of one stream stands, with its live figures."""
+
+    figures: dict[str, Any] | None = None
+    """Everything the recording's process reports, as it reports it."""
+
+    model_config = example(
+        {
+            **_STANDING,
+            **_LIVE,
+            "figures": {"duration_s": 45.2, "video": {"fps": 29.97, "dropped": 0}},
+        }
+    )
+
+
+class ActiveConfig(Wire):
+    """How an active recording is encoded."""
+
+    format: str
+    video_codec: str
+    audio_codec: str
+    pipeline: str
+    video_quality: str
+    audio_quality: str
+
+    model_config = example(
+        {
+            "format": "av1",
+            "video_codec": "libaom-av1",
+            "audio_codec": "aac",
+            "pipeline": "av1",
+            "video_quality": "high",
+            "audio_quality": "high",
+        }
+    )
+
+
+class ActiveRecording(Status):
+    """One of the recordings that run: its status, its stream, how it is encoded."""
+
+    stream_info: StreamInfo
+    config: ActiveConfig
+
+    model_config = example(
+        {
+            **example_of(Status),
+            "stream_info": {"name": "Example Coin", "symbol": "EXC", "num_participants": 150},
+            "config": example_of(ActiveConfig),
+        }
+    )
+
+
+class Active(Wire):
+    """All recordings that run, by stream id."""
+
+    success: Literal[True] = True
+    active_recordings: dict[str, ActiveRecording]
+    recordings: dict[str, ActiveRecording]
+    """The same as `active_recordings`: what the app reads."""
+    count: int
+
+    model_config = example({"success": True, "active_recordings": {}, "recordings": {}, "count": 0})

@@ -1,0 +1,117 @@
+"""What the API needs of the manager behind it, and nothing more.
+
+`orchestrator.recordings.manager.Manager` is one; the tests have a small one in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from orchestrator.catalog.models import Event, Recording, Segment
+from orchestrator.media import Stream
+from orchestrator.settings import Settings
+
+if TYPE_CHECKING:
+    from orchestrator.encoding.capabilities import FFmpeg
+    from orchestrator.encoding.pipeline import Preset
+    from orchestrator.encoding.presets import PresetFailure
+    from orchestrator.recordings.request import StartRequest
+
+
+class Presets(Protocol):
+    """The presets that loaded, and those that didn't."""
+
+    @property
+    def presets(self) -> Mapping[str, Preset]:
+        """By name."""
+
+    @property
+    def failures(self) -> tuple[PresetFailure, ...]:
+        """Preset files that can't be used, with file and line."""
+
+    def get(self, name: str, /) -> Preset:
+        """The preset, or InvalidRequest or PipelineBroken."""
+
+
+class Directory(Protocol):
+    """Where streams are found."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The directories that are asked, in their order."""
+
+    async def live(self, limit: int, /) -> list[Stream]:
+        """Live streams, the most watched first."""
+
+
+class Story(Protocol):
+    """What the catalog tells of one recording."""
+
+    async def latest_of(self, mint_id: str, /) -> Recording | None:
+        """The newest recording of a stream, finished or not."""
+
+    async def segments(self, recording_id: str, /) -> list[Segment]:
+        """Its files, in order."""
+
+    async def events(self, recording_id: str, /, limit: int = 1000) -> list[Event]:
+        """What happened to it, in order."""
+
+
+class Manager(Protocol):
+    """Starts, stops and knows recordings; every refusal is a HavenError."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+
+    @property
+    def presets(self) -> Presets:
+        """How recordings can be encoded."""
+
+    @property
+    def directory(self) -> Directory:
+        """Where streams are found."""
+
+    @property
+    def catalog(self) -> Story:
+        """What was recorded."""
+
+    async def open(self) -> None:
+        """Takes up the recordings that run already."""
+
+    async def close(self) -> None:
+        """Finishes or leaves the recordings, as the settings say."""
+
+    async def start(self, request: StartRequest, /) -> Recording:
+        """Begins a recording; returns when frames are being recorded."""
+
+    async def stop(self, mint_id: str, /) -> Recording:
+        """Ends a recording; returns when its file is final."""
+
+    async def status(self, mint_id: str, /) -> Recording | None:
+        """The active recording of a stream."""
+
+    async def active(self) -> list[Recording]:
+        """All recordings that are not ended."""
+
+    async def history(
+        self, *, limit: int, offset: int, state: str | None = None, mint_id: str | None = None
+    ) -> tuple[list[Recording], int]:
+        """Recordings, newest first, and how many there are in all."""
+
+    async def get(self, recording_id: str, /) -> Recording:
+        """The recording, or RecordingNotFound."""
+
+    async def delete(self, recording_id: str, /) -> None:
+        """Removes file and row, or StillActive."""
+
+    async def output_directory(self) -> Path:
+        """Where the next recording goes."""
+
+    async def set_output_directory(self, directory: str, /) -> Path:
+        """Chooses it for this and every later server."""
+
+    async def ffmpeg(self, preset: Preset | None = None) -> FFmpeg:
+        """The ffmpeg for a preset (or for every one), or FFmpegNotFound."""

@@ -1,0 +1,252 @@
+"""From the catalog's rows to the wire's types. Pure: nothing here reads or waits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from orchestrator.api.schemas.recording import StartConfig, Started, Stopped, StreamInfo
+from orchestrator.api.schemas.recordings import (
+    EventInfo,
+    RecordingDetails,
+    RecordingSummary,
+    SegmentInfo,
+)
+from orchestrator.api.schemas.status import ActiveConfig, ActiveRecording, Live, Status
+from orchestrator.catalog.models import Event, Recording, Segment
+from orchestrator.recordings.states import ACTIVE, CAPTURING, RecordingState
+
+
+def app_state(recording: Recording) -> str:
+    """The state in the desktop app's words.
+
+    The app takes any state but `recording` for the end, and stops asking. A connection that is
+    being tried again, or a worker that is being replaced, is neither: the file goes on.
+    """
+    state = RecordingState(recording.state)
+    goes_on = state in CAPTURING or (state is RecordingState.STARTING and recording.started_at)
+    return RecordingState.RECORDING.value if goes_on else state.value
+
+
+def is_recording(recording: Recording) -> bool:
+    """Whether frames are being recorded, or will be again without anybody asking."""
+    return app_state(recording) == RecordingState.RECORDING
+
+
+def stream_info(recording: Recording) -> StreamInfo:
+    """The stream as it was at the start."""
+    stream = recording.stream
+    return StreamInfo(
+        name=stream.get("name"),
+        symbol=stream.get("symbol"),
+        num_participants=stream.get("num_participants") or 0,
+    )
+
+
+def started(recording: Recording) -> Started:
+    """What /start answers."""
+    return Started(
+        mint_id=recording.mint_id,
+        recording_id=recording.mint_id,
+        id=recording.id,
+        output_path=recording.output_path,
+        state=app_state(recording),
+        is_recording=is_recording(recording),
+        start_time=recording.started_at,
+        stream_info=stream_info(recording),
+        config=StartConfig(
+            output_format=recording.output_format,
+            video_quality=recording.video_quality,
+            audio_quality=recording.audio_quality,
+            pipeline=recording.pipeline,
+            video_codec=recording.video_codec,
+            audio_codec=recording.audio_codec,
+        ),
+    )
+
+
+def stopped(recording: Recording) -> Stopped:
+    """What /stop answers."""
+    return Stopped(
+        mint_id=recording.mint_id,
+        recording_id=recording.mint_id,
+        id=recording.id,
+        final_path=recording.output_path,
+        output_path=recording.output_path,
+        duration_seconds=recording.duration_s,
+        file_size_bytes=recording.size_bytes,
+        state=recording.state,
+        start_time=recording.started_at,
+        reason=recording.reason,
+    )
+
+
+def status(recording: Recording) -> Status:
+    """What /status answers of a recording that runs."""
+    return Status(**_status(recording))
+
+
+def idle(mint_id: str, last: Recording | None) -> Status:
+    """What /status answers of a stream that isn't being recorded."""
+    failed = last is not None and last.state == RecordingState.FAILED
+    return Status(
+        mint_id=mint_id,
+        is_recording=False,
+        state="stopped",
+        id=last.id if last else None,
+        error=last.error if last and failed else None,
+    )
+
+
+def active(recording: Recording) -> ActiveRecording:
+    """What /active answers of one recording."""
+    config = ActiveConfig(
+        format=recording.output_format,
+        video_codec=recording.video_codec,
+        audio_codec=recording.audio_codec,
+        pipeline=recording.pipeline,
+        video_quality=recording.video_quality,
+        audio_quality=recording.audio_quality,
+    )
+    return ActiveRecording(**_status(recording), stream_info=stream_info(recording), config=config)
+
+
+def _status(recording: Recording) -> dict[str, Any]:
+    return {
+        **live(recording).model_dump(),
+        "mint_id": recording.mint_id,
+        "is_recording": is_recording(recording),
+        "state": app_state(recording),
+        "recording_state": recording.state,
+        "id": recording.id,
+        "recording_id": recording.mint_id,
+        "start_time": recording.started_at,
+        "output_path": recording.output_path,
+        "duration_seconds": _number(recording.figures, "duration_s"),
+        "video_codec": recording.video_codec,
+        "audio_codec": recording.audio_codec,
+        "error": recording.error,
+        "figures": recording.figures,
+    }
+
+
+def live(recording: Recording) -> Live:
+    """The latest figures, flat; what the worker didn't report stays null."""
+    figures = recording.figures
+    return Live(
+        measured_at=recording.figures_at,
+        fps=_number(figures, "video", "fps"),
+        speed=_number(figures, "encoder", "speed"),
+        bitrate_bps=_number(figures, "encoder", "bitrate_bps"),
+        file_size_bytes=_whole(figures, "encoder", "size_bytes"),
+        width=_whole(figures, "video", "width"),
+        height=_whole(figures, "video", "height"),
+        frames_received=_whole(figures, "video", "received"),
+        frames_written=_whole(figures, "video", "written"),
+        frames_dropped=_whole(figures, "video", "dropped"),
+        frames_filled=_whole(figures, "video", "filled"),
+        queue_bytes=_whole(figures, "queue", "bytes"),
+        queue_limit_bytes=_whole(figures, "queue", "limit_bytes"),
+        cpu_cores=_sum(_number(p, "cpu_cores") for p in _processes(figures)),
+        memory_bytes=_rounded(_sum(_number(p, "rss_bytes") for p in _processes(figures))),
+        connection=_text(figures, "source", "state"),
+        participants=_whole(figures, "source", "participants"),
+        packets_received=_whole(figures, "source", "packets_received"),
+        packets_lost=_whole(figures, "source", "packets_lost"),
+        reconnects=_whole(figures, "source", "reconnects"),
+        restarts=_whole(figures, "restarts"),
+        no_picture_since=_moment(figures, "video", "no_picture_since"),
+        no_picture_reason=_text(figures, "video", "no_picture_reason"),
+        warnings=tuple(str(line) for line in _at(figures, "warnings") or ()),
+    )
+
+
+def _at(figures: Any, *path: str) -> Any:
+    for key in path:
+        figures = figures.get(key) if isinstance(figures, dict) else None
+    return figures
+
+
+def _number(figures: Any, *path: str) -> float | None:
+    value = _at(figures, *path)
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _whole(figures: Any, *path: str) -> int | None:
+    return _rounded(_number(figures, *path))
+
+
+def _rounded(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def _text(figures: Any, *path: str) -> str | None:
+    value = _at(figures, *path)
+    return None if value is None else str(value)
+
+
+def _moment(figures: Any, *path: str) -> datetime | None:
+    value = _at(figures, *path)
+    return datetime.fromisoformat(value) if isinstance(value, str) else None
+
+
+def _processes(figures: Any) -> list[dict[str, Any]]:
+    return [p for p in (_at(figures, "processes") or {}).values() if isinstance(p, dict)]
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """The sum, or None when a part is unknown: half a sum would be a wrong one."""
+    numbers = list(values)
+    known = [n for n in numbers if n is not None]
+    return sum(known) if known and len(known) == len(numbers) else None
+
+
+def summary(recording: Recording) -> RecordingSummary:
+    """One line of the history."""
+    return RecordingSummary(**_summary(recording))
+
+
+def details(
+    recording: Recording, segments: Iterable[Segment], events: Iterable[Event]
+) -> RecordingDetails:
+    """Everything known of one recording."""
+    return RecordingDetails(
+        **_summary(recording),
+        wanted=recording.wanted,
+        figures=recording.figures,
+        figures_at=recording.figures_at,
+        probe=recording.probe,
+        segments=[_segment(s) for s in segments],
+        events=[EventInfo(at=e.at, kind=e.kind, message=e.message, data=e.data) for e in events],
+    )
+
+
+def _summary(recording: Recording) -> dict[str, Any]:
+    same = "id mint_id state output_format pipeline video_quality audio_quality video_codec"
+    same += " audio_codec output_path created_at started_at ended_at reason error_code error detail"
+    has_file = recording.state == RecordingState.COMPLETED
+    running = recording.state in ACTIVE
+    duration = _number(recording.figures, "duration_s") if running else recording.duration_s
+    return {
+        **{name: getattr(recording, name) for name in same.split()},
+        "stream_info": stream_info(recording),
+        "file_url": f"/api/recordings/{recording.id}/file" if has_file else None,
+        "duration_seconds": duration,
+        "file_size_bytes": live(recording).file_size_bytes if running else recording.size_bytes,
+    }
+
+
+def _segment(segment: Segment) -> SegmentInfo:
+    return SegmentInfo(
+        number=segment.number,
+        started_at=segment.started_at,
+        ended_at=segment.ended_at,
+        offset_seconds=segment.offset_s,
+        outcome=segment.outcome,
+        returncode=segment.returncode,
+        video_frames=segment.video_frames,
+        audio_samples=segment.audio_samples,
+        stderr_tail=segment.stderr_tail,
+    )

@@ -1,0 +1,6 @@
+"""The catalog's schema, revision by revision. Imports nothing: opening the catalog stays quick."""
+
+from typing import Final
+
+REVISIONS: Final = ("0001",)
+"""Every revision this program knows, oldest first; a test holds it equal to versions/."""

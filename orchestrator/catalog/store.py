@@ -1,0 +1,266 @@
+"""The catalog: everything the control plane and the workers know in common.
+
+Every method is one short transaction. What it returns is loaded in full and no longer bound to the
+database. Errors: RecordingNotFound, AlreadyActive, and Unavailable when the database can't be used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Delete, Update, delete, func, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from orchestrator.catalog import database
+from orchestrator.catalog.models import (
+    ACTIVE_STATES,
+    Base,
+    Event,
+    Preference,
+    Recording,
+    Sample,
+    Segment,
+)
+from orchestrator.errors import AlreadyActive, RecordingNotFound
+
+MAX_EVENTS: Final = 10_000
+"""Events kept of one recording."""
+
+SAMPLES_KEPT: Final = timedelta(hours=1)
+WANTED: Final = ("record", "stop")
+
+_NEWEST: Final = (Recording.created_at.desc(), Recording.id.desc())
+
+
+class Catalog:
+    """The shared database. Several processes may each have one open on the same file."""
+
+    def __init__(self, database_url: str) -> None:
+        self.path = database.database_path(database_url)
+        self._engine: AsyncEngine | None = None
+        # Writers of one process take turns here; SQLite's own waiting polls and isn't fair.
+        self._turn = asyncio.Lock()
+
+    async def open(self, *, migrate: bool) -> None:
+        """Opens the database; with `migrate` creates it or brings it up to date first.
+
+        SettingsError if it can't be opened or has a schema this program doesn't know.
+        """
+        await asyncio.to_thread(database.prepare, self.path, migrate=migrate)
+        self._engine = database.create_engine(self.path)
+
+    async def close(self) -> None:
+        """Closes every connection; may be called again."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.dispose()
+
+    # -- recordings
+
+    async def create(self, recording: Recording) -> None:
+        """Adds a recording; AlreadyActive if its stream is being recorded."""
+        mint_id = recording.mint_id
+        async with self._writing(mint_id) as session:
+            session.add(recording)
+
+    async def get(self, id: str) -> Recording:
+        """The recording with this id, else RecordingNotFound."""
+        async with self._reading() as session:
+            found = await session.get(Recording, id)
+        if found is None:
+            raise RecordingNotFound(id)
+        return found
+
+    async def active_of(self, mint_id: str) -> Recording | None:
+        """The recording of this stream that runs now."""
+        return await self._newest(Recording.mint_id == mint_id, _is_active())
+
+    async def latest_of(self, mint_id: str) -> Recording | None:
+        """The newest recording of this stream, whatever became of it."""
+        return await self._newest(Recording.mint_id == mint_id)
+
+    async def active(self) -> list[Recording]:
+        """All recordings that run now, oldest first."""
+        query = select(Recording).where(_is_active()).order_by(Recording.created_at, Recording.id)
+        async with self._reading() as session:
+            return list(await session.scalars(query))
+
+    async def history(
+        self, *, limit: int, offset: int, state: str | None = None, mint_id: str | None = None
+    ) -> tuple[list[Recording], int]:
+        """One page of all recordings, newest first, and how many there are in all."""
+        asked = {Recording.state: state, Recording.mint_id: mint_id}
+        wanted = [column == value for column, value in asked.items() if value is not None]
+        newest = select(Recording).where(*wanted).order_by(*_NEWEST).limit(limit).offset(offset)
+        async with self._reading() as session:
+            page = list(await session.scalars(newest))
+            total = await session.scalar(select(func.count(Recording.id)).where(*wanted))
+        return page, total or 0
+
+    async def update(self, id: str, /, **columns: Any) -> None:
+        """Sets columns of a recording; RecordingNotFound, or TypeError for an unknown column."""
+        _check_columns(Recording, columns, fixed=("id", "mint_id"))
+        changed = await self._change(
+            update(Recording).where(Recording.id == id).values(**columns), about=id
+        )
+        if not changed:
+            raise RecordingNotFound(id)
+
+    async def want(self, id: str, wanted: str) -> None:
+        """Writes down what the control plane wants of a recording: `record` or `stop`."""
+        if wanted not in WANTED:
+            raise ValueError(f"a recording can be wanted to {' or '.join(WANTED)}, not {wanted!r}")
+        await self.update(id, wanted=wanted)
+
+    async def delete(self, id: str) -> None:
+        """Forgets a recording with its segments, events and samples; files stay."""
+        if not await self._change(delete(Recording).where(Recording.id == id), about=id):
+            raise RecordingNotFound(id)
+
+    # -- segments
+
+    async def add_segment(self, segment: Segment) -> None:
+        """Adds a segment to its recording."""
+        async with self._writing(segment.recording_id) as session:
+            session.add(segment)
+
+    async def update_segment(self, recording_id: str, number: int, /, **columns: Any) -> None:
+        """Sets columns of a segment; RecordingNotFound if it doesn't exist."""
+        _check_columns(Segment, columns, fixed=("recording_id", "number"))
+        this = (Segment.recording_id == recording_id, Segment.number == number)
+        if not await self._change(
+            update(Segment).where(*this).values(**columns), about=recording_id
+        ):
+            raise RecordingNotFound(recording_id)
+
+    async def segments(self, recording_id: str) -> list[Segment]:
+        """All segments of a recording in their order."""
+        query = select(Segment).where(Segment.recording_id == recording_id).order_by(Segment.number)
+        async with self._reading() as session:
+            return list(await session.scalars(query))
+
+    # -- events and samples
+
+    async def add_event(self, recording_id: str, kind: str, message: str, **data: Any) -> None:
+        """Adds a line to the recording's story, of which the newest 10 000 are kept."""
+        event = Event(
+            recording_id=recording_id, at=datetime.now(UTC), kind=kind, message=message, data=data
+        )
+        mine = select(Event.id).where(Event.recording_id == recording_id)
+        too_old = mine.order_by(Event.id.desc()).limit(1).offset(MAX_EVENTS).scalar_subquery()
+        async with self._writing(recording_id) as session:
+            session.add(event)
+            await session.flush()
+            await session.execute(
+                delete(Event).where(Event.recording_id == recording_id, Event.id <= too_old)
+            )
+
+    async def events(self, recording_id: str, limit: int = 1000) -> list[Event]:
+        """The newest `limit` events, oldest first."""
+        query = select(Event).where(Event.recording_id == recording_id)
+        async with self._reading() as session:
+            newest = await session.scalars(query.order_by(Event.id.desc()).limit(limit))
+            return list(newest)[::-1]
+
+    async def add_samples(self, samples: list[Sample]) -> None:
+        """Adds measurements and drops those more than an hour older, of the same recordings."""
+        if not samples:
+            return
+        async with self._writing(samples[0].recording_id) as session:
+            for recording_id in sorted({sample.recording_id for sample in samples}):
+                await session.execute(_old_samples(recording_id, samples))
+            session.add_all(samples)
+
+    async def samples(self, recording_id: str, limit: int) -> list[Sample]:
+        """The newest `limit` measurements, oldest first."""
+        query = select(Sample).where(Sample.recording_id == recording_id)
+        async with self._reading() as session:
+            newest = await session.scalars(query.order_by(Sample.id.desc()).limit(limit))
+            return list(newest)[::-1]
+
+    # -- preferences
+
+    async def preference(self, key: str) -> str | None:
+        """What the user chose for `key`."""
+        async with self._reading() as session:
+            return await session.scalar(select(Preference.value).where(Preference.key == key))
+
+    async def set_preference(self, key: str, value: str) -> None:
+        """Remembers what the user chose."""
+        async with self._writing(key) as session:
+            await session.merge(Preference(key=key, value=value))
+
+    # -- transactions
+
+    async def _newest(self, *conditions: ColumnElement[bool]) -> Recording | None:
+        query = select(Recording).where(*conditions).order_by(*_NEWEST).limit(1)
+        async with self._reading() as session:
+            return (await session.scalars(query)).first()
+
+    async def _change(self, statement: Update | Delete, *, about: str) -> int:
+        """Executes one statement; how many rows it touched."""
+        async with self._writing(about) as session:
+            result = await session.execute(statement)
+            return result.rowcount if isinstance(result, CursorResult) else 0
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncSession]:
+        with database.reporting(self.path):
+            async with AsyncSession(self._opened(), expire_on_commit=False) as session:
+                yield session
+
+    @asynccontextmanager
+    async def _writing(self, about: str) -> AsyncIterator[AsyncSession]:
+        """A transaction that writes; `about` is the stream or recording that errors name."""
+        engine = self._opened().execution_options(writes=True)
+        with database.reporting(self.path), _translated(about):
+            async with (
+                self._turn,
+                AsyncSession(engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
+
+    def _opened(self) -> AsyncEngine:
+        if self._engine is None:
+            raise RuntimeError("the catalog isn't open")
+        return self._engine
+
+
+def _is_active() -> ColumnElement[bool]:
+    return Recording.state.in_(ACTIVE_STATES)
+
+
+def _check_columns(table: type[Base], columns: dict[str, Any], *, fixed: tuple[str, ...]) -> None:
+    known = set(table.__mapper__.column_attrs.keys()) - set(fixed)
+    if unknown := sorted(set(columns) - known):
+        raise TypeError(f"{table.__tablename__} has no column {', '.join(unknown)} to update")
+
+
+def _old_samples(recording_id: str, added: list[Sample]) -> Delete:
+    """Deletes outdated ones among the oldest: a few more than are added, so it keeps pace."""
+    newest = max(sample.at for sample in added)
+    mine = select(Sample.id, Sample.at).where(Sample.recording_id == recording_id)
+    oldest = mine.order_by(Sample.id).limit(len(added) + 16).subquery()
+    outdated = select(oldest.c.id).where(oldest.c.at < newest - SAMPLES_KEPT)
+    return delete(Sample).where(Sample.id.in_(outdated))
+
+
+@contextmanager
+def _translated(about: str) -> Iterator[None]:
+    """Says what a refused constraint means (sqlite.org/rescode: CONSTRAINT_UNIQUE, _FOREIGNKEY)."""
+    try:
+        yield
+    except IntegrityError as error:
+        cause = str(error.orig)
+        if "recordings.mint_id" in cause:
+            raise AlreadyActive(about) from error
+        if "FOREIGN KEY" in cause:
+            raise RecordingNotFound(about) from error
+        raise

@@ -1,0 +1,76 @@
+"""All commands together, and the one place where an error becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from orchestrator import __version__
+from orchestrator.cli import (
+    demo_stream,
+    doctor,
+    pipelines,
+    record,
+    recordings,
+    serve,
+    settings,
+    streams,
+)
+from orchestrator.cli.failures import report, report_unexpected
+from orchestrator.errors import HavenError
+
+app = typer.Typer(
+    name="orchestrator",
+    help="Records live WebRTC streams into AV1, MP4 or WebM files, with supervised ffmpegs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(serve.serve)
+app.command()(record.record)
+app.command()(streams.streams)
+app.add_typer(recordings.app, name="recordings")
+app.add_typer(pipelines.app, name="pipelines")
+app.command()(settings.settings)
+app.command()(doctor.doctor)
+app.command()(demo_stream.demo_stream)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"haven-recorder {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What stands before the command."""
+    context.obj = {"debug": debug}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line. Exit code: 0 done, 1 failed, 2 wrong usage or settings, 130 Ctrl-C."""
+    try:
+        return int(app(list(arguments), prog_name="orchestrator", standalone_mode=False) or 0)
+    except (HavenError, typer.TyperException) as error:
+        return report(error)
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); Python must not complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 - the edge of the program; the failure is reported
+        return report_unexpected(error, shown="--debug" in arguments)

@@ -1,0 +1,166 @@
+"""`orchestrator recordings`: what is and was recorded, from the catalog (no server needed)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.output import (
+    AsJson,
+    Config,
+    duration,
+    print_json,
+    print_table,
+    size,
+)
+
+if TYPE_CHECKING:
+    from orchestrator.catalog.models import Base, Event, Recording, Segment
+    from orchestrator.settings import Settings
+
+app = typer.Typer(help="List recordings, or show one.", no_args_is_help=False)
+
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, newest first.")]
+State = Annotated[str | None, typer.Option(help="Only those in this state.")]
+
+
+@app.callback(invoke_without_command=True)
+def _default(
+    context: typer.Context,
+    limit: Limit = 20,
+    state: State = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """List recordings, or show one. Without a command: list."""
+    if context.invoked_subcommand is None:
+        list_recordings(limit, state, as_json, config)
+
+
+@app.command("list")
+def list_recordings(
+    limit: Limit = 20, state: State = None, as_json: AsJson = False, config: Config = None
+) -> None:
+    """List recordings, newest first."""
+    from orchestrator.settings import load_settings
+
+    found, total = asyncio.run(_history(load_settings(config=config), limit, _checked(state)))
+    if as_json:
+        print_json({"total": total, "recordings": [_as_dict(recording) for recording in found]})
+    elif not found:
+        print("Nothing has been recorded yet." if state is None else f"None is {state}.")
+    else:
+        columns = ("id", "stream", "state", "begun", "duration", "size", "file")
+        print_table(columns, [_row(recording) for recording in found])
+        if total > len(found):
+            print(f"{len(found)} of {total}; --limit shows more.")
+
+
+@app.command("show")
+def show_recording(id: str, as_json: AsJson = False, config: Config = None) -> None:
+    """Show one recording: what came of it, its segments and its story."""
+    from orchestrator.settings import load_settings
+
+    recording, segments, events = asyncio.run(_one(load_settings(config=config), id))
+    if as_json:
+        parts = {"segments": segments, "events": events}
+        rows = {name: [_as_dict(row) for row in found] for name, found in parts.items()}
+        print_json(_as_dict(recording) | rows)
+        return
+    print_table(("", ""), _facts(recording), head=False)
+    if segments:
+        columns = ("segment", "at", "outcome", "exit", "frames", "file")
+        print_table(columns, [_segment(segment) for segment in segments])
+    for event in events:
+        print(f"{_local(event.at)}  {event.kind}: {event.message}")
+
+
+async def _history(
+    settings: Settings, limit: int, state: str | None
+) -> tuple[list[Recording], int]:
+    from orchestrator.catalog.store import Catalog
+
+    catalog = Catalog(settings.database_url)
+    await catalog.open(migrate=True)
+    try:
+        return await catalog.history(limit=limit, offset=0, state=state)
+    finally:
+        await catalog.close()
+
+
+async def _one(settings: Settings, id: str) -> tuple[Recording, Sequence[Segment], Sequence[Event]]:
+    from orchestrator.catalog.store import Catalog
+
+    catalog = Catalog(settings.database_url)
+    await catalog.open(migrate=True)
+    try:
+        recording = await catalog.get(id)
+        return recording, await catalog.segments(id), await catalog.events(id)
+    finally:
+        await catalog.close()
+
+
+def _checked(state: str | None) -> str | None:
+    from orchestrator.errors import InvalidRequest
+    from orchestrator.recordings.states import RecordingState
+
+    if state is not None and state not in list(RecordingState):
+        raise InvalidRequest(
+            f"No such state: {state}.", f"It is one of {', '.join(RecordingState)}."
+        )
+    return state
+
+
+def _row(recording: Recording) -> tuple[str, ...]:
+    return (
+        recording.id,
+        recording.mint_id,
+        recording.state,
+        _local(recording.created_at),
+        duration(recording.duration_s),
+        size(recording.size_bytes),
+        recording.output_path,
+    )
+
+
+def _facts(recording: Recording) -> list[tuple[str, str]]:
+    codecs = f"{recording.video_codec} + {recording.audio_codec} ({recording.pipeline})"
+    facts = [
+        ("id", recording.id),
+        ("stream", recording.mint_id),
+        ("state", recording.state),
+        ("file", recording.output_path),
+        ("encoded", codecs),
+        ("begun", _local(recording.started_at)),
+        ("ended", _local(recording.ended_at)),
+        ("because", recording.reason or ""),
+        ("duration", duration(recording.duration_s)),
+        ("size", size(recording.size_bytes)),
+        ("error", " ".join(filter(None, (recording.error, recording.detail)))),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _segment(segment: Segment) -> tuple[str, ...]:
+    code = "" if segment.returncode is None else str(segment.returncode)
+    return (
+        str(segment.number),
+        duration(segment.offset_s),
+        segment.outcome or "running",
+        code,
+        str(segment.video_frames),
+        segment.path,
+    )
+
+
+def _local(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _as_dict(row: Base) -> dict[str, Any]:
+    values = {column.key: getattr(row, column.key) for column in row.__table__.columns}
+    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}

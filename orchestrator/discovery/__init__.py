@@ -1,0 +1,1 @@
+"""Where streams come from: directories that know them, and how to connect to each."""

@@ -1,0 +1,194 @@
+"""All directories as one: asked in the configured order, none of them able to hide the others.
+
+Errors: StreamNotFound when every directory answered and none knows a live stream of that id; the
+failure of a directory (SourceRefused, SourceUnreachable, …) when no other one knew it either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Final, Protocol, TypeVar
+
+from orchestrator.discovery.demo import DemoDiscovery
+from orchestrator.discovery.livekit import LiveKitDiscovery
+from orchestrator.errors import HavenError, NotFound, SourceUnreachable, StreamNotFound
+from orchestrator.media import Endpoint, Stream
+from orchestrator.settings import Settings
+
+Answer = TypeVar("Answer")
+
+ANSWER_TIMEOUT_S: Final = 8.0
+"""Longest wait for one directory; each has a shorter limit of its own for every request."""
+
+
+class Discovery(Protocol):
+    """One place that knows streams."""
+
+    @property
+    def name(self) -> str:
+        """The word by which settings and streams call it."""
+
+    async def find(self, id: str) -> Stream | None:
+        """The live stream with this id, else None; StreamNotFound to say why it isn't live."""
+
+    async def live(self, limit: int) -> list[Stream]:
+        """At most `limit` live streams, the most watched first."""
+
+    async def endpoint(self, stream: Stream, identity: str) -> Endpoint:
+        """How to connect as `identity`; a fresh token each time."""
+
+    async def close(self) -> None:
+        """Returns when nothing is left open or running."""
+
+
+class Directory:
+    """Every configured discovery behind one face."""
+
+    def __init__(self, discoveries: Sequence[Discovery], *, hint: str = "") -> None:
+        self._discoveries = {discovery.name: discovery for discovery in discoveries}
+        self._hint = hint
+        self._failures: dict[str, HavenError] = {}
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Directory:
+        """The directories that the settings name, less those that lack a setting."""
+        made = [_make(name, settings) for name in dict.fromkeys(settings.discovery)]
+        return cls([one for one in made if one is not None], hint=_hint(settings))
+
+    @property
+    def names(self) -> list[str]:
+        """The directories in use, in the order they are asked."""
+        return list(self._discoveries)
+
+    @property
+    def failures(self) -> dict[str, HavenError]:
+        """What went wrong the last time, of each directory whose last answer was a failure."""
+        return dict(self._failures)
+
+    def demo_url(self) -> str | None:
+        """Address of the demo stream that runs or is configured; None before it was asked for."""
+        demo = self._discoveries.get("demo")
+        return demo.url if isinstance(demo, DemoDiscovery) else None
+
+    async def find(self, id: str) -> Stream:
+        """The live stream with this id."""
+        failure: HavenError | None = None
+        for discovery in self._discoveries.values():
+            try:
+                stream = await self._ask(discovery, discovery.find(id))
+            except HavenError as error:
+                failure = _weightier(failure, error)
+            else:
+                if stream is not None:
+                    return stream
+        raise failure or StreamNotFound(id, self._hint)
+
+    async def live(self, limit: int) -> list[Stream]:
+        """At most `limit` live streams, the most watched first.
+
+        A directory that fails is left out (see `failures`); its error is raised if all failed.
+        """
+        asked = [self._live_of(one, limit) for one in self._discoveries.values()]
+        answers = await asyncio.gather(*asked)
+        failures = [answer for answer in answers if isinstance(answer, HavenError)]
+        if failures and len(failures) == len(answers):
+            raise failures[0]
+        streams = [s for answer in answers if not isinstance(answer, HavenError) for s in answer]
+        # Of two with the same id the first directory's stays, as in find().
+        unique = {stream.id: stream for stream in reversed(streams)}
+        return sorted(unique.values(), key=lambda one: -one.num_participants)[:limit]
+
+    async def endpoint(self, stream: Stream, identity: str) -> Endpoint:
+        """How to connect to the stream as `identity`; a fresh token each time."""
+        discovery = self._discoveries.get(stream.discovery)
+        if discovery is None:
+            raise StreamNotFound(
+                stream.id, f"It came from {stream.discovery}, which isn't configured. {self._hint}"
+            )
+        return await discovery.endpoint(stream, identity)
+
+    async def close(self) -> None:
+        """Closes every directory, also when one of them fails to."""
+        async with AsyncExitStack() as stack:
+            for discovery in self._discoveries.values():
+                stack.push_async_callback(discovery.close)
+
+    async def _live_of(self, discovery: Discovery, limit: int) -> list[Stream] | HavenError:
+        try:
+            return await self._ask(discovery, discovery.live(limit))
+        except HavenError as error:
+            return error
+
+    async def _ask(self, discovery: Discovery, answer: Awaitable[Answer]) -> Answer:
+        """Waits for one directory, not for ever, and remembers whether it failed."""
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                answered = await answer
+        except HavenError as error:
+            self._remember(discovery.name, None if isinstance(error, StreamNotFound) else error)
+            raise
+        except TimeoutError as error:
+            silence = SourceUnreachable(
+                f"The directory {discovery.name} didn't answer within {ANSWER_TIMEOUT_S:.0f} s.",
+                "Try again; `orchestrator doctor` checks every directory.",
+            )
+            self._remember(discovery.name, silence)
+            raise silence from error
+        self._remember(discovery.name, None)
+        return answered
+
+    def _remember(self, name: str, failure: HavenError | None) -> None:
+        if failure is None:
+            self._failures.pop(name, None)
+        else:
+            self._failures[name] = failure
+
+
+def _weightier(first: HavenError | None, second: HavenError) -> HavenError:
+    """A directory that couldn't look weighs more than one that looked and found it not live."""
+    if first is None or (isinstance(first, StreamNotFound) and not isinstance(second, NotFound)):
+        return second
+    return first
+
+
+def _make(name: str, settings: Settings) -> Discovery | None:
+    makers: dict[str, Callable[[Settings], Discovery | None]] = {
+        "livekit": _livekit,
+        "demo": _demo,
+        # "pumpfun" finds its place here.
+    }
+    maker = makers.get(name)
+    return maker(settings) if maker else None
+
+
+def _livekit(settings: Settings) -> Discovery | None:
+    url, key, secret = (
+        settings.livekit_url,
+        settings.livekit_api_key,
+        settings.livekit_api_secret,
+    )
+    if not (url and key and secret):
+        return None
+    return LiveKitDiscovery(url, key, secret.get_secret_value())
+
+
+def _demo(settings: Settings) -> Discovery:
+    return DemoDiscovery(settings.demo_url)
+
+
+def _hint(settings: Settings) -> str:
+    """What to set so that more streams are found; empty if nothing is missing."""
+    values = {
+        "ORCHESTRATOR_LIVEKIT_URL": settings.livekit_url,
+        "ORCHESTRATOR_LIVEKIT_API_KEY": settings.livekit_api_key,
+        "ORCHESTRATOR_LIVEKIT_API_SECRET": settings.livekit_api_secret,
+    }
+    missing = [name for name, value in values.items() if not value]
+    if "livekit" not in settings.discovery or not missing:
+        return ""
+    return (
+        f"LiveKit isn't configured, so no room of it can be found: set {', '.join(missing)}."
+        " GET /api/streams lists the streams that are live now."
+    )

@@ -1,0 +1,1 @@
+"""Encoding: presets that build ffmpeg commands, and the supervised runs of those commands."""

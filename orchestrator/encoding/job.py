@@ -1,0 +1,85 @@
+"""What a preset gets and what it is: the job to build, and the loaded file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.encoding.capabilities import HYBRID_FRAGMENTED
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a preset is to build: the streams of the one input, and what was asked for."""
+
+    video: Any
+    """Raw yuv420p pictures (ffmpeg-python stream), time base 1/90000, no fixed rate."""
+    audio: Any
+    """PCM s16le, 48 kHz, stereo."""
+    output: str
+    """The file that becomes the recording."""
+    width: int
+    height: int
+    video_bitrate_bps: int
+    audio_bitrate_bps: int
+    speed: int
+    """Index into the preset's SPEEDS: 0 is the slowest and best."""
+    threads: int
+    """Threads for an encoder; 0 leaves it to the encoder."""
+    tags: Mapping[str, str]
+    """What is written into the file: title, comment, creation_time and so on."""
+    aside: str = ""
+    """Path without extension for more files (images, HLS), beside the finished recording."""
+    features: frozenset[str] = frozenset({HYBRID_FRAGMENTED})
+    """What this ffmpeg can do and older ones can't (capabilities.FEATURES)."""
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Output options that write the tags.
+
+        ffmpeg-python can't repeat an option; ffmpeg ignores what follows ``-metadata:g``, so that
+        numbers tell the options apart.
+        """
+        clean = ((k, v.replace("\0", "")) for k, v in self.tags.items())
+        return {f"metadata:g:{i}": f"{k}={v}" for i, (k, v) in enumerate(clean)}
+
+    @property
+    def movflags(self) -> str:
+        """MP4 that is whole up to the last second when ffmpeg is killed, as this ffmpeg can."""
+        # delay_moov: without the edit list that it makes room for, the encoder's priming samples would
+        # move everything but the first picture by 21 ms.
+        common = "+delay_moov+use_metadata_tags"
+        if HYBRID_FRAGMENTED in self.features:
+            # Fragments while it grows, one plain moov when it is closed (ffmpeg 7.1 and later).
+            return f"+hybrid_fragmented{common}"
+        return f"+frag_keyframe+default_base_moof{common}"
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A preset file, loaded: what it makes and how."""
+
+    name: str
+    description: str
+    format: str
+    """The word clients ask for: av1, mp4, webm or the preset's own."""
+    extension: str
+    container: str
+    """ffmpeg's name of the muxer (``-f``) of segments and of the joined file."""
+    segment_suffix: str
+    mime_type: str
+    video_codec: str
+    """ffmpeg's name of the encoder."""
+    audio_codec: str
+    speeds: tuple[str, ...]
+    """The encoder's speed steps in words, slowest and best first."""
+    default_speed: int
+    path: Path
+    build: Callable[[Job], Any]
+
+    @property
+    def encoders(self) -> frozenset[str]:
+        """The encoders an ffmpeg must have for it."""
+        return frozenset({self.video_codec, self.audio_codec})

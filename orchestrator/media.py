@@ -1,0 +1,122 @@
+"""Words that every layer shares: tracks, publications, streams and how to connect to them.
+
+Times are integers. ``*_ns`` is nanoseconds on this machine's monotonic clock; PTS are counted in the
+time base that stands beside them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from typing import Final
+
+VIDEO_TIME_BASE: Final = Fraction(1, 90_000)
+"""RTP's clock for video (RFC 3551 §5), used for PTS all the way into the file."""
+
+AUDIO_RATE: Final = 48_000
+"""Samples per second of everything recorded: Opus's own clock (RFC 7587 §4.1)."""
+
+AUDIO_TIME_BASE: Final = Fraction(1, AUDIO_RATE)
+AUDIO_CHANNELS: Final = 2
+
+SECOND_NS: Final = 1_000_000_000
+
+
+class TrackKind(StrEnum):
+    """What a track carries."""
+
+    AUDIO = "audio"
+    VIDEO = "video"
+
+
+class TrackSource(StrEnum):
+    """Where a track comes from, as LiveKit names it (livekit_models.proto, TrackSource)."""
+
+    CAMERA = "camera"
+    MICROPHONE = "microphone"
+    SCREEN_SHARE = "screen_share"
+    SCREEN_SHARE_AUDIO = "screen_share_audio"
+    UNKNOWN = "unknown"
+
+
+RECEIVABLE: Final = frozenset(
+    {
+        "video/vp8",
+        "video/h264",
+        "audio/opus",
+        "audio/red",  # LiveKit sends plain Opus to a subscriber that doesn't offer RED
+        "audio/pcmu",
+        "audio/pcma",
+        "audio/g722",
+    }
+)
+"""MIME types for which aiortc has a decoder; of others it gives a track without a single frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A track announced in a room: what it is, whose, and whether it can be received."""
+
+    sid: str
+    kind: TrackKind
+    source: TrackSource = TrackSource.UNKNOWN
+    mime_type: str = ""
+    """Lower case, e.g. ``video/vp8``; empty where the announcement doesn't say."""
+    participant: str = ""
+    """The participant's identity."""
+    width: int = 0
+    height: int = 0
+    muted: bool = False
+    encrypted: bool = False
+    """End-to-end encrypted: frames arrive, and can't be decoded."""
+
+    @property
+    def receivable(self) -> bool:
+        """Whether frames will come of it when we subscribe."""
+        known = not self.mime_type or self.mime_type in RECEIVABLE
+        return known and not self.encrypted
+
+
+@dataclass(frozen=True, slots=True)
+class LiveKitEndpoint:
+    """A LiveKit room to join: the server's WebSocket URL and a token for the room."""
+
+    url: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WhepEndpoint:
+    """A WHEP resource to pull from (draft-ietf-wish-whep)."""
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+
+
+Endpoint = LiveKitEndpoint | WhepEndpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A live stream as discovery describes it. What the platform doesn't tell is None."""
+
+    id: str
+    discovery: str
+    """Name of the directory that found it."""
+    name: str | None = None
+    symbol: str | None = None
+    num_participants: int = 0
+    thumbnail: str | None = None
+    description: str | None = None
+    image_uri: str | None = None
+    creator: str | None = None
+    market_cap: float | None = None
+    usd_market_cap: float | None = None
+    is_currently_live: bool = True
+    created_timestamp: int | None = None
+    last_trade_timestamp: int | None = None
+    nsfw: bool = False
+    website: str | None = None
+    twitter: str | None = None
+    telegram: str | None = None

@@ -1,0 +1,1 @@
+"""From frames with times to one NUT stream in a named pipe."""

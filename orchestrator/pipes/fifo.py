@@ -1,0 +1,105 @@
+"""A named pipe to one ffmpeg: private, opened without blocking, written with an eye on `abort`."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+PIPE_BYTES: Final = 2**20
+"""Linux's default bound for unprivileged users (fs.pipe-max-size); fewer wake-ups than 64 KiB."""
+
+_F_SETPIPE_SZ: Final = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only
+_OPEN_RETRY_S: Final = 0.005
+_POLL_MS: Final = 100
+
+
+class Aborted(Exception):
+    """Writing was given up because it was told to."""
+
+
+class ReaderGone(Exception):
+    """ffmpeg closed its end, or never opened it: look at its exit."""
+
+
+class Fifo:
+    """The writing end. Not for several threads at once, except `abort`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.written_bytes = 0
+        self._fd: int | None = None
+        self._abort = threading.Event()
+        os.mkfifo(path, 0o600)
+
+    def open(self, timeout_s: float) -> None:
+        """Wait until ffmpeg has opened its end.
+
+        O_NONBLOCK gives ENXIO until a reader is there (fifo(7)); a blocking open could not be
+        given up.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self._fd is None:
+            try:
+                self._fd = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                self._retry(deadline, timeout_s)
+        self._enlarge()
+
+    def write(self, data: bytes | memoryview) -> int:
+        """All of `data`, waiting while the pipe is full."""
+        assert self._fd is not None
+        view = memoryview(data).cast("B")
+        length = len(view)
+        while view:
+            try:
+                count = os.write(self._fd, view)
+            except BlockingIOError:
+                self._wait_writable(self._fd)
+            except BrokenPipeError as error:
+                raise ReaderGone("ffmpeg closed the pipe") from error
+            else:
+                view = view[count:]
+                self.written_bytes += count
+        return length
+
+    def abort(self) -> None:
+        """Make `open` and `write` raise Aborted soon; from any thread."""
+        self._abort.set()
+
+    def close(self) -> None:
+        """Close the writing end (ffmpeg sees end of file) and remove the name."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+        self.path.unlink(missing_ok=True)
+
+    def _retry(self, deadline: float, timeout_s: float) -> None:
+        if self._abort.wait(_OPEN_RETRY_S):
+            raise Aborted
+        if time.monotonic() > deadline:
+            raise ReaderGone(f"ffmpeg did not open its input within {timeout_s:g} s")
+
+    def _enlarge(self) -> None:
+        if _F_SETPIPE_SZ is None or self._fd is None:
+            return
+        try:
+            fcntl.fcntl(self._fd, _F_SETPIPE_SZ, PIPE_BYTES)
+        except PermissionError:  # the user's pipes together are over their limit: 64 KiB will do
+            return
+
+    def _wait_writable(self, fd: int) -> None:
+        poll = select.poll()
+        poll.register(fd, select.POLLOUT)
+        while not poll.poll(_POLL_MS):
+            if self._abort.is_set():
+                raise Aborted
+        if self._abort.is_set():
+            raise Aborted

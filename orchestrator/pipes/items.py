@@ -1,0 +1,54 @@
+"""What the timeline gives and the writer takes: frames at their place in the recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.media import AUDIO_CHANNELS
+
+Samples = NDArray[np.int16]
+"""Stereo PCM, shape (n, 2), 48 kHz."""
+
+_SAMPLE_BYTES = 2 * AUDIO_CHANNELS
+
+
+@dataclass(frozen=True, slots=True)
+class AudioItem:
+    """`count` samples from `pts` on (time base 1/48000); `samples` None is silence."""
+
+    pts: int
+    count: int
+    samples: Samples | None
+
+    @property
+    def size_bytes(self) -> int:
+        """What it holds in memory; silence holds nothing."""
+        return 0 if self.samples is None else self.count * _SAMPLE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class VideoItem:
+    """A picture at `pts` (time base 1/90000); `frame` None is a black one."""
+
+    pts: int
+    frame: av.VideoFrame | None
+    filler: bool = False
+    """Held or black, put in because no picture came."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of a yuv420p picture: 1.5 bytes a pixel."""
+        return 0 if self.frame is None else self.frame.width * self.frame.height * 3 // 2
+
+
+Item = AudioItem | VideoItem
+
+
+def to_samples(array: NDArray[Any]) -> Samples:
+    """Packed s16 as PyAV gives it, shape (1, 2n), as (n, 2)."""
+    return array.reshape(-1, AUDIO_CHANNELS).astype(np.int16, copy=False)

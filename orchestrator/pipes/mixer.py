@@ -1,0 +1,141 @@
+"""Audio of any number of publications as one continuous stream of samples. Pure.
+
+Every publication's frames are laid down by their times; where nothing came there is silence. A
+clock that runs a little faster or slower than ours is followed by stretching frames by at most
+`MAX_STRETCH` samples, so that nothing clicks and nothing drifts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from orchestrator.media import AUDIO_CHANNELS, AUDIO_RATE, SECOND_NS
+from orchestrator.pipes.items import AudioItem, Samples
+
+HOLE_SAMPLES: Final = AUDIO_RATE // 100
+"""10 ms: a frame further off its place than this follows a hole (DTX, loss, mute)."""
+
+TOLERANCE_SAMPLES: Final = AUDIO_RATE // 2000
+"""0.5 ms: less than this is left alone."""
+
+MAX_STRETCH: Final = 4
+"""Samples a frame is stretched or shrunk by: 0.4 % of 20 ms."""
+
+WINDOW_SAMPLES: Final = 4 * AUDIO_RATE
+"""How far ahead of what was given out a frame may lie."""
+
+
+def samples_at(offset_ns: int) -> int:
+    """The sample that stands `offset_ns` after the beginning."""
+    return (offset_ns * AUDIO_RATE + SECOND_NS // 2) // SECOND_NS
+
+
+def stretch(samples: Samples, by: int) -> Samples:
+    """The same sound in `by` more samples, by linear interpolation."""
+    count = len(samples)
+    at = np.linspace(0, count - 1, count + by)
+    left, right = (np.interp(at, np.arange(count), samples[:, c]) for c in range(AUDIO_CHANNELS))
+    return np.stack((left, right), axis=1).round().astype(np.int16)
+
+
+@dataclass(frozen=True, slots=True)
+class MixerStatistics:
+    """Counts since the beginning, in samples."""
+
+    received: int = 0
+    written: int = 0
+    filled: int = 0
+    """Silence put where nothing came."""
+    late: int = 0
+    """Came after their place had been given out."""
+    early: int = 0
+    """Lay further ahead than the window."""
+
+
+class Mixer:
+    """Takes frames at positions, gives the mix in order; a position is a sample count."""
+
+    def __init__(self, start: int = 0) -> None:
+        self.position = start
+        """The next sample to give out."""
+        self._mix = np.zeros((2 * WINDOW_SAMPLES, AUDIO_CHANNELS), np.int32)
+        self._base = start
+        """Position of the buffer's first sample."""
+        self._heads: dict[str, int] = {}
+        """Where the sound of each publication ends so far."""
+        self._expected: frozenset[str] = frozenset()
+        self.furthest = start
+        """The end of what came."""
+        self._received = self._written = self._filled = self._late = self._early = 0
+
+    def push(self, sid: str, position: int, samples: Samples) -> None:
+        """Lay a frame down where it belongs, or right behind the publication's last one."""
+        self._received += len(samples)
+        head = self._heads.get(sid)
+        if head is not None and abs(off := position - head) < HOLE_SAMPLES:
+            position = head
+            if abs(off) > TOLERANCE_SAMPLES and len(samples) > 2 * MAX_STRETCH:
+                samples = stretch(samples, max(-MAX_STRETCH, min(MAX_STRETCH, off)))
+        elif head is not None and position < head:
+            samples = samples[head - position :]
+            position = head
+        self._heads[sid] = position + len(samples)
+        self._filled += max(position - max(self.furthest, self.position), 0)
+        self.furthest = max(self.furthest, position + len(samples))
+        self._add(position, samples)
+
+    def expect(self, sids: frozenset[str]) -> None:
+        """The publications to wait for; what the others left behind is still given out."""
+        self._expected = sids
+        self._heads = {sid: head for sid, head in self._heads.items() if sid in sids}
+
+    @property
+    def ready(self) -> int:
+        """Up to where every expected publication has given its samples."""
+        ends = [self._heads.get(sid, self.position) for sid in self._expected]
+        return max(min(ends, default=self.furthest), self.position)
+
+    def pull(self, until: int) -> list[AudioItem]:
+        """The mix from `position` up to `until`, silence where nothing came."""
+        items = []
+        if (known := min(until, self.furthest)) > self.position:
+            items.append(self._take(known))
+        if until > self.position:
+            self._filled += until - self.position
+            items.append(AudioItem(self.position, until - self.position, None))
+            self._advance(until)
+        return items
+
+    def statistics(self) -> MixerStatistics:
+        """Counts so far."""
+        return MixerStatistics(self._received, self._written, self._filled, self._late, self._early)
+
+    def _add(self, position: int, samples: Samples) -> None:
+        if (late := self.position - position) > 0:
+            self._late += min(late, len(samples))
+            samples, position = samples[late:], self.position
+        room = self.position + WINDOW_SAMPLES - position
+        if room < len(samples):
+            self._early += len(samples) - max(room, 0)
+            samples = samples[: max(room, 0)]
+        at = position - self._base
+        self._mix[at : at + len(samples)] += samples
+
+    def _take(self, until: int) -> AudioItem:
+        first, last = self.position - self._base, until - self._base
+        samples = np.clip(self._mix[first:last], -32768, 32767).astype(np.int16)
+        item = AudioItem(self.position, until - self.position, samples)
+        self._advance(until)
+        return item
+
+    def _advance(self, until: int) -> None:
+        self._written += until - self.position
+        self.position = until
+        if (used := until - self._base) > WINDOW_SAMPLES:
+            kept = max(len(self._mix) - used, 0)
+            self._mix[:kept] = self._mix[len(self._mix) - kept :]
+            self._mix[kept:] = 0
+            self._base = until

@@ -1,0 +1,150 @@
+"""Where every sound and picture stands in the recording. Pure: no clock, no I/O.
+
+Zero is the first picture (or the first sound where no picture is expected). Audio is one continuous
+stream; video keeps its own times, and while none comes a held or black picture follows each second
+so that nothing behind us waits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import av
+
+from orchestrator.media import SECOND_NS
+from orchestrator.pipes.items import Item, Samples, VideoItem
+from orchestrator.pipes.mixer import Mixer, MixerStatistics, samples_at
+
+START_WAIT_NS: Final = 2 * SECOND_NS
+"""How long sound waits for the first picture before the recording begins without one."""
+
+LAG_NS: Final = 700_000_000
+"""How late a frame may come. aiortc holds audio back for up to 320 ms after a loss (16 packets)."""
+
+IDLE_LAG_NS: Final = 100_000_000
+"""The same while nothing is expected: everything is muted or gone."""
+
+FILL_NS: Final = SECOND_NS
+"""A picture at least this often."""
+
+VIDEO_RATE: Final = 90_000
+
+
+def video_pts(offset_ns: int) -> int:
+    """PTS in 1/90000 of a moment `offset_ns` after the beginning."""
+    return (offset_ns * VIDEO_RATE + SECOND_NS // 2) // SECOND_NS
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineStatistics:
+    """Counts since the beginning."""
+
+    audio: MixerStatistics
+    video_received: int
+    video_filled: int
+    """Held or black pictures put in."""
+    video_late: int
+    """Pictures that came behind one already given out."""
+
+
+class Timeline:
+    """Puts frames with capture times into order; gives items with PTS.
+
+    `offset_ns` is where the first frame stands: 0, or later when a new worker goes on with a
+    recording.
+    """
+
+    def __init__(self, *, offset_ns: int = 0) -> None:
+        self._offset_ns = offset_ns
+        self._origin_ns: int | None = None
+        self._early: deque[tuple[str, int, Samples]] = deque(maxlen=512)
+        self._mixer = Mixer(samples_at(offset_ns))
+        self._expects_audio: frozenset[str] = frozenset()
+        self._expects_video = False
+        self._last_pts: int | None = None
+        self._last_frame: av.VideoFrame | None = None
+        self._received = self._filled = self._late = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether zero is fixed."""
+        return self._origin_ns is not None
+
+    def expect(self, *, audio: frozenset[str], video: bool) -> None:
+        """What should be coming now: subscribed and not muted; audio by publication."""
+        self._expects_audio, self._expects_video = audio, video
+        self._mixer.expect(audio)
+        if not video:
+            self._last_frame = None
+
+    def push_audio(self, sid: str, time_ns: int, samples: Samples) -> list[Item]:
+        """Sound captured at `time_ns`; gives what is complete by it."""
+        if self._origin_ns is None:
+            self._early.append((sid, time_ns, samples))
+            waited = time_ns - self._early[0][1]
+            if self._expects_video and waited < START_WAIT_NS:
+                return []
+            self._begin(self._early[0][1])
+        else:
+            self._mixer.push(sid, samples_at(time_ns - self._origin_ns), samples)
+        return [*self._mixer.pull(self._mixer.ready)]
+
+    def push_video(self, time_ns: int, frame: av.VideoFrame) -> list[Item]:
+        """A picture captured at `time_ns`."""
+        self._received += 1
+        if self._origin_ns is None:
+            self._begin(time_ns)
+        assert self._origin_ns is not None
+        pts = video_pts(time_ns - self._origin_ns)
+        if self._last_pts is not None and pts <= self._last_pts:
+            self._late += 1
+            return []
+        self._last_frame = frame
+        self._last_pts = pts
+        return [VideoItem(pts, frame)]
+
+    def tick(self, now_ns: int) -> list[Item]:
+        """Time passes: fill what can't come any more."""
+        if self._origin_ns is None:
+            return []
+        now = now_ns - self._origin_ns
+        items: list[Item] = [*self._fill_video(now)]
+        lag = LAG_NS if self._expects_audio else IDLE_LAG_NS
+        items += self._mixer.pull(samples_at(now - lag))
+        return items
+
+    def finish(self) -> list[Item]:
+        """No more comes: give out the sound that is still held."""
+        return [*self._mixer.pull(self._mixer.furthest)] if self.begun else []
+
+    def statistics(self) -> TimelineStatistics:
+        """Counts so far."""
+        return TimelineStatistics(
+            self._mixer.statistics(), self._received, self._filled, self._late
+        )
+
+    def _begin(self, time_ns: int) -> None:
+        self._origin_ns = time_ns - self._offset_ns
+        for sid, at_ns, samples in self._early:
+            skipped = samples_at(self._offset_ns) - samples_at(at_ns - self._origin_ns)
+            if skipped < len(samples):
+                cut = max(skipped, 0)
+                position = samples_at(at_ns - self._origin_ns) + cut
+                self._mixer.push(sid, position, samples[cut:])
+        self._early.clear()
+
+    def _fill_video(self, now: int) -> list[VideoItem]:
+        lag = video_pts(LAG_NS if self._expects_video else IDLE_LAG_NS)
+        step = video_pts(FILL_NS)
+        behind = video_pts(now) - lag
+        if self._last_pts is None:
+            pts = video_pts(self._offset_ns)
+        elif (steps := (behind - self._last_pts) // step) >= 1:
+            pts = self._last_pts + steps * step
+        else:
+            return []
+        self._last_pts = pts
+        self._filled += 1
+        return [VideoItem(pts, self._last_frame, filler=True)]

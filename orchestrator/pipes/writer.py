@@ -1,0 +1,208 @@
+"""One thread that takes items from the queue and writes them as NUT into one ffmpeg's pipe.
+
+NUT keeps every PTS, and raw video and PCM in one pipe can't wait for each other. A writer serves
+one segment; when its ffmpeg goes away the next writer goes on with the same queue.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final, cast
+
+import av
+import numpy as np
+
+from orchestrator.media import AUDIO_CHANNELS, AUDIO_RATE, AUDIO_TIME_BASE, VIDEO_TIME_BASE
+from orchestrator.pipes.canvas import PIXEL_FORMAT, Canvas, CanvasSize
+from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
+from orchestrator.pipes.items import AudioItem, Item, VideoItem
+from orchestrator.pipes.queue import FrameQueue
+
+_QUEUE_WAIT_S: Final = 0.2
+_SILENCE: Final = np.zeros((AUDIO_RATE, AUDIO_CHANNELS), np.int16)
+_NUT_OPTIONS: Final = {"flush_packets": "1"}  # what is written is in the pipe, not in a buffer here
+
+
+@dataclass(frozen=True, slots=True)
+class WriterStatistics:
+    """What one segment's pipe took."""
+
+    video_frames: int
+    """Pictures received and written."""
+    video_filled: int
+    """Held or black pictures written."""
+    audio_samples: int
+    """Samples of sound that was received, without the silence put in."""
+    end_s: float
+    """Where the sound written last ends in the recording; 0 before the first."""
+    written_bytes: int
+    begins_s: float | None
+    """Where the segment's first frame stands in the recording."""
+
+
+class SegmentWriter:
+    """Writes one segment. Start it, then `finish` or `abort` it, then `join` it.
+
+    `on_first` (something is in the pipe) is called in the writer's thread.
+    """
+
+    def __init__(
+        self,
+        fifo: Fifo,
+        queue: FrameQueue,
+        size: CanvasSize,
+        *,
+        open_timeout_s: float,
+        on_first: Callable[[], None],
+    ) -> None:
+        self._fifo = fifo
+        self._queue = queue
+        self._canvas = Canvas(size)
+        self._base_s: int | None = None
+        self._begins: Fraction | None = None
+        self._open_timeout_s = open_timeout_s
+        self._on_first = on_first
+        self.problem: Exception | None = None
+        """Why it ended before its time; ffmpeg's own end tells the rest."""
+        self._finish = threading.Event()
+        self._video_frames = self._video_filled = self._audio_samples = self._audio_end = 0
+        self._thread = threading.Thread(target=self._run, name=f"writer-{fifo.path.name}")
+
+    def start(self) -> None:
+        """Begin: wait for ffmpeg to open the pipe, then write."""
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Write what is in the queue, then end the file."""
+        self._finish.set()
+
+    def abort(self) -> None:
+        """Stop where it is: ffmpeg is gone or has to go."""
+        self._finish.set()
+        self._fifo.abort()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait for the thread; False when it still runs."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def statistics(self) -> WriterStatistics:
+        """Counts so far."""
+        return WriterStatistics(
+            self._video_frames,
+            self._video_filled,
+            self._audio_samples,
+            self._audio_end / AUDIO_RATE,
+            self._fifo.written_bytes,
+            None if self._begins is None else float(self._begins),
+        )
+
+    def _run(self) -> None:
+        try:
+            self._fifo.open(self._open_timeout_s)
+            self._write_all(_Nut(self._fifo, self._canvas.size))
+        except (Aborted, ReaderGone, OSError, av.FFmpegError) as error:
+            self.problem = error
+        finally:
+            self._fifo.close()
+
+    def _write_all(self, nut: _Nut) -> None:
+        try:
+            while not (self._finish.is_set() and self._queue.empty):
+                if (item := self._queue.get(_QUEUE_WAIT_S)) is not None:
+                    self._write(nut, item)
+                elif self._queue.drained:
+                    break
+        except BaseException:
+            nut.abandon()
+            raise
+        nut.close()
+
+    def _write(self, nut: _Nut, item: Item) -> None:
+        base = self._base(item)
+        try:
+            if isinstance(item, VideoItem):
+                pts = item.pts - round(base / VIDEO_TIME_BASE)
+                nut.video(pts, self._canvas.fit(item.frame))
+            else:
+                self._write_audio(nut, item, round(base / AUDIO_TIME_BASE))
+        except BaseException:
+            self._queue.put_back(item)
+            raise
+        self._count(item)
+
+    def _base(self, item: Item) -> int:
+        """Seconds taken from every PTS of the segment.
+
+        Two less than where it begins: sound may come a little after the picture it belongs to, or
+        before, and NUT has no negative PTS. ffmpeg takes the rest off (its `-copyts` is not set).
+        """
+        if self._base_s is None:
+            self._base_s = max(int(starts_at(item)) - 2, 0)
+        return self._base_s
+
+    def _write_audio(self, nut: _Nut, item: AudioItem, base: int) -> None:
+        for start in range(0, item.count, AUDIO_RATE):
+            samples = (_SILENCE if item.samples is None else item.samples[start:])[
+                : min(AUDIO_RATE, item.count - start)
+            ]
+            nut.audio(item.pts + start - base, samples)
+
+    def _count(self, item: Item) -> None:
+        begins = starts_at(item)
+        if self._begins is None:
+            self._on_first()
+        self._begins = begins if self._begins is None else min(self._begins, begins)
+        if isinstance(item, AudioItem):
+            self._audio_end = item.pts + item.count
+            self._audio_samples += 0 if item.samples is None else item.count
+        elif item.filler:
+            self._video_filled += 1
+        else:
+            self._video_frames += 1
+
+
+def starts_at(item: Item) -> Fraction:
+    """Where an item stands in the recording, in seconds."""
+    return item.pts * (VIDEO_TIME_BASE if isinstance(item, VideoItem) else AUDIO_TIME_BASE)
+
+
+class _Nut:
+    """The muxer: rawvideo and pcm_s16le in NUT (https://ffmpeg.org/nut.html).
+
+    libavformat keeps a packet back until the other stream has one too (ff_interleave_packet_per_dts);
+    the timeline lets neither wait for more than its lag, so that this stays small.
+    """
+
+    def __init__(self, fifo: Fifo, size: CanvasSize) -> None:
+        self._container = av.open(fifo, "w", format="nut", container_options=_NUT_OPTIONS)
+        self._video = self._container.add_stream("rawvideo", rate=30)
+        self._video.width, self._video.height = size.width, size.height
+        self._video.pix_fmt = PIXEL_FORMAT
+        self._video.codec_context.time_base = VIDEO_TIME_BASE
+        self._video.time_base = VIDEO_TIME_BASE
+        self._audio = self._container.add_stream("pcm_s16le", rate=AUDIO_RATE, layout="stereo")
+        self._audio.time_base = AUDIO_TIME_BASE
+
+    def video(self, pts: int, frame: av.VideoFrame) -> None:
+        frame.pts, frame.time_base = pts, VIDEO_TIME_BASE
+        self._container.mux(self._video.encode(frame))
+
+    def audio(self, pts: int, samples: np.ndarray[Any, np.dtype[np.int16]]) -> None:
+        packed = np.ascontiguousarray(samples).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, format="s16", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = AUDIO_RATE, pts, AUDIO_TIME_BASE
+        self._container.mux(cast(Any, self._audio.encode(frame)))
+
+    def close(self) -> None:
+        self._container.close()
+
+    def abandon(self) -> None:
+        """Close after an error; the trailer can't be written any more, and isn't needed."""
+        try:
+            self._container.close()
+        except (Aborted, ReaderGone, OSError, av.FFmpegError):
+            return

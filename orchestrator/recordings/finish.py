@@ -1,0 +1,88 @@
+"""From segments to the file: choose, join or rename, probe. Whatever fails, segments are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.catalog.models import Recording, Segment
+from orchestrator.catalog.paths import publish
+from orchestrator.catalog.probe import Probe, probe
+from orchestrator.encoding.join import Part, join
+from orchestrator.errors import EncodingFailed
+from orchestrator.recordings.segments import Encoding
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A final file, in its place and probed."""
+
+    path: Path
+    probe: Probe
+
+    def columns(self) -> dict[str, Any]:
+        """For the recording's row."""
+        return {
+            "output_path": str(self.path),
+            "duration_s": self.probe.duration_s,
+            "size_bytes": self.probe.size_bytes,
+            "probe": asdict(self.probe),
+        }
+
+
+async def finish(recording: Recording, segments: Sequence[Segment], encoding: Encoding) -> Finished:
+    """Makes the final file; EncodingFailed when there is nothing to make it of."""
+    parts = [s for s in segments if await asyncio.to_thread(_holds_media, Path(s.path))]
+    if not parts:
+        await asyncio.to_thread(discard, recording)
+        raise EncodingFailed(
+            "Nothing was recorded: ffmpeg wrote no readable file.",
+            "Its last lines stand with the segments: GET /api/recordings/{id}.",
+        )
+    whole = await _whole(recording, parts, encoding)
+    found = await asyncio.to_thread(probe, whole)
+    if not found.playable:
+        raise EncodingFailed(
+            f"The recorded file is damaged: {found.problem}.",
+            f"The segments are kept in {recording.work_directory}.",
+        )
+    path = await asyncio.to_thread(publish, whole, Path(recording.output_path))
+    await asyncio.to_thread(shutil.rmtree, recording.work_directory)
+    return Finished(path, found)
+
+
+async def _whole(recording: Recording, parts: Sequence[Segment], encoding: Encoding) -> Path:
+    """One file with just the streams that the room had: a lone whole segment as it is."""
+    has_video = any(s.video_frames for s in parts)
+    has_audio = any(s.audio_samples for s in parts)
+    clean = len(parts) == 1 and parts[0].outcome == "finished"
+    if clean and has_video == has_audio:
+        return Path(parts[0].path)
+    joined = Path(recording.work_directory) / f"joined.{encoding.preset.segment_suffix}"
+    await join(
+        encoding.ffmpeg.path,
+        [Part(Path(s.path), s.offset_s) for s in parts],
+        joined,
+        container=encoding.preset.container,
+        keep_video=has_video or not has_audio,
+        keep_audio=has_audio or not has_video,
+        tags=encoding.tags,
+        log_path=joined.with_suffix(".log"),
+    )
+    return joined
+
+
+def discard(recording: Recording) -> None:
+    """Remove the work folder of a recording that has nothing in it."""
+    shutil.rmtree(recording.work_directory, ignore_errors=True)
+
+
+def _holds_media(path: Path) -> bool:
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    found = probe(path)
+    return found.video is not None or found.audio is not None

@@ -1,0 +1,375 @@
+"""One recording from its first connection to its final file, in its own worker process.
+
+Read `run`: open the source, wait for the first frame, record until something ends it, finish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.store import Catalog
+from orchestrator.encoding.ending import Ending
+from orchestrator.encoding.states import ProcessState
+from orchestrator.encoding.supervisor import Supervisor
+from orchestrator.errors import HavenError, SourceError, StoppedWhileStarting, Unavailable
+from orchestrator.media import SECOND_NS
+from orchestrator.pipes.canvas import CanvasSize
+from orchestrator.pipes.queue import FrameQueue
+from orchestrator.recordings.capture import Capture
+from orchestrator.recordings.finish import discard, finish
+from orchestrator.recordings.report import PERIOD_S, Reporter
+from orchestrator.recordings.segments import Encoding, Segments
+from orchestrator.recordings.states import RecordingState, may_follow
+from orchestrator.settings import Settings
+from orchestrator.sources.source import OnEvent, Source
+
+log = structlog.get_logger(__name__)
+
+TICK_S: Final = 0.05
+UNSUPPORTED_WAIT_S: Final = 4.0
+"""How long a picture in a codec we can't receive may turn into one we can (backup codec)."""
+
+_S = RecordingState
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a recorder works with, made by the worker."""
+
+    settings: Settings
+    catalog: Catalog
+    connect: Callable[[OnEvent], Awaitable[Source]]
+    """Makes the source (not yet open) that will give its events to the function."""
+    encoding: Awaitable[Encoding]
+    """Preset and ffmpeg, being looked for while we connect."""
+    runtime: Path
+
+
+class Recorder:
+    """Runs one recording. `stop` from outside ends it with a proper file."""
+
+    def __init__(self, recording: Recording, parts: Parts) -> None:
+        self._recording = recording
+        self._parts = parts
+        self._settings, self._catalog = parts.settings, parts.catalog
+        self._state = RecordingState(recording.state)
+        self._stop_reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._look = asyncio.Event()
+        self._notes: asyncio.Queue[tuple[str, str]] = asyncio.Queue(maxsize=1000)
+        self._segments: Segments | None = None
+        self._supervisor: Supervisor | None = None
+        self._running = asyncio.Event()
+        self._reporter = Reporter(parts.catalog, recording.id, os.getpid())
+        self._capture = Capture(
+            FrameQueue(self._settings.queue_bytes),
+            offset_ns=self._offset_ns(),
+            canvas=_canvas_of(recording),
+            note=self._note,
+        )
+
+    def wake(self) -> None:
+        """Look now at what is wanted; called by the signal handler."""
+        self._look.set()
+
+    def stop(self, reason: str) -> None:
+        """End the recording; the first reason stands."""
+        if not self._stop_reason.done():
+            self._stop_reason.set_result(reason)
+
+    async def run(self) -> None:
+        """The whole recording. Whatever goes wrong ends in the catalog, never in a lost segment."""
+        error: HavenError | None = None
+        async with self._background():
+            try:
+                await self._record()
+            except* HavenError as group:
+                error = _first(group)
+                log.warning("recording ended by an error", error=error.error, detail=error.detail)
+            await self._conclude(error)
+
+    # -- recording
+
+    async def _record(self) -> None:
+        async with self._source() as source, asyncio.TaskGroup() as tasks:
+            helpers = [
+                tasks.create_task(self._follow_wanted(source)),
+                tasks.create_task(self._tick()),
+                tasks.create_task(self._report(source)),
+            ]
+            try:
+                await self._until_first_frame()
+                await self._encode()
+            finally:
+                for helper in helpers:
+                    helper.cancel()
+
+    @asynccontextmanager
+    async def _source(self) -> AsyncIterator[Source]:
+        source = await self._parts.connect(self._capture.on_event)
+        try:
+            await source.open()
+            await self._event("joined", "Connected to the stream.")
+            yield source
+        finally:
+            await source.close()
+
+    async def _until_first_frame(self) -> None:
+        """Returns when something is recorded; raises with the reason when nothing will be."""
+        began = asyncio.create_task(self._capture.began.wait())
+        hopeless = asyncio.create_task(self._unsupported())
+        waits: set[asyncio.Future[Any]] = {began, hopeless, self._capture.closed, self._stop_reason}
+        try:
+            await asyncio.wait(
+                waits,
+                timeout=self._settings.connect_timeout_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            began.cancel()
+            hopeless.cancel()
+        if self._capture.began.is_set():
+            return
+        if self._stop_reason.done():
+            raise StoppedWhileStarting(
+                f"Stopped before the first frame of {self._recording.mint_id}.",
+                "Nothing was recorded; start it again when you want it.",
+            )
+        if self._capture.closed.done() and (why := self._capture.closed.result().error):
+            raise why
+        raise self._capture.why_nothing()
+
+    async def _unsupported(self) -> None:
+        """Ends when the only picture has stayed one that can't be received."""
+        while True:
+            await asyncio.sleep(UNSUPPORTED_WAIT_S)
+            if self._capture.unsupported is not None:
+                return
+
+    async def _encode(self) -> None:
+        self._supervisor = Supervisor(
+            (await self._new_segments()).begin,
+            self._ffmpeg_changed,
+            self._ffmpeg_ended,
+            max_restarts=self._settings.max_restarts,
+        )
+        encoding = asyncio.create_task(self._supervisor.run())
+        try:
+            await self._wait_running(encoding)
+            await self._become(_S.RECORDING, started_at=await self._began_at())
+            await self._until_ended(encoding)
+        finally:
+            await self._wind_up()
+        await encoding
+
+    async def _new_segments(self) -> Segments:
+        assert self._capture.canvas is not None
+        before = await self._catalog.segments(self._recording.id)
+        self._segments = Segments(
+            recording=self._recording,
+            encoding=await self._parts.encoding,
+            canvas=self._capture.canvas,
+            queue=self._capture.queue,
+            runtime=self._parts.runtime,
+            catalog=self._catalog,
+            before=max((s.number for s in before), default=0),
+        )
+        return self._segments
+
+    async def _wait_running(self, encoding: asyncio.Task[None]) -> None:
+        running = asyncio.create_task(self._running.wait())
+        waits: set[asyncio.Future[Any]] = {running, encoding, self._stop_reason}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            running.cancel()
+
+    async def _until_ended(self, encoding: asyncio.Task[None]) -> None:
+        ended: set[asyncio.Future[Any]] = {encoding, self._capture.closed, self._stop_reason}
+        await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+        if self._capture.closed.done():
+            closed = self._capture.closed.result()
+            self.stop(closed.error.error if closed.error else closed.reason)
+
+    async def _wind_up(self) -> None:
+        """Give out what is held, then let ffmpeg finish its file."""
+        assert self._supervisor is not None
+        if may_follow(self._state, _S.STOPPING):
+            await self._become(_S.STOPPING)
+        self._capture.finish()
+        await self._supervisor.stop(grace_s=self._settings.shutdown_timeout_s)
+
+    # -- the end
+
+    async def _conclude(self, error: HavenError | None) -> None:
+        """Make the file of what there is, and write down how it ended."""
+        reason = self._stop_reason.result() if self._stop_reason.done() else None
+        columns: dict[str, Any] = {"ended_at": datetime.now(UTC), "reason": reason}
+        try:
+            columns |= await self._finished()
+        except HavenError as failure:
+            error = error or failure
+        if isinstance(error, SourceError) and "size_bytes" in columns:
+            # The stream is gone; what was recorded of it is whole.
+            columns["reason"], error = error.error, None
+        if error is not None:
+            columns |= {"error_code": error.code, "error": error.error, "detail": _advice(error)}
+        if self._state is not _S.STOPPING and may_follow(self._state, _S.STOPPING) and not error:
+            await self._become(_S.STOPPING)
+        await self._become(_S.FAILED if error else _S.COMPLETED, **columns)
+
+    async def _finished(self) -> dict[str, Any]:
+        segments = await self._catalog.segments(self._recording.id)
+        if not segments:
+            await asyncio.to_thread(discard, self._recording)
+            return {}
+        finished = await finish(self._recording, segments, await self._parts.encoding)
+        await self._event("file", f"Final file: {finished.path}")
+        return finished.columns()
+
+    # -- background
+
+    @asynccontextmanager
+    async def _background(self) -> AsyncIterator[None]:
+        """What runs from the first to the last moment: the story, and what is wanted."""
+        tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._watch_wanted())]
+        try:
+            yield
+        finally:
+            await self._notes.join()
+            for task in tasks:
+                task.cancel()
+            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    log.error("a background task failed", error=repr(outcome))
+
+    async def _watch_wanted(self) -> None:
+        while True:
+            self._look.clear()
+            if await self._wanted() == "stop":
+                self.stop("stopped")
+            try:
+                await asyncio.wait_for(self._look.wait(), PERIOD_S)
+            except TimeoutError:
+                continue
+
+    async def _wanted(self) -> str | None:
+        try:
+            return (await self._catalog.get(self._recording.id)).wanted
+        except Unavailable as error:  # a busy catalog must not end a recording; it is asked again
+            log.warning("can't read what is wanted", error=error.error)
+            return None
+
+    async def _tell(self) -> None:
+        while True:
+            kind, message = await self._notes.get()
+            try:
+                await self._event(kind, message)
+            except Unavailable as error:
+                log.warning("left out of the story", kind=kind, message=message, error=error.error)
+            finally:
+                self._notes.task_done()
+
+    async def _follow_wanted(self, source: Source) -> None:
+        """Subscribe to what the policy chose; reconnecting and back is a state of its own."""
+        while True:
+            await self._capture.wanted_changed.wait()
+            self._capture.wanted_changed.clear()
+            await source.subscribe(self._capture.wanted)
+            if self._state in (_S.RECORDING, _S.RECONNECTING):
+                connected = self._capture.connected
+                await self._become(_S.RECORDING if connected else _S.RECONNECTING)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._capture.tick()
+            idle = self._capture.idle_since
+            grace = self._settings.grace_s
+            if self._capture.began.is_set() and idle and time.monotonic() - idle > grace:
+                self.stop(f"nothing was published for {grace:g} s")
+
+    async def _report(self, source: Source) -> None:
+        while True:
+            try:
+                await self._reporter.report(self._capture, source, self._segments, self._supervisor)
+            except Unavailable as error:
+                log.warning("figures not written", error=error.error)
+            await asyncio.sleep(PERIOD_S)
+
+    # -- what ffmpeg does
+
+    def _ffmpeg_changed(self, state: ProcessState, why: str) -> None:
+        self._note("ffmpeg", f"{state}: {why}")
+        if state is ProcessState.RUNNING:
+            self._running.set()
+
+    def _ffmpeg_ended(self, number: int, ending: Ending) -> None:
+        self._note("segment", f"segment {number} {ending.outcome}, exit code {ending.returncode}")
+
+    # -- the catalog
+
+    async def _become(self, state: RecordingState, **columns: Any) -> None:
+        if state is self._state:
+            return
+        if not may_follow(self._state, state):
+            log.error("refused change of state", now=self._state, new=state)
+            return
+        log.info("recording", change=f"{self._state} -> {state}")
+        await self._event("state", f"{self._state} -> {state}")
+        self._state = state
+        await self._catalog.update(self._recording.id, state=state.value, **columns)
+
+    async def _began_at(self) -> datetime:
+        first = self._segments.totals().first_at if self._segments else None
+        return self._recording.started_at or first or datetime.now(UTC)
+
+    async def _event(self, kind: str, message: str) -> None:
+        await self._catalog.add_event(self._recording.id, kind, message)
+
+    def _note(self, kind: str, message: str) -> None:
+        try:
+            self._notes.put_nowait((kind, message))
+        except asyncio.QueueFull:
+            log.warning("story is full; left out", kind=kind, message=message)
+
+    def _offset_ns(self) -> int:
+        """Where a new worker goes on: as far into the recording as the clock is."""
+        if self._recording.started_at is None:
+            return 0
+        passed = (datetime.now(UTC) - self._recording.started_at).total_seconds()
+        return max(int(passed * SECOND_NS), 0)
+
+
+def _canvas_of(recording: Recording) -> CanvasSize | None:
+    """The size an earlier worker fixed: segments of one file have one size."""
+    video = recording.figures.get("video") or {}
+    width, height = video.get("width"), video.get("height")
+    return CanvasSize(width, height) if width and height else None
+
+
+def _first(group: BaseExceptionGroup[HavenError]) -> HavenError:
+    inner: BaseException = group
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]
+    assert isinstance(inner, HavenError)
+    return inner
+
+
+def _advice(error: HavenError) -> str:
+    stderr = error.context.get("stderr")
+    return (
+        f"{error.detail} Last lines of ffmpeg: {' | '.join(stderr[-5:])}"
+        if stderr
+        else error.detail
+    )

@@ -1,0 +1,115 @@
+"""Once a second: what the recording does and uses, into the catalog."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from orchestrator.catalog.models import Sample
+from orchestrator.catalog.store import Catalog
+from orchestrator.encoding.ffmpeg import Run
+from orchestrator.encoding.supervisor import Supervisor
+from orchestrator.monitor.usage import ProcessUsage, Usage
+from orchestrator.recordings import capture as capturing
+from orchestrator.recordings.capture import Capture
+from orchestrator.recordings.segments import Segments
+from orchestrator.sources.source import Source
+
+PERIOD_S: Final = 1.0
+
+
+class Reporter:
+    """Gathers figures and samples of one recording. What was not measured is None."""
+
+    def __init__(self, catalog: Catalog, recording_id: str, own_pid: int) -> None:
+        self._catalog = catalog
+        self._id = recording_id
+        self._worker = ProcessUsage(own_pid)
+        self._ffmpeg: tuple[int, ProcessUsage] | None = None
+        self._frames: tuple[datetime, int] | None = None
+
+    async def report(
+        self,
+        capture: Capture,
+        source: Source,
+        segments: Segments | None,
+        supervisor: Supervisor | None,
+    ) -> None:
+        """One round."""
+        now = datetime.now(UTC)
+        run = supervisor.current if supervisor else None
+        usage = {"worker": self._worker.sample(), "ffmpeg": self._sample_ffmpeg(run)}
+        figures = capturing.statistics(capture)
+        figures["source"] = _source(capture, source)
+        figures["encoder"] = _encoder(run)
+        figures["processes"] = {role: u.as_dict() if u else None for role, u in usage.items()}
+        figures["restarts"] = supervisor.restarts if supervisor else 0
+        figures["warnings"] = capture.warnings()
+        self._written(figures, segments, now)
+        await self._catalog.update(self._id, figures=figures, figures_at=now)
+        await self._catalog.add_samples(self._samples(now, usage))
+
+    def _written(self, figures: dict[str, Any], segments: Segments | None, now: datetime) -> None:
+        if segments is None:
+            figures["duration_s"] = None
+            return
+        totals = segments.totals()
+        figures["duration_s"] = round(totals.end_s, 3)
+        figures["video"]["written"] = totals.video_frames
+        figures["video"]["fps"] = self._rate(now, totals.video_frames)
+        figures["pipe_bytes"] = totals.written_bytes
+
+    def _rate(self, now: datetime, frames: int) -> float | None:
+        before, self._frames = self._frames, (now, frames)
+        if before is None or (passed := (now - before[0]).total_seconds()) <= 0:
+            return None
+        return round((frames - before[1]) / passed, 2)
+
+    def _sample_ffmpeg(self, run: Run | None) -> Usage | None:
+        if run is None or run.pid is None or not run.alive:
+            self._ffmpeg = None
+            return None
+        if self._ffmpeg is None or self._ffmpeg[0] != run.pid:
+            self._ffmpeg = (run.pid, ProcessUsage(run.pid))
+        return self._ffmpeg[1].sample()
+
+    def _samples(self, now: datetime, usage: dict[str, Usage | None]) -> list[Sample]:
+        return [
+            Sample(
+                recording_id=self._id,
+                at=now,
+                role=role,
+                pid=u.pid,
+                cpu_cores=u.cpu_cores,
+                cpu_seconds=u.cpu_seconds,
+                rss_bytes=u.rss_bytes,
+            )
+            for role, u in usage.items()
+            if u is not None
+        ]
+
+
+def _source(capture: Capture, source: Source) -> dict[str, Any]:
+    counts = source.statistics()
+    return {
+        "state": "connected" if capture.connected else "reconnecting",
+        "participants": capture.participants,
+        "packets_received": counts.packets_received,
+        "packets_lost": counts.packets_lost,
+        "reconnects": counts.reconnects,
+        "sender_reports": counts.sender_reports,
+    }
+
+
+def _encoder(run: Run | None) -> dict[str, Any] | None:
+    if run is None or run.progress is None:
+        return None
+    progress = run.progress
+    return {
+        "frames": progress.frame,
+        "fps": progress.fps,
+        "speed": progress.speed,
+        "bitrate_bps": progress.bitrate_bps,
+        "size_bytes": progress.total_size_bytes,
+        "out_time_s": progress.out_time_s,
+    }

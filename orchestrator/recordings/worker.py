@@ -1,0 +1,142 @@
+"""The process of one recording: reads its job from standard input, records, exits.
+
+``python -m orchestrator.recordings.worker`` waits for one line of JSON: the recording's id and the
+settings. SIGUSR1: look at what is wanted. SIGTERM, SIGINT: finish the file and exit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.store import Catalog
+from orchestrator.discovery.directory import Directory
+from orchestrator.encoding.capabilities import find_ffmpeg, require
+from orchestrator.encoding.presets import Presets
+from orchestrator.errors import HavenError
+from orchestrator.logs import configure
+from orchestrator.media import Endpoint, Stream
+from orchestrator.recordings.recorder import Parts, Recorder
+from orchestrator.recordings.segments import Encoding
+from orchestrator.settings import Settings
+from orchestrator.sources.create import create
+from orchestrator.sources.source import OnEvent, Source
+
+log = structlog.get_logger(__name__)
+
+
+def job_line(recording_id: str, settings: Settings) -> str:
+    """What the launcher hands over."""
+    return json.dumps({"recording_id": recording_id, "settings": settings.to_worker_json()})
+
+
+def runtime_directory(recording_id: str) -> Path:
+    """Private folder of a worker for its pipes; whoever comes after a killed worker removes it."""
+    return Path(tempfile.gettempdir()) / f"haven-recorder-{recording_id}"
+
+
+async def record(recording_id: str, settings: Settings) -> None:
+    """One worker's life."""
+    catalog = Catalog(settings.database_url)
+    await catalog.open(migrate=False)
+    directory = Directory.from_settings(settings)
+    runtime = runtime_directory(recording_id)
+    try:
+        await asyncio.to_thread(_make_runtime, runtime)
+        await _record(await catalog.get(recording_id), settings, catalog, directory, runtime)
+    finally:
+        await directory.close()
+        await catalog.close()
+        await asyncio.to_thread(shutil.rmtree, runtime, ignore_errors=True)
+
+
+async def _record(
+    recording: Recording, settings: Settings, catalog: Catalog, directory: Directory, runtime: Path
+) -> None:
+    stream = Stream(**recording.stream)
+
+    async def renew() -> Endpoint:
+        return await directory.endpoint(stream, f"haven-recorder-{recording.id}")
+
+    async def connect(on_event: OnEvent) -> Source:
+        return create(
+            await renew(),
+            on_event,
+            renew=renew,
+            connect_timeout_s=settings.connect_timeout_s,
+            reconnect_timeout_s=settings.reconnect_timeout_s,
+        )
+
+    encoding = asyncio.create_task(_encoding(recording, stream, settings))
+    recorder = Recorder(recording, Parts(settings, catalog, connect, encoding, runtime))
+    _obey_signals(recorder)
+    try:
+        await recorder.run()
+    finally:
+        encoding.cancel()
+        await asyncio.gather(encoding, return_exceptions=True)
+
+
+async def _encoding(recording: Recording, stream: Stream, settings: Settings) -> Encoding:
+    presets = await asyncio.to_thread(Presets.load, settings.pipelines_directory)
+    preset = presets.get(recording.pipeline)
+    ffmpeg = await find_ffmpeg(settings.ffmpeg, preset.encoders)
+    require(ffmpeg, preset)
+    return Encoding(preset, ffmpeg, settings.encoder_threads, _tags(recording, stream))
+
+
+def _tags(recording: Recording, stream: Stream) -> dict[str, str]:
+    began = recording.created_at.isoformat(timespec="milliseconds")
+    return {
+        "title": stream.name or stream.symbol or stream.id,
+        "comment": f"Live stream {stream.id}, recorded by Haven Recorder",
+        "stream_id": stream.id,
+        "creation_time": began.replace("+00:00", "Z"),
+        "recording_id": recording.id,
+        "encoder_settings": (
+            f"pipeline={recording.pipeline} video={recording.video_codec}"
+            f"/{recording.video_quality} audio={recording.audio_codec}/{recording.audio_quality}"
+        ),
+    }
+
+
+def _obey_signals(recorder: Recorder) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, recorder.wake)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, recorder.stop, "stopped by a signal")
+
+
+def _make_runtime(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
+
+
+def main() -> int:
+    """Exit status 0 when the recording's end is in the catalog, whatever it was."""
+    line = sys.stdin.readline()
+    if not line.strip():
+        return 0  # a worker in reserve that was not needed
+    job: dict[str, Any] = json.loads(line)
+    settings = Settings.from_worker_json(job["settings"])
+    configure(settings.log_level, settings.log_format)
+    structlog.contextvars.bind_contextvars(recording=job["recording_id"])
+    try:
+        asyncio.run(record(job["recording_id"], settings))
+    except HavenError as error:
+        log.error("the worker failed", error=error.error, detail=error.detail)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""How a stream is received: LiveKit rooms and WHEP resources, over one aiortc connection."""

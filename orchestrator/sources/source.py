@@ -1,0 +1,129 @@
+"""What every source offers: events of a stream's publications and frames, with one time for all.
+
+A source knows how to receive, not what is done with the frames: it announces publications, its
+user says which to subscribe, and frames of those come as events. A lost connection is tried again
+by the source itself; `SourceClosed` is always the last event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import av
+
+from orchestrator.errors import SourceError
+from orchestrator.media import Endpoint, Publication
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationAdded:
+    """A track is there and may be subscribed."""
+
+    publication: Publication
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationChanged:
+    """A known publication is muted, unmuted, resized, … ."""
+
+    publication: Publication
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationRemoved:
+    """The track is gone; no frame of it comes any more."""
+
+    sid: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReceived:
+    """A decoded frame of a subscribed publication."""
+
+    sid: str
+    time_ns: int
+    """When its first sample was captured, on `time.monotonic_ns()`'s scale plus a constant delay.
+
+    Strictly increasing within a publication; the tracks of one participant are aligned.
+    """
+    frame: av.AudioFrame | av.VideoFrame
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantsChanged:
+    """How many take part, without ourselves and the hidden."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLost:
+    """Nothing is received at present; it is being tried again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRestored:
+    """Connected again; the publications of before keep their sids where the server kept them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceClosed:
+    """The last event. Without an error the stream ended by itself (room closed, host left, …)."""
+
+    reason: str
+    error: SourceError | None
+
+
+SourceEvent = (
+    PublicationAdded
+    | PublicationChanged
+    | PublicationRemoved
+    | FrameReceived
+    | ParticipantsChanged
+    | ConnectionLost
+    | ConnectionRestored
+    | SourceClosed
+)
+
+OnEvent = Callable[[SourceEvent], None]
+"""Called in the loop's thread for every event; must not block."""
+
+Renew = Callable[[], Awaitable[Endpoint]]
+"""Gives a fresh endpoint (with a new token) for each new attempt to connect."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatistics:
+    """Counters since `open()`, over all connections."""
+
+    packets_received: int = 0
+    packets_lost: int = 0
+    """As the RTP sequence numbers tell (RFC 3550 §A.3); retransmitted ones are not lost."""
+    frames_received: int = 0
+    frames_skipped: int = 0
+    """Encoded frames not decoded because the decoder was seconds behind."""
+    sender_reports: int = 0
+    reconnects: int = 0
+
+
+class Source(Protocol):
+    """A stream being received."""
+
+    async def open(self) -> None:
+        """Connects and joins; events come from now on.
+
+        Raises SourceRefused, SourceUnreachable, or SourceError for anything else.
+        """
+
+    async def subscribe(self, sids: frozenset[str]) -> None:
+        """Receives exactly these publications from now on, after reconnects too."""
+
+    async def close(self) -> None:
+        """Leaves; returns when nothing is left running. May be called again."""
+
+    def statistics(self) -> SourceStatistics:
+        """A snapshot of the counters."""

@@ -1,0 +1,60 @@
+"""AV1 with SVT-AV1, AAC, in MP4: less than half of libaom's CPU, more memory, slightly less sharp."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ffmpeg
+
+from orchestrator.encoding.pipeline import Job
+
+FORMAT = "av1"
+EXTENSION = "av1"
+CONTAINER = "mp4"
+SEGMENT_SUFFIX = ".mp4"
+MIME_TYPE = "video/mp4"
+VIDEO_CODEC = "libsvtav1"
+AUDIO_CODEC = "aac"
+SPEEDS = ("8", "9", "10", "11", "12", "13")
+"""SVT-AV1's own presets: 115 % of a core at 720p30 (8), 49 (10), 40 (13)."""
+DEFAULT_SPEED = 2
+
+
+def build(job: Job) -> Any:
+    """One MP4 file."""
+    return ffmpeg.output(
+        job.video,
+        job.audio,
+        job.output,
+        **{
+            # The file may be called .av1, from which ffmpeg can't tell the container.
+            "f": CONTAINER,
+            # Every frame keeps its own time: none is repeated or dropped to fill a rate.
+            "fps_mode": "passthrough",
+            # The input's clock, so that no time is rounded on its way into the file.
+            "enc_time_base:v": "1:90000",
+            "c:v": VIDEO_CODEC,
+            "preset:v": int(SPEEDS[job.speed]),
+            # Low delay: a frame comes out when it went in, not a second later.
+            # Its threads are its own option; 0 lets it take all cores.
+            "svtav1-params": f"pred-struct=1:lp={job.threads}",
+            # Constant rate, which low delay needs: average and maximum are the same.
+            "b:v": job.video_bitrate_bps,
+            "maxrate:v": job.video_bitrate_bps,
+            "bufsize:v": 2 * job.video_bitrate_bps,
+            # A point to seek to each two seconds, by time, as frames come at no fixed rate.
+            "force_key_frames:v": "expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))",
+            "c:a": AUDIO_CODEC,
+            "b:a": job.audio_bitrate_bps,
+            # Whole up to the last second if ffmpeg is killed.
+            "movflags": job.movflags,
+            # A fragment each second, in microseconds: that much can be lost.
+            "frag_duration": 1_000_000,
+            # To the disk at once, not when a buffer is full.
+            "flush_packets": 1,
+            # Packets strictly in order of time: the MP4 muxer moves a picture by tens of
+            # milliseconds when one track runs ahead. Both tracks always go on, so nothing waits long.
+            "max_interleave_delta": 0,
+            **job.metadata,
+        },
+    )

@@ -1,0 +1,65 @@
+"""H.264 with libx264, AAC, in MP4: plays everywhere, about two thirds of a core at 720p30."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ffmpeg
+
+from orchestrator.encoding.pipeline import Job
+
+FORMAT = "mp4"
+EXTENSION = "mp4"
+CONTAINER = "mp4"
+SEGMENT_SUFFIX = ".mp4"
+MIME_TYPE = "video/mp4"
+VIDEO_CODEC = "libx264"
+AUDIO_CODEC = "aac"
+SPEEDS = ("medium", "fast", "faster", "veryfast", "superfast", "ultrafast")
+"""x264's own presets: 130 % of a core at 720p30 (medium), 62 (veryfast), 36 (superfast)."""
+DEFAULT_SPEED = 3
+
+
+def build(job: Job) -> Any:
+    """One MP4 file."""
+    return ffmpeg.output(
+        job.video,
+        job.audio,
+        job.output,
+        **{
+            # Said, not guessed from the name, which is ours to choose.
+            "f": CONTAINER,
+            # Every frame keeps its own time: none is repeated or dropped to fill a rate.
+            "fps_mode": "passthrough",
+            # The input's clock, so that no time is rounded on its way into the file.
+            "enc_time_base:v": "1:90000",
+            "c:v": VIDEO_CODEC,
+            "preset:v": SPEEDS[job.speed],
+            # The profile that every browser and phone decodes in hardware.
+            "profile:v": "high",
+            # No B pictures and a short look-ahead: what is held back is lost in a crash. It costs
+            # 0.3 VMAF and saves a third of the CPU; without any look-ahead it would cost 4.
+            "bf": 0,
+            "x264-params": "rc-lookahead=5:sync-lookahead=0",
+            # The rate asked for, on the average and at most, over two seconds.
+            "b:v": job.video_bitrate_bps,
+            "maxrate:v": job.video_bitrate_bps,
+            "bufsize:v": 2 * job.video_bitrate_bps,
+            # A point to seek to each two seconds, by time, as frames come at no fixed rate.
+            "force_key_frames:v": "expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))",
+            # The machine may be shared; 0 lets the encoder choose.
+            "threads:v": job.threads,
+            "c:a": AUDIO_CODEC,
+            "b:a": job.audio_bitrate_bps,
+            # Whole up to the last second if ffmpeg is killed.
+            "movflags": job.movflags,
+            # A fragment each second, in microseconds: that much can be lost.
+            "frag_duration": 1_000_000,
+            # To the disk at once, not when a buffer is full.
+            "flush_packets": 1,
+            # Packets strictly in order of time: the MP4 muxer moves a picture by tens of
+            # milliseconds when one track runs ahead. Both tracks always go on, so nothing waits long.
+            "max_interleave_delta": 0,
+            **job.metadata,
+        },
+    )

@@ -1,0 +1,231 @@
+"""A manager in memory: real rows, no processes. What the API's own tests run against."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from orchestrator.catalog.models import Event, Recording, Segment
+from orchestrator.encoding.capabilities import FEATURES, FFmpeg
+from orchestrator.encoding.pipeline import Preset
+from orchestrator.encoding.presets import PresetFailure, Presets
+from orchestrator.errors import (
+    AlreadyActive,
+    InvalidOutputDirectory,
+    NothingToStop,
+    RecordingNotFound,
+    StillActive,
+    StreamNotFound,
+)
+from orchestrator.media import Stream
+from orchestrator.recordings.request import StartRequest, format_named, quality_named
+from orchestrator.recordings.states import ACTIVE
+from orchestrator.settings import Settings
+
+MINT = "V5cCiSixPLAiEDX2zZquT5VuLm4prr5t35PWmjNpump"
+STARTED = datetime(2024, 12, 1, 14, 30, 22, tzinfo=UTC)
+FIGURES: dict[str, Any] = {
+    "duration_s": 45.2,
+    "video": {"width": 1280, "height": 720, "received": 1360, "written": 1356, "dropped": 4}
+    | {"filled": 0, "fps": 29.97, "no_picture_since": None},
+    "queue": {"bytes": 1382400, "limit_bytes": 100663296},
+    "encoder": {"fps": 30.1, "speed": 0.99, "bitrate_bps": 2014000.0, "size_bytes": 11379200},
+    "processes": {
+        "worker": {"pid": 11, "cpu_cores": 0.25, "rss_bytes": 100},
+        "ffmpeg": {"pid": 12, "cpu_cores": 1.0, "rss_bytes": 200},
+    },
+    "source": {"state": "connected", "participants": 151, "packets_lost": 3, "reconnects": 0},
+    "restarts": 0,
+    "warnings": ["The video is muted; the picture is black."],
+}
+
+_CODECS = {
+    "av1": ("libaom-av1", "aac"),
+    "mp4": ("libx264", "aac"),
+    "webm": ("libvpx-vp9", "libopus"),
+}
+
+
+def preset(name: str) -> Preset:
+    """A preset like the built-in one, that builds nothing much."""
+    video, audio = _CODECS[name]
+    return Preset(
+        name=name,
+        description=f"{name} for tests",
+        format=name,
+        extension=name,
+        container="webm" if name == "webm" else "mp4",
+        segment_suffix=f".{name}",
+        mime_type="video/webm" if name == "webm" else "video/mp4",
+        video_codec=video,
+        audio_codec=audio,
+        speeds=("slow", "fast"),
+        default_speed=1,
+        path=Path(f"/presets/{name}.py"),
+        build=lambda job: job.video.output(job.output, vcodec=video, video_bitrate=9),
+    )
+
+
+PRESETS = Presets(
+    {name: preset(name) for name in _CODECS},
+    (PresetFailure("mine", Path("/presets/mine.py"), 12, "NameError: name 'x' is not defined"),),
+)
+
+
+def recording(mint_id: str = MINT, **columns: Any) -> Recording:
+    """A row as the worker would have written it."""
+    stream = Stream(mint_id, "demo", name="Example Coin", symbol="EXC", num_participants=150)
+    values: dict[str, Any] = {
+        "id": f"{mint_id[:8]}0001",
+        "mint_id": mint_id,
+        "stream": asdict(stream),
+        "output_format": "av1",
+        "pipeline": "av1",
+        "video_quality": "high",
+        "audio_quality": "high",
+        "video_codec": "libaom-av1",
+        "audio_codec": "aac",
+        "output_path": "/path/to/recordings/Example_Coin_V5cCiSix_20241201_143022.av1",
+        "work_directory": "/path/to/recordings/.x.haven",
+        "wanted": "record",
+        "state": "recording",
+        "created_at": STARTED,
+        "started_at": STARTED,
+        "figures": FIGURES,
+        "figures_at": STARTED,
+    }
+    return Recording(**values | columns)
+
+
+@dataclass
+class MemoryDirectory:
+    """Streams that are live because the test says so."""
+
+    streams: list[Stream] = field(default_factory=lambda: [Stream(MINT, "demo", name=None)])
+    names: list[str] = field(default_factory=lambda: ["demo"])
+
+    async def live(self, limit: int) -> list[Stream]:
+        """The first of them."""
+        return self.streams[:limit]
+
+
+@dataclass
+class MemoryCatalog:
+    """The story of recordings, as the test put it down."""
+
+    rows: list[Recording]
+
+    async def latest_of(self, mint_id: str) -> Recording | None:
+        """The last one added."""
+        return next((r for r in reversed(self.rows) if r.mint_id == mint_id), None)
+
+    async def segments(self, recording_id: str) -> list[Segment]:
+        """One, finished."""
+        done = {"ended_at": STARTED, "outcome": "finished", "returncode": 0}
+        counts = {"offset_s": 0.0, "video_frames": 3615, "audio_samples": 5784000}
+        where = {"recording_id": recording_id, "number": 1, "path": "/x", "started_at": STARTED}
+        return [Segment(**where, **done, **counts)]
+
+    async def events(self, recording_id: str, limit: int = 1000) -> list[Event]:
+        """One."""
+        row = {"kind": "state", "message": "recording", "data": {"from": "starting"}}
+        return [Event(id=1, recording_id=recording_id, at=STARTED, **row)]
+
+
+class MemoryManager:
+    """Behaves as the manager does, at once and without a worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.presets = PRESETS
+        self.directory = MemoryDirectory()
+        self.rows: list[Recording] = []
+        self.catalog = MemoryCatalog(self.rows)
+        self.requests: list[StartRequest] = []
+        self.opened, self.closed = False, False
+        self.raises: Exception | None = None
+        """What every start raises, if anything."""
+        self.no_ffmpeg: Exception | None = None
+
+    async def open(self) -> None:
+        """Notes it."""
+        self.opened = True
+
+    async def close(self) -> None:
+        """Notes it."""
+        self.closed = True
+
+    async def start(self, request: StartRequest) -> Recording:
+        """A row that records."""
+        self.requests.append(request)
+        if self.raises:
+            raise self.raises
+        format_ = format_named(request.output_format)
+        quality = quality_named(request.video_quality, "video_quality")
+        if not any(s.id == request.mint_id for s in self.directory.streams):
+            raise StreamNotFound(request.mint_id)
+        if await self.status(request.mint_id):
+            raise AlreadyActive(request.mint_id)
+        row = recording(request.mint_id, output_format=format_, video_quality=quality)
+        self.rows.append(row)
+        return row
+
+    async def stop(self, mint_id: str) -> Recording:
+        """The row, completed."""
+        row = await self.status(mint_id)
+        if row is None:
+            raise NothingToStop(mint_id)
+        row.state, row.reason, row.ended_at = "completed", "stopped", STARTED
+        row.duration_s, row.size_bytes = 120.5, 15728640
+        return row
+
+    async def status(self, mint_id: str) -> Recording | None:
+        """The one that runs."""
+        found = (r for r in self.rows if r.mint_id == mint_id and r.state in ACTIVE)
+        return next(found, None)
+
+    async def active(self) -> list[Recording]:
+        """Those that run."""
+        return [r for r in self.rows if r.state in ACTIVE]
+
+    async def history(
+        self, *, limit: int, offset: int, state: str | None = None, mint_id: str | None = None
+    ) -> tuple[list[Recording], int]:
+        """The newest first."""
+        fits = [r for r in reversed(self.rows) if state in (None, r.state)]
+        fits = [r for r in fits if mint_id in (None, r.mint_id)]
+        return fits[offset : offset + limit], len(fits)
+
+    async def get(self, recording_id: str) -> Recording:
+        """By its own id."""
+        found = next((r for r in self.rows if r.id == recording_id), None)
+        if found is None:
+            raise RecordingNotFound(recording_id)
+        return found
+
+    async def delete(self, recording_id: str) -> None:
+        """Forgets a row."""
+        row = await self.get(recording_id)
+        if row.state in ACTIVE:
+            raise StillActive(f"Recording {recording_id} is still running.", "Stop it first.")
+        self.rows.remove(row)
+
+    async def output_directory(self) -> Path:
+        """The setting's."""
+        return self.settings.output_directory
+
+    async def set_output_directory(self, directory: str) -> Path:
+        """Takes a folder that exists."""
+        if not Path(directory).is_dir():  # noqa: ASYNC240
+            raise InvalidOutputDirectory("Path is not a directory", "Name a folder that exists.")
+        return Path(directory)
+
+    async def ffmpeg(self, preset: Preset | None = None) -> FFmpeg:
+        """One that can do all but VP9."""
+        if self.no_ffmpeg:
+            raise self.no_ffmpeg
+        encoders = frozenset({"libaom-av1", "libx264", "aac", "libopus"})
+        muxers = frozenset({"mp4", "webm"})
+        return FFmpeg(Path("/opt/ffmpeg"), "9.0.2", encoders, muxers, FEATURES, "path")

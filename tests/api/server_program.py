@@ -1,0 +1,28 @@
+"""A server whose recordings take a while to finish; run by test_server.py as a child."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from orchestrator.api.server import run
+from orchestrator.settings import Settings
+from tests.api.memory import MemoryManager
+
+
+class SlowManager(MemoryManager):
+    """Finishes its recordings only when the test's file is gone."""
+
+    async def close(self) -> None:
+        """Waits for the file to go, 20 s at most."""
+        print("finishing", flush=True)
+        for _ in range(400):
+            if not Path(sys.argv[1]).exists():  # noqa: ASYNC240
+                break
+            await asyncio.sleep(0.05)
+        print("finished", flush=True)
+
+
+if __name__ == "__main__":
+    run(SlowManager(Settings(port=int(sys.argv[2]), output_directory=Path(sys.argv[1]).parent)))

@@ -1,0 +1,202 @@
+"""Opening the database: what is made, and what is said when it can't be used."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import stat
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import NullPool, create_engine, event
+
+from orchestrator.catalog import database
+from orchestrator.catalog.migrations import REVISIONS
+from orchestrator.catalog.migrations.upgrade import config
+from orchestrator.catalog.models import Base
+from orchestrator.catalog.store import Catalog
+from orchestrator.errors import SettingsError, Unavailable
+from tests.catalog.rows import recording, url_of
+
+
+async def opened(path: Path, *, migrate: bool = True) -> None:
+    catalog = Catalog(url_of(path))
+    await catalog.open(migrate=migrate)
+    await catalog.close()
+
+
+async def test_makes_a_private_folder_and_a_wal_database(tmp_path: Path) -> None:
+    path = tmp_path / "a 100% b" / "c" / "catalog.db"
+    await opened(path)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+async def test_the_migrated_schema_equals_the_models(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    await opened(path)
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+async def test_the_active_index_is_partial(tmp_path: Path) -> None:
+    # compare_metadata doesn't look at an index's condition.
+    path = tmp_path / "catalog.db"
+    await opened(path)
+    with closing(sqlite3.connect(path)) as connection:
+        (sql,) = connection.execute(
+            "SELECT sql FROM sqlite_master WHERE name = 'one_active_recording_per_stream'"
+        ).fetchone()
+    assert sql.endswith("WHERE state IN ('starting', 'recording', 'reconnecting', 'stopping')")
+
+
+def test_the_known_revisions_are_the_scripts() -> None:
+    scripts = ScriptDirectory.from_config(config()).walk_revisions()
+    assert tuple(script.revision for script in scripts)[::-1] == REVISIONS
+
+
+async def test_connections_are_set_up(tmp_path: Path) -> None:
+    await opened(tmp_path / "catalog.db")
+    engine = database.create_engine(tmp_path / "catalog.db")
+    async with engine.connect() as connection:
+        for pragma, value in (("foreign_keys", 1), ("synchronous", 1), ("busy_timeout", 10_000)):
+            assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar() == value
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["nonsense", "mysql://host/db", "sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:"],
+)
+def test_addresses_that_are_no_database_file(url: str) -> None:
+    with pytest.raises(SettingsError, match="ORCHESTRATOR_DATABASE_URL"):
+        Catalog(url)
+
+
+async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    path.write_bytes(b"not a database, but long enough to be looked at as one" * 100)
+    with pytest.raises(SettingsError, match=r"catalog\.db can't be opened: file is not a database"):
+        await opened(path)
+
+
+async def test_a_folder_that_can_not_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="can't be opened"):
+        await opened(tmp_path / "file" / "catalog.db")
+
+
+async def test_a_database_that_can_not_be_written(tmp_path: Path) -> None:
+    # A folder in the file's place: what root can't open either.
+    (tmp_path / "catalog.db").mkdir()
+    with pytest.raises(SettingsError, match="unable to open database file"):
+        await opened(tmp_path / "catalog.db")
+
+
+async def test_a_newer_schema_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    await opened(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SettingsError, match="schema 9999, which is newer"):
+        await opened(path)
+
+
+async def test_a_worker_does_not_create_it(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    with pytest.raises(SettingsError, match="can't be opened"):
+        await opened(path, migrate=False)
+    assert not path.exists()
+    path.touch()
+    with pytest.raises(SettingsError, match="has schema none, not 0001"):
+        await opened(path, migrate=False)
+
+
+async def test_a_full_database_is_unavailable(tmp_path: Path) -> None:
+    catalog = Catalog(url_of(tmp_path / "catalog.db"))
+    await catalog.open(migrate=True)
+    assert catalog._engine is not None
+    event.listen(catalog._engine.sync_engine, "connect", no_room)
+    with pytest.raises(Unavailable, match="database or disk is full"):
+        await catalog.create(recording("a", detail="x" * 100_000))
+    await catalog.close()
+
+
+def no_room(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA max_page_count = 1")
+    cursor.close()
+
+
+MIGRATE = """
+import asyncio, sys
+from orchestrator.catalog.store import Catalog
+async def main():
+    catalog = Catalog(sys.argv[1])
+    await catalog.open(migrate=True)
+    print(await catalog.preference("x"))
+    await catalog.close()
+asyncio.run(main())
+"""
+
+
+async def python(code: str, *arguments: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", "-c", code, *arguments,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode()
+
+
+async def test_several_processes_migrate_at_once(tmp_path: Path) -> None:
+    url = url_of(tmp_path / "catalog.db")
+    ended = await asyncio.gather(*(python(MIGRATE, url) for _ in range(4)))
+    assert ended == [(0, "None\n")] * 4
+
+
+WRITE = """
+import asyncio, sys
+from orchestrator.catalog.store import Catalog
+from tests.catalog.rows import recording
+async def main(url, name):
+    catalog = Catalog(url)
+    await catalog.open(migrate=False)
+    await catalog.create(recording(name, name))
+    async def write(number):
+        await catalog.update(name, worker_starts=number)
+        await catalog.add_event(name, "step", str(number))
+        await catalog.set_preference("last", name)
+    await asyncio.gather(*map(write, range(30)))
+    await catalog.close()
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_several_processes_write_at_once(tmp_path: Path) -> None:
+    url = url_of(tmp_path / "catalog.db")
+    await opened(tmp_path / "catalog.db")
+    names = ["a", "b", "c", "d"]
+    ended = await asyncio.gather(*(python(WRITE, url, name) for name in names))
+    assert ended == [(0, "")] * 4
+    catalog = Catalog(url)
+    await catalog.open(migrate=False)
+    assert sorted(row.id for row in await catalog.active()) == names
+    assert [len(await catalog.events(name)) for name in names] == [30] * 4
+    await catalog.close()
+
+
+async def test_the_store_does_not_import_alembic() -> None:
+    code = "import sys, orchestrator.catalog.store; print('alembic' in sys.modules)"
+    assert await python(code) == (0, "False\n")

@@ -1,0 +1,229 @@
+"""The commands that look: settings, streams, recordings, pipelines, doctor."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import subprocess
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestrator.catalog.models import Recording, Segment
+from orchestrator.catalog.store import Catalog
+from tests.cli.conftest import Command, Place
+
+WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+async def fill(url: str, count: int) -> None:
+    catalog = Catalog(url)
+    await catalog.open(migrate=True)
+    try:
+        for number in range(count):
+            await catalog.create(recording(number))
+        await catalog.add_segment(
+            Segment(
+                recording_id="id0", number=0, path="/films/0", started_at=WHEN, outcome="finished"
+            )
+        )
+        await catalog.add_event("id0", "started", "The first frame was recorded.")
+    finally:
+        await catalog.close()
+
+
+def recording(number: int) -> Recording:
+    return Recording(
+        id=f"id{number}",
+        mint_id=f"room{number}",
+        stream={},
+        output_format="av1",
+        pipeline="av1",
+        video_quality="high",
+        audio_quality="high",
+        video_codec="libaom-av1",
+        audio_codec="aac",
+        output_path=f"/films/room{number}.av1",
+        work_directory=f"/films/.room{number}",
+        state="completed" if number else "failed",
+        created_at=WHEN,
+        duration_s=61.5,
+        size_bytes=1_234_567,
+        error=None if number else "The disk was full.",
+    )
+
+
+def test_settings_show_value_and_origin(place: Place) -> None:
+    place.environment["ORCHESTRATOR_API_KEY"] = "t0psecret"
+    (place.folder / "orchestrator.toml").write_text("port = 9\n")
+    done = place.run("settings", "--json")
+    shown = {entry["name"]: entry for entry in json.loads(done.stdout)}
+    assert (shown["port"]["value"], shown["port"]["origin"]) == ("9", "port in orchestrator.toml")
+    assert shown["api_key"]["origin"] == "ORCHESTRATOR_API_KEY in the environment"
+    assert shown["host"]["origin"] == "default"
+    table = place.run("settings").stdout
+    assert "t0psecret" not in done.stdout + table
+    assert "Port of the HTTP API" in table
+
+
+def test_the_template_is_toml(orchestrator: Command) -> None:
+    done = orchestrator("settings", "--template")
+    assert tomllib.loads(done.stdout) == {}
+    assert "# port = 8000" in done.stdout
+
+
+def test_streams_lists_the_demo(orchestrator: Command) -> None:
+    (demo,) = json.loads(orchestrator("streams", "--json").stdout)
+    assert (demo["id"], demo["discovery"]) == ("demo", "demo")
+    assert "demo" in orchestrator("streams").stdout
+
+
+def test_a_directory_that_fails_is_told_of_and_hides_nothing(place: Place) -> None:
+    place.environment |= {
+        "ORCHESTRATOR_LIVEKIT_URL": "ws://127.0.0.1:9",  # discard: nobody listens
+        "ORCHESTRATOR_LIVEKIT_API_KEY": "k",
+        "ORCHESTRATOR_LIVEKIT_API_SECRET": "s" * 32,
+    }
+    done = place.run("streams", "--json")
+    assert [stream["id"] for stream in json.loads(done.stdout)] == ["demo"]
+    assert done.stderr.startswith("warning: without those of livekit: ")
+
+
+def test_recordings_of_an_empty_catalog(orchestrator: Command) -> None:
+    assert orchestrator("recordings").stdout == "Nothing has been recorded yet.\n"
+    assert json.loads(orchestrator("recordings", "--json").stdout)["recordings"] == []
+
+
+def test_recordings_list(place: Place) -> None:
+    asyncio.run(fill(place.catalog, 3))
+    done = place.run("recordings", "list", "--limit", "2", "--json")
+    answer = json.loads(done.stdout)
+    assert (answer["total"], len(answer["recordings"])) == (3, 2)
+    assert answer["recordings"][0]["created_at"] == "2026-01-02T03:04:05+00:00"
+    table = place.run("recordings", "--limit", "2").stdout
+    assert "2 of 3; --limit shows more." in table
+    assert "1:01.5" in table
+    assert "1.2 MB" in table
+    failed = json.loads(place.run("recordings", "--state", "failed", "--json").stdout)
+    assert [row["id"] for row in failed["recordings"]] == ["id0"]
+
+
+def test_recordings_show(place: Place) -> None:
+    asyncio.run(fill(place.catalog, 1))
+    shown = place.run("recordings", "show", "id0").stdout
+    for part in ("The disk was full.", "/films/room0.av1", "finished", "The first frame was"):
+        assert part in shown
+    whole = json.loads(place.run("recordings", "show", "id0", "--json").stdout)
+    assert whole["segments"][0]["path"] == "/films/0"
+    assert whole["events"][0]["kind"] == "started"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["recordings", "show", "nope"], "No recording with id nope. `orchestrator recordings`"),
+        (["recordings", "--state", "done"], "No such state: done. It is one of starting,"),
+        (["pipelines", "show", "nope"], "Unknown pipeline: nope. There are: av1"),
+        (["record", "nope", "--format", "flv"], "flv"),
+    ],
+)
+def test_what_there_is_not_is_one_line_and_code_1(
+    arguments: list[str], said: str, orchestrator: Command
+) -> None:
+    done = orchestrator(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert said in last
+
+
+def test_pipelines_list(place: Place) -> None:
+    (place.folder / "mine").mkdir()
+    (place.folder / "mine" / "broken.py").write_text("EXTENSION = 7\n")
+    place.environment["ORCHESTRATOR_PIPELINES_DIRECTORY"] = "mine"
+    answer = json.loads(place.run("pipelines", "list", "--json").stdout)
+    assert {"av1", "mp4", "webm"} <= {pipeline["name"] for pipeline in answer["pipelines"]}
+    assert [failure["name"] for failure in answer["failures"]] == ["broken"]
+    table = place.run("pipelines", "list").stdout
+    assert "libaom-av1" in table
+    assert "broken does not load" in table
+
+
+def test_the_shown_command_runs_as_it_is_pasted(place: Place) -> None:
+    shown = place.run("pipelines", "show", "mp4", "--size", "320x180", "--quality", "low").stdout
+    ffmpeg = shlex.split(shown)[0]
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=0.5")
+    sound = ("-f", "lavfi", "-i", "sine=d=0.5", "-ac", "2", "-ar", "48000")
+    raw = ("-pix_fmt", "yuv420p", "-c:v", "rawvideo", "-c:a", "pcm_s16le", "input.nut")
+    subprocess.run([ffmpeg, "-v", "error", *picture, *sound, *raw], cwd=place.folder, check=True)
+    subprocess.run(["bash", "-c", shown], cwd=place.folder, check=True, capture_output=True)
+    assert (place.folder / "mp4.mp4").stat().st_size > 1000
+    assert "500000" in shown
+
+
+@pytest.mark.parametrize("size", ["big", "1280x721", "1x1"])
+def test_an_odd_size_is_refused(size: str, orchestrator: Command) -> None:
+    done = orchestrator("pipelines", "show", "mp4", "--size", size)
+    assert done.returncode == 2
+    assert "is no size like 1280x720, both numbers even" in done.stderr
+
+
+def test_check_encodes_with_the_preset(orchestrator: Command) -> None:
+    done = orchestrator("pipelines", "check", "mp4")
+    assert done.returncode == 0
+    assert done.stdout.startswith("ok   mp4: h264 640x360 + aac in ")
+
+
+def test_check_finds_what_is_broken(place: Place) -> None:
+    builtin = (Path(__file__).parents[2] / "pipelines" / "mp4.py").read_text()
+    folder = place.folder / "mine"
+    folder.mkdir()
+    (folder / "unknown.py").write_text(builtin.replace("libx264", "libx999"))
+    place.environment["ORCHESTRATOR_PIPELINES_DIRECTORY"] = str(folder)
+    done = place.run("pipelines", "check", "unknown")
+    assert done.returncode == 1
+    assert done.stdout.startswith("FAIL unknown: Pipeline unknown needs libx999")
+
+
+def test_doctor_finds_everything_in_place(orchestrator: Command) -> None:
+    done = orchestrator("doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert done.returncode == 0
+    assert checks["livekit"]["verdict"] == "warning"
+    assert "hybrid_fragmented" in checks["ffmpeg's MP4"]["found"]
+    for name in ("platform", "ffmpeg", "pipeline av1", "output directory", "disk", "catalog"):
+        assert checks[name]["verdict"] == "ok", checks[name]
+
+
+def test_doctor_changes_nothing(place: Place) -> None:
+    before = sorted(place.folder.rglob("*"))
+    place.run("doctor")
+    assert sorted(place.folder.rglob("*")) == before
+
+
+def test_doctor_says_what_is_wrong(place: Place) -> None:
+    (place.folder / "films").write_text("a file, not a folder")
+    (place.folder / "catalog.db").write_text("no database")
+    place.environment |= {
+        "ORCHESTRATOR_FFMPEG": "/nowhere/ffmpeg",
+        "ORCHESTRATOR_LIVEKIT_URL": "ws://127.0.0.1:9",
+        "ORCHESTRATOR_LIVEKIT_API_KEY": "k",
+        "ORCHESTRATOR_LIVEKIT_API_SECRET": "s" * 32,
+    }
+    done = place.run("doctor")
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL ")]
+    assert done.returncode == 1
+    names = {line.removeprefix("FAIL ").partition(":")[0] for line in failed}
+    assert names == {"ffmpeg", "livekit", "output directory", "catalog"}
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_doctor_sees_a_folder_that_cannot_be_made(place: Place) -> None:
+    (place.folder / "file").write_text("")
+    place.environment["ORCHESTRATOR_OUTPUT_DIRECTORY"] = str(place.folder / "file" / "films")
+    done = place.run("doctor")
+    assert done.returncode == 1
+    assert f"FAIL output directory: {place.folder}/file/films can't be made: " in done.stdout

@@ -1,0 +1,21 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.rooms import Server, server_binary
+
+
+@pytest.fixture(scope="session")
+def livekit_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A LiveKit server for all tests; each takes a room of its own."""
+    binary = server_binary()
+    if binary is None:
+        pytest.fail("no LiveKit server: run scripts/livekit-server, which builds it")
+    server = Server(binary, tmp_path_factory.mktemp("livekit") / "server.log")
+    server.start()
+    yield server
+    server.stop()

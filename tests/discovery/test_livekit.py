@@ -1,0 +1,169 @@
+"""LiveKit as a directory, against the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from base64 import urlsafe_b64decode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from livekit import api, rtc
+
+from orchestrator.discovery import livekit
+from orchestrator.discovery.directory import Directory
+from orchestrator.discovery.livekit import LiveKitDiscovery
+from orchestrator.errors import (
+    SettingsError,
+    SourceError,
+    SourceRefused,
+    SourceUnreachable,
+    StreamNotFound,
+)
+from orchestrator.media import Stream
+from tests.rooms import KEY, SECRET, Publisher, Server, publish
+
+pytestmark = pytest.mark.livekit
+
+ROOM = "Räume/💥 №1"
+
+
+def discovery_of(server: Server) -> LiveKitDiscovery:
+    return LiveKitDiscovery(server.url, KEY, SECRET)
+
+
+@asynccontextmanager
+async def live(server: Server, *rooms: str) -> AsyncIterator[list[Publisher]]:
+    """Somebody publishes sound in each of the rooms, and the server says so."""
+    async with asyncio.timeout(20):
+        if not rooms:
+            yield []
+            return
+        async with (
+            publish(server, rooms[0], video=None) as first,
+            live(server, *rooms[1:]) as others,
+        ):
+            yield [first, *others]
+
+
+async def until_participants(discovery: LiveKitDiscovery, room: str, number: int) -> None:
+    """The list of rooms follows what happens in them by up to five seconds."""
+    async with asyncio.timeout(15):
+        while (room, number) not in [(s.id, s.num_participants) for s in await discovery.live(100)]:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_room_in_which_somebody_publishes(server: Server) -> None:
+    async with live(server, ROOM):
+        # At once, although the server's own counts follow seconds later.
+        found = await discovery_of(server).find(ROOM)
+        assert found is not None
+        assert (found.id, found.name, found.discovery) == (ROOM, ROOM, "livekit")
+        assert found.created_timestamp is not None
+        assert found.created_timestamp > 1_600_000_000_000
+        assert await discovery_of(server).find("another room") is None
+
+
+async def test_an_empty_room_is_not_live(server: Server) -> None:
+    async with api.LiveKitAPI(server.url, KEY, SECRET) as client:
+        await client.room.create_room(api.CreateRoomRequest(name="empty"))
+    discovery = discovery_of(server)
+    with pytest.raises(StreamNotFound, match="room empty exists, but nobody publishes"):
+        await discovery.find("empty")
+    assert "empty" not in [stream.id for stream in await discovery.live(100)]
+    with pytest.raises(StreamNotFound, match="nobody publishes"):
+        await Directory([discovery]).find("empty")
+
+
+async def test_live_lists_the_fullest_first(server: Server) -> None:
+    async with live(server, "quiet", "busy"):
+        visitor = rtc.Room()
+        await visitor.connect(server.url, server.token("busy", "visitor", publish=True))
+        try:
+            discovery = discovery_of(server)
+            await until_participants(discovery, "busy", 2)
+            await until_participants(discovery, "quiet", 1)
+            assert [one.id for one in await discovery.live(100)] == ["busy", "quiet"]
+            assert [one.id for one in await discovery.live(1)] == ["busy"]
+        finally:
+            await visitor.disconnect()
+
+
+async def test_the_token_joins_hidden(server: Server) -> None:
+    discovery = discovery_of(server)
+    async with live(server, ROOM) as (publisher,):
+        stream = await discovery.find(ROOM)
+        assert stream is not None
+        endpoint = await discovery.endpoint(stream, "recorder-1")
+        assert endpoint.url == server.url
+        assert endpoint.token not in repr(endpoint)
+        recorder = rtc.Room()
+        await recorder.connect(endpoint.url, endpoint.token)
+        try:
+            assert recorder.name == ROOM
+            assert recorder.local_participant.identity == "recorder-1"
+            assert list(publisher.room.remote_participants) == []
+        finally:
+            await recorder.disconnect()
+
+
+async def test_the_token_grants_no_more_than_receiving() -> None:
+    discovery = LiveKitDiscovery("ws://127.0.0.1:1", KEY, SECRET)
+    stream = Stream(id="room", discovery="livekit")
+    claims = claims_of((await discovery.endpoint(stream, "recorder-1")).token)
+    assert claims["video"] == {
+        "roomJoin": True,
+        "room": "room",
+        "hidden": True,
+        "recorder": True,
+        "canPublish": False,
+        "canPublishData": False,
+        "canSubscribe": True,
+    }
+    assert claims["sub"] == "recorder-1"
+    assert 0 < claims["exp"] - claims["nbf"] <= 11 * 60
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    payload = token.split(".")[1]
+    claims: dict[str, Any] = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims
+
+
+@pytest.mark.parametrize(
+    ("key", "secret"), [(KEY, "another-secret-of-at-least-32-letters"), ("stranger", SECRET)]
+)
+async def test_a_wrong_key(server: Server, key: str, secret: str) -> None:
+    discovery = LiveKitDiscovery(server.url, key, secret)
+    with pytest.raises(SourceRefused, match=f"refuses the API key {key}") as caught:
+        await discovery.find("room")
+    assert "ORCHESTRATOR_LIVEKIT_API_SECRET" in caught.value.detail
+    assert secret not in str(caught.value)
+    with pytest.raises(SourceRefused):
+        await discovery.live(1)
+
+
+async def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(livekit, "REQUEST_TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(SourceUnreachable, match=f"{url} can't be reached: no answer"):
+            await LiveKitDiscovery(url, KEY, SECRET).find("room")
+    with pytest.raises(SourceUnreachable, match="can't be reached"):
+        await LiveKitDiscovery(url, KEY, SECRET).live(1)
+    with pytest.raises(SourceUnreachable, match="can't be reached"):
+        await LiveKitDiscovery("wss://no-such-host.invalid", KEY, SECRET).live(1)
+
+
+async def test_something_else_answers(server: Server) -> None:
+    with pytest.raises(SourceError, match=r"can't say what is live.*\(HTTP 404\)"):
+        await LiveKitDiscovery(f"{server.url}/elsewhere", KEY, SECRET).find("room")
+
+
+@pytest.mark.parametrize("url", ["livekit.example", "127.0.0.1:7880", "ftp://host", "ws://"])
+def test_addresses_that_are_none(url: str) -> None:
+    with pytest.raises(SettingsError, match="no address of a LiveKit server"):
+        LiveKitDiscovery(url, KEY, SECRET)

@@ -1,0 +1,153 @@
+"""Where sounds and pictures stand, and what fills the holes."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.pipes.items import AudioItem, Item, Samples, VideoItem
+from orchestrator.pipes.timeline import LAG_NS, START_WAIT_NS, Timeline, video_pts
+
+MS = 10**6
+FRAME_NS = 20 * MS
+SOUND: Samples = np.ones((960, 2), np.int16)
+PICTURE = av.VideoFrame(64, 48, "yuv420p")
+
+
+def audio(items: list[Item]) -> list[AudioItem]:
+    return [i for i in items if isinstance(i, AudioItem)]
+
+
+def video(items: list[Item]) -> list[VideoItem]:
+    return [i for i in items if isinstance(i, VideoItem)]
+
+
+@pytest.fixture
+def timeline() -> Timeline:
+    made = Timeline()
+    made.expect(audio=frozenset("a"), video=True)
+    return made
+
+
+def test_zero_is_the_first_picture(timeline: Timeline) -> None:
+    start = 10**15
+    assert timeline.push_audio("a", start, SOUND) == []
+    assert timeline.push_audio("a", start + FRAME_NS, SOUND) == []
+    (item,) = video(timeline.push_video(start + 30 * MS, PICTURE))
+    assert item.pts == 0
+    first, *_ = audio(timeline.push_audio("a", start + 2 * FRAME_NS, SOUND))
+    assert first.pts == 0
+    assert first.samples is not None
+    # Of the 60 ms of sound the first 30 lie before the first picture.
+    assert first.count == 3 * 960 - 1440
+
+
+def test_sound_waits_for_a_picture_only_so_long(timeline: Timeline) -> None:
+    items: list[Item] = []
+    sent = 0
+    while not items and sent < 500:
+        items = timeline.push_audio("a", sent * FRAME_NS, SOUND)
+        sent += 1
+    assert sent * FRAME_NS == START_WAIT_NS + FRAME_NS
+    assert sum(i.count for i in audio(items)) == sent * 960, "none of the sound is lost"
+
+
+def test_sound_alone_begins_at_once() -> None:
+    timeline = Timeline()
+    timeline.expect(audio=frozenset("a"), video=False)
+    (item,) = audio(timeline.push_audio("a", 5, SOUND))
+    assert (item.pts, item.count) == (0, 960)
+    black = video(timeline.tick(5))
+    assert [(v.pts, v.frame, v.filler) for v in black] == [(0, None, True)]
+
+
+def test_video_keeps_its_own_times(timeline: Timeline) -> None:
+    times = [0, 33_366_667, 66_733_333, 300 * MS]
+    found = [video(timeline.push_video(t, PICTURE))[0].pts for t in times]
+    assert found == [0, 3003, 6006, 27_000]
+
+
+def test_a_picture_that_comes_behind_is_dropped_and_counted(timeline: Timeline) -> None:
+    timeline.push_video(100 * MS, PICTURE)
+    assert timeline.push_video(100 * MS, PICTURE) == []
+    assert timeline.statistics().video_late == 1
+
+
+def test_a_stalled_picture_is_held_each_second(timeline: Timeline) -> None:
+    timeline.push_video(0, PICTURE)
+    assert video(timeline.tick(LAG_NS + 999 * MS)) == []
+    (held,) = video(timeline.tick(LAG_NS + 1000 * MS))
+    assert (held.pts, held.frame, held.filler) == (90_000, PICTURE, True)
+    # After a long sleep of the machine one picture is enough.
+    (held,) = video(timeline.tick(LAG_NS + 3600_500 * MS))
+    assert held.pts == 3600 * 90_000
+    assert timeline.statistics().video_filled == 2
+
+
+def test_a_muted_picture_is_black(timeline: Timeline) -> None:
+    timeline.push_video(0, PICTURE)
+    timeline.expect(audio=frozenset("a"), video=False)
+    assert video(timeline.tick(2_000 * MS))[0].frame is None
+
+
+def test_silence_follows_when_sound_stops(timeline: Timeline) -> None:
+    timeline.push_video(0, PICTURE)
+    timeline.push_audio("a", 0, SOUND)
+    items = audio(timeline.tick(LAG_NS + 1000 * MS))
+    assert sum(i.count for i in items) == 48_000 - 960
+    assert items[-1].samples is None
+
+
+def test_finish_gives_out_what_is_held(timeline: Timeline) -> None:
+    timeline.expect(audio=frozenset("ab"), video=True)
+    timeline.push_video(0, PICTURE)
+    timeline.push_audio("a", 0, SOUND)
+    timeline.push_audio("b", 0, SOUND)
+    timeline.push_audio("a", FRAME_NS, SOUND)
+    items = audio(timeline.finish())
+    assert items[-1].pts + items[-1].count == 2 * 960
+
+
+def test_a_new_worker_goes_on_where_the_clock_is() -> None:
+    timeline = Timeline(offset_ns=60 * 10**9)
+    timeline.expect(audio=frozenset("a"), video=True)
+    (item,) = video(timeline.push_video(123, PICTURE))
+    assert item.pts == 60 * 90_000
+    (sound,) = audio(timeline.push_audio("a", 123, SOUND))
+    assert sound.pts == 60 * 48_000
+
+
+moments = st.lists(
+    st.tuples(st.sampled_from(["audio", "video", "tick"]), st.integers(0, 20_000 * MS)), max_size=60
+)
+
+
+@given(moments)
+def test_whatever_comes_sound_is_gapless_and_pictures_go_forward(
+    events: list[tuple[str, int]],
+) -> None:
+    timeline = Timeline()
+    timeline.expect(audio=frozenset("a"), video=True)
+    out: list[Item] = []
+    for kind, at in events:
+        match kind:
+            case "audio":
+                out += timeline.push_audio("a", at, SOUND)
+            case "video":
+                out += timeline.push_video(at, PICTURE)
+            case _:
+                out += timeline.tick(at)
+    sound = audio(out)
+    for before, after in zip(sound, sound[1:], strict=False):
+        assert after.pts == before.pts + before.count
+    assert all(s.pts == 0 for s in sound[:1])
+    pictures = [v.pts for v in video(out)]
+    assert pictures == sorted(set(pictures))
+    assert all(pts >= 0 for pts in pictures)
+
+
+def test_pts_are_exact_after_days() -> None:
+    assert video_pts(30 * 86_400 * 10**9) == 30 * 86_400 * 90_000

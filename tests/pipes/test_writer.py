@@ -1,0 +1,162 @@
+"""Real pipes: what the writer writes is read back by libav, every PTS and byte."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from orchestrator.pipes.canvas import CanvasSize
+from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
+from orchestrator.pipes.items import AudioItem, VideoItem
+from orchestrator.pipes.queue import FrameQueue
+from orchestrator.pipes.writer import SegmentWriter
+
+SIZE = CanvasSize(64, 48)
+
+
+def picture(luma: int) -> av.VideoFrame:
+    array = np.full((72, 64), 128, np.uint8)
+    array[:48] = luma
+    return av.VideoFrame.from_ndarray(array, format="yuv420p")
+
+
+def sound(pts: int, value: int, count: int = 960) -> AudioItem:
+    return AudioItem(pts, count, np.full((count, 2), value, np.int16))
+
+
+class Reader(threading.Thread):
+    """Reads the NUT like ffmpeg would."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.video: list[tuple[int, int]] = []
+        self.audio: list[tuple[int, int]] = []
+        self.start()
+
+    def run(self) -> None:
+        with av.open(str(self.path), format="nut") as container:
+            for packet in container.demux():
+                data = bytes(packet)
+                if not data or packet.pts is None or packet.time_base is None:
+                    continue
+                at = packet.pts * packet.time_base
+                if packet.stream.type == "video":
+                    self.video.append((round(at * 90_000), data[0]))
+                else:
+                    self.audio.append((round(at * 48_000), len(data) // 4))
+
+
+def make(path: Path, queue: FrameQueue, on_first: Callable[[], None] = lambda: None) -> SegmentWriter:
+    return SegmentWriter(Fifo(path), queue, SIZE, open_timeout_s=10, on_first=on_first)
+
+
+def test_every_pts_and_picture_arrives(tmp_path: Path) -> None:
+    queue, first = FrameQueue(2**24), threading.Event()
+    writer = make(tmp_path / "a.nut", queue, first.set)
+    reader = Reader(tmp_path / "a.nut")
+    writer.start()
+    times = [0, 3003, 6006, 100_000, 190_000]
+    for n, pts in enumerate(times):
+        queue.put_nowait(VideoItem(pts, picture(50 + n)))
+        queue.put_nowait(sound(n * 960, 7))
+    queue.put_nowait(AudioItem(5 * 960, 100_000, None))
+    queue.close()
+    assert writer.join(10)
+    reader.join(10)
+    assert reader.video == [(pts, 50 + n) for n, pts in enumerate(times)]
+    ends = [(pts + count) for pts, count in reader.audio]
+    assert [pts for pts, _ in reader.audio] == [0, *ends[:-1]], "gapless"
+    assert ends[-1] == 5 * 960 + 100_000
+    counts = writer.statistics()
+    assert (counts.video_frames, counts.audio_samples, counts.end_s) == (5, 4800, ends[-1] / 48_000)
+    assert first.is_set()
+    assert writer.problem is None
+    assert not (tmp_path / "a.nut").exists()
+
+
+def test_a_later_segment_begins_near_zero(tmp_path: Path) -> None:
+    queue = FrameQueue(2**24)
+    writer = make(tmp_path / "b.nut", queue)
+    reader = Reader(tmp_path / "b.nut")
+    writer.start()
+    queue.put_nowait(VideoItem(3600 * 90_000, picture(99)))
+    queue.put_nowait(sound(3600 * 48_000 - 24_000, 1))
+    queue.close()
+    assert writer.join(10)
+    reader.join(10)
+    assert reader.video == [(2 * 90_000, 99)]
+    assert reader.audio == [(72_000, 960)]
+    assert writer.statistics().begins_s == 3599.5
+
+
+def test_the_next_writer_goes_on_when_the_reader_dies(tmp_path: Path) -> None:
+    queue = FrameQueue(2**26)
+    writer = make(tmp_path / "c.nut", queue)
+    writer.start()
+    end = os.open(tmp_path / "c.nut", os.O_RDONLY)
+    queue.put_nowait(VideoItem(0, picture(1)))
+    queue.put_nowait(sound(0, 0, 9600))
+    assert os.read(end, 4)
+    os.close(end)
+    for n in range(1, 200):
+        queue.put_nowait(sound(n * 9600, n, 9600))
+    assert writer.join(10)
+    assert isinstance(writer.problem, ReaderGone)
+    written = writer.statistics().audio_samples // 9600
+    following = make(tmp_path / "d.nut", queue)
+    reader = Reader(tmp_path / "d.nut")
+    following.start()
+    queue.close()
+    assert following.join(10)
+    reader.join(10)
+    left = following.statistics().audio_samples // 9600
+    assert left == 200 - written, "nothing in the queue is lost"
+
+
+def test_finish_writes_what_waits_and_ends(tmp_path: Path) -> None:
+    queue = FrameQueue(2**24)
+    writer = make(tmp_path / "e.nut", queue)
+    for n in range(20):
+        queue.put_nowait(VideoItem(n * 3000, picture(n)))
+    writer.finish()
+    reader = Reader(tmp_path / "e.nut")
+    writer.start()
+    assert writer.join(10)
+    reader.join(10)
+    assert len(reader.video) == 20
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_abort_ends_a_writer_that_waits(tmp_path: Path, opened: bool) -> None:
+    queue = FrameQueue(2**28)
+    writer = make(tmp_path / "f.nut", queue)
+    writer.start()
+    end = os.open(tmp_path / "f.nut", os.O_RDONLY | os.O_NONBLOCK) if opened else None
+    for n in range(2000):
+        queue.put_nowait(VideoItem(n, picture(1)))
+    writer.abort()
+    assert writer.join(5)
+    assert isinstance(writer.problem, Aborted)
+    if end is not None:
+        os.close(end)
+
+
+def test_a_reader_that_never_comes(tmp_path: Path) -> None:
+    fifo = Fifo(tmp_path / "g.nut")
+    with pytest.raises(ReaderGone, match=r"within 0\.05 s"):
+        fifo.open(0.05)
+    fifo.close()
+    assert not fifo.path.exists()
+
+
+def test_the_pipe_is_private(tmp_path: Path) -> None:
+    fifo = Fifo(tmp_path / "h.nut")
+    assert fifo.path.stat().st_mode & 0o777 == 0o600
+    fifo.close()

@@ -1,0 +1,247 @@
+"""The LiveKit source against a real server and a real publisher."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from pathlib import Path
+from statistics import median
+
+import pytest
+from livekit import api
+
+from orchestrator.errors import SourceRefused, SourceUnreachable
+from orchestrator.media import LiveKitEndpoint, TrackKind, TrackSource
+from orchestrator.sources.source import (
+    ConnectionLost,
+    ConnectionRestored,
+    ParticipantsChanged,
+    PublicationAdded,
+    PublicationChanged,
+    PublicationRemoved,
+    SourceClosed,
+)
+from tests.rooms import KEY, SECRET, Server, publish, server_binary
+from tests.sources.watcher import watching
+
+pytestmark = pytest.mark.livekit
+
+
+def endpoint(server: Server, room: str, identity: str = "recorder") -> LiveKitEndpoint:
+    return LiveKitEndpoint(server.url, server.token(room, identity))
+
+
+@pytest.mark.parametrize("codec", ["vp8", "h264"])
+async def test_every_frame_comes_once_and_in_order_with_sound(
+    livekit_server: Server, codec: str
+) -> None:
+    room = f"frames-{codec}"
+    async with (
+        publish(livekit_server, room, video=codec),
+        watching(endpoint(livekit_server, room)) as (source, watcher),
+    ):
+        await watcher.until(lambda: len(watcher.publications) == 2)
+        video = watcher.publications[watcher.sid(TrackKind.VIDEO)]
+        audio = watcher.publications[watcher.sid(TrackKind.AUDIO)]
+        assert (video.mime_type, video.receivable) == (f"video/{codec}", True)
+        assert (video.width, video.height) == (320, 180)
+        assert (video.source, audio.source) == (TrackSource.CAMERA, TrackSource.MICROPHONE)
+        assert audio.receivable
+        await source.subscribe(frozenset(watcher.publications))
+        await watcher.until(lambda: len(watcher.codes) > 60 and len(watcher.beeps) > 1)
+        first = watcher.codes[0]
+        assert first is not None
+        assert watcher.codes == list(range(first, first + len(watcher.codes)))
+        counts = source.statistics()
+        assert counts.packets_received >= counts.frames_received > 60
+        assert (counts.packets_lost, counts.reconnects) == (0, 0)
+        steps = [b - a for a, b in itertools.pairwise(watcher.times[video.sid])]
+        assert median(steps) == pytest.approx(1e9 / 30, rel=0.05)
+
+
+async def test_simulcast_gives_the_full_size(livekit_server: Server) -> None:
+    async with (
+        publish(livekit_server, "layers", audio=False, simulcast=True, width=640, height=360),
+        watching(endpoint(livekit_server, "layers")) as (source, watcher),
+    ):
+        await watcher.until(lambda: watcher.publications)
+        await source.subscribe(frozenset(watcher.publications))
+        await watcher.until(lambda: watcher.sizes[-20:] == [(640, 360)] * 20, 25)
+
+
+async def test_a_codec_without_decoder_is_announced_as_not_receivable(
+    livekit_server: Server,
+) -> None:
+    async with (
+        publish(livekit_server, "vp9", video="vp9", audio=False),
+        watching(endpoint(livekit_server, "vp9")) as (_, watcher),
+    ):
+        await watcher.until(lambda: watcher.publications)
+        (publication,) = watcher.publications.values()
+        assert (publication.mime_type, publication.receivable) == ("video/vp9", False)
+
+
+async def test_an_empty_room_opens_and_hidden_ones_are_not_counted(livekit_server: Server) -> None:
+    async with (
+        watching(endpoint(livekit_server, "empty", "first")) as (_, first),
+        watching(endpoint(livekit_server, "empty", "second"), alone=False) as (_, second),
+    ):
+        async with publish(livekit_server, "empty", video=None):
+            await first.until(lambda: first.of(PublicationAdded))
+            await second.until(lambda: second.of(PublicationAdded))
+        await second.until(lambda: second.of(PublicationRemoved))
+        counts = [event.count for event in second.of(ParticipantsChanged)]
+    assert counts == [0, 1, 0]
+
+
+async def test_only_what_is_subscribed_comes_and_new_publications_get_their_own_frames(
+    livekit_server: Server,
+) -> None:
+    async with (
+        publish(livekit_server, "again", audio=False) as publisher,
+        watching(endpoint(livekit_server, "again")) as (source, watcher),
+    ):
+        await watcher.until(lambda: watcher.publications)
+        old = watcher.sid(TrackKind.VIDEO)
+        await source.subscribe(frozenset({old}))
+        await watcher.until(lambda: len(watcher.times.get(old, ())) > 10)
+        assert publisher.video is not None
+        await publisher.room.local_participant.unpublish_track(publisher.video.sid)
+        await watcher.until(lambda: not watcher.publications)
+        # H.264 after VP8 in the same transceiver: another SSRC and another payload type.
+        await publisher.publish_video("h264")
+        await watcher.until(lambda: watcher.publications)
+        new = watcher.sid(TrackKind.VIDEO)
+        assert new not in watcher.times
+        await source.subscribe(frozenset({new}))
+        await watcher.until(lambda: len(watcher.times.get(new, ())) > 10)
+        assert set(watcher.times) == {old, new}
+        assert None not in watcher.codes
+        assert set(watcher.sizes) == {(320, 180)}, "the server's black frames got through"
+
+
+async def test_mute_is_told_and_brings_no_black_frames(livekit_server: Server) -> None:
+    async with (
+        publish(livekit_server, "mute", audio=False) as publisher,
+        watching(endpoint(livekit_server, "mute")) as (source, watcher),
+    ):
+        await watcher.until(lambda: watcher.publications)
+        await source.subscribe(frozenset(watcher.publications))
+        await watcher.until(lambda: len(watcher.codes) > 10)
+        assert publisher.video_track is not None
+        publisher.video_track.mute()
+        await watcher.until(
+            lambda: any(event.publication.muted for event in watcher.of(PublicationChanged))
+        )
+        publisher.video_track.unmute()
+        seen = len(watcher.codes)
+        await watcher.until(lambda: len(watcher.codes) > seen + 30)
+        assert set(watcher.sizes) == {(320, 180)}
+
+
+async def test_flash_and_beep_stay_together(livekit_server: Server) -> None:
+    async with (
+        publish(livekit_server, "sync"),
+        watching(endpoint(livekit_server, "sync")) as (source, watcher),
+    ):
+        await watcher.until(lambda: len(watcher.publications) == 2)
+        await source.subscribe(frozenset(watcher.publications))
+        await watcher.until(lambda: source.statistics().sender_reports >= 4, 25)
+        settled = len(watcher.flashes)
+        await watcher.until(lambda: len(watcher.flashes) > settled + 3)
+        offsets_ms = [
+            min((beep - flash for beep in watcher.beeps), key=abs) / 1e6
+            for flash in watcher.flashes[settled + 1 : -1]
+        ]
+    # The SDK's reports date a 20 ms packet of sound by its sending, and Opus delays sound by 6.5 ms:
+    # its publisher is some 30 ms off whoever receives it. What we must not do is add to that.
+    assert median(offsets_ms) == pytest.approx(25, abs=15)
+    assert max(offsets_ms) - min(offsets_ms) < 10
+
+
+async def test_a_wrong_secret_is_refused(livekit_server: Server) -> None:
+    token = livekit_server.token("any", "recorder", secret="not-the-one-with-the-32-letters-")
+    with pytest.raises(SourceRefused, match="HTTP 401") as caught:
+        async with watching(LiveKitEndpoint(livekit_server.url, token)):
+            pass
+    assert "key" in caught.value.detail
+
+
+async def test_no_server_is_unreachable(livekit_server: Server) -> None:
+    wrong = LiveKitEndpoint("ws://127.0.0.1:9", livekit_server.token("any", "recorder"))
+    with pytest.raises(SourceUnreachable, match="can't be reached"):
+        async with watching(wrong):
+            pass
+
+
+async def test_a_closed_room_ends_the_source_without_error(livekit_server: Server) -> None:
+    async with (
+        publish(livekit_server, "closing", video=None),
+        watching(endpoint(livekit_server, "closing")) as (_, watcher),
+    ):
+        await watcher.until(lambda: watcher.publications)
+        async with api.LiveKitAPI(livekit_server.url, KEY, SECRET) as client:
+            await client.room.delete_room(api.DeleteRoomRequest(room="closing"))
+        await watcher.until(lambda: watcher.of(SourceClosed))
+        (closed,) = watcher.of(SourceClosed)
+        assert closed == SourceClosed("the room was closed", None)
+        assert watcher.events[-1] is closed
+
+
+async def test_being_removed_ends_the_source_with_an_error(livekit_server: Server) -> None:
+    async with watching(endpoint(livekit_server, "removal")) as (_, watcher):
+        async with api.LiveKitAPI(livekit_server.url, KEY, SECRET) as client:
+            out = api.RoomParticipantIdentity(room="removal", identity="recorder")
+            await client.room.remove_participant(out)
+        await watcher.until(lambda: watcher.of(SourceClosed))
+        (closed,) = watcher.of(SourceClosed)
+        assert isinstance(closed.error, SourceRefused)
+
+
+async def test_a_killed_server_that_comes_back_goes_on(tmp_path: Path) -> None:
+    binary = server_binary()
+    assert binary is not None
+    server = Server(binary, tmp_path / "server.log")
+    server.start()
+    try:
+        async with watching(
+            endpoint(server, "back"), renew=lambda: endpoint(server, "back")
+        ) as (source, watcher):
+            async with publish(server, "back", audio=False):
+                await watcher.until(lambda: watcher.publications)
+                await source.subscribe(frozenset(watcher.publications))
+                await watcher.until(lambda: len(watcher.codes) > 5)
+                server.stop()
+                await watcher.until(lambda: watcher.of(ConnectionLost))
+            await asyncio.to_thread(server.start)
+            await watcher.until(lambda: watcher.of(ConnectionRestored))
+            seen = len(watcher.codes)
+            async with publish(server, "back", audio=False, identity="again"):
+                await watcher.until(lambda: len(watcher.of(PublicationAdded)) == 2)
+                assert len(watcher.of(PublicationRemoved)) == 1
+                await source.subscribe(frozenset(watcher.publications))
+                await watcher.until(lambda: len(watcher.codes) > seen + 5)
+            assert source.statistics().reconnects == 1
+            assert not watcher.of(SourceClosed)
+    finally:
+        server.stop()
+
+
+async def test_a_server_that_stays_away_ends_the_source_with_an_error(tmp_path: Path) -> None:
+    binary = server_binary()
+    assert binary is not None
+    server = Server(binary, tmp_path / "server.log")
+    server.start()
+    try:
+        async with watching(
+            endpoint(server, "gone"), renew=lambda: endpoint(server, "gone"), reconnect_timeout_s=1
+        ) as (_, watcher):
+            server.stop()
+            await watcher.until(lambda: watcher.of(SourceClosed), 10)
+            (closed,) = watcher.of(SourceClosed)
+            assert closed.error is not None
+            assert "within 1 s" in closed.error.error
+            assert len(watcher.of(ConnectionLost)) == 1
+            assert watcher.events[-1] is closed
+    finally:
+        server.stop()
