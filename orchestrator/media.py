@@ -1,7 +1,7 @@
 """Words that every layer shares: tracks, publications, streams and how to connect to them.
 
-Times are integers. ``*_ns`` is nanoseconds on this machine's monotonic clock; PTS are counted in the
-time base that stands beside them.
+Times are integers. ``*_ns`` is nanoseconds on this machine's monotonic clock; PTS are counted in
+the time base that stands beside them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""AV1 with SVT-AV1, AAC, in MP4: less than half of libaom's CPU, more memory, slightly less sharp."""
+"""AV1 with SVT-AV1, AAC, in MP4: half of libaom's CPU, more memory, slightly less sharp."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def build(job: Job) -> Any:
             # To the disk at once, not when a buffer is full.
             "flush_packets": 1,
             # Packets strictly in order of time: the MP4 muxer moves a picture by tens of
-            # milliseconds when one track runs ahead. Both tracks always go on, so nothing waits long.
+            # milliseconds when one track runs ahead. Both tracks always go on, so none waits long.
             "max_interleave_delta": 0,
             **job.metadata,
         },

@@ -57,7 +57,7 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="haven-demo-") as folder:
             _run(asked, Path(folder))
-    except DemoFailed as error:
+    except (DemoFailed, httpx.HTTPError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -153,7 +153,8 @@ def _record(client: httpx.Client, asked: argparse.Namespace) -> None:
     stopped_s = time.monotonic() - begun_s
     path = Path(stopped["final_path"])
     made = probe(path, count_frames=True)
-    _print(_report(path, made, last.get("figures") or {}, started_s, stopped_s))
+    figures = _answer(client.get(f"/api/recordings/{last['id']}")).get("figures") or {}
+    _print(_report(path, made, figures, started_s, stopped_s))
     if problems := _problems(made, asked):
         raise DemoFailed(f"{path} is not as it should be: {'; '.join(problems)}.")
     console.print("[green]The file is as it should be.[/green] Play it with any current player.")
@@ -199,8 +200,11 @@ def _report(
         ("duration", f"{made.duration_s or 0:.2f} s"),
         ("size", f"{made.size_bytes / 1e6:.2f} MB"),
         ("frames in the file", str(video.frames if video else "-")),
-        *((word, _figure(figures, "video", word)) for word in ("received", "dropped", "filled")),
-        ("CPU of the worker", _figure(figures, "processes", "worker", "cpu_cores", form=".0%")),
+        *((f"frames {w}", _figure(figures, "video", w)) for w in ("received", "dropped", "filled")),
+        (
+            "CPU of the worker (of one core)",
+            _figure(figures, "processes", "worker", "cpu_cores", form=".0%"),
+        ),
         ("CPU of ffmpeg", _figure(figures, "processes", "ffmpeg", "cpu_cores", form=".0%")),
         ("first frame after", f"{started_s:.1f} s"),
         ("file final after", f"{stopped_s:.1f} s"),

@@ -44,7 +44,7 @@ def read_code(luma: npt.NDArray[Any]) -> int | None:
 def luma_of(frame: av.VideoFrame) -> Plane:
     """The luma plane of a planar YUV frame."""
     plane = frame.planes[0]
-    lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    lines: Plane = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     return lines[: frame.height, : frame.width]
 
 

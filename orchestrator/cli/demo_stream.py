@@ -12,8 +12,13 @@ def demo_stream(
 ) -> None:
     """Serve a test picture with a clock and a beep each second over WHEP, on 127.0.0.1.
 
-    Its address is the first line printed. It ends with Ctrl-C, or when its input ends.
+    Its address is the first line printed. It ends with Ctrl-C, or with the pipe it reads from.
     """
     from orchestrator.discovery.demo_stream import run
+    from orchestrator.errors import SettingsError
 
-    run(port)
+    try:
+        run(port)
+    except OSError as error:
+        said = f"Can't listen on port {port}: {error.strerror or error}"
+        raise SettingsError(said, "Choose another with --port; 0 takes a free one.") from error

@@ -26,11 +26,11 @@ def line(recording: Recording) -> str:
     video, encoder = _part(figures, "video"), _part(figures, "encoder")
     shown = [
         f"{recording.state} {duration(figures.get('duration_s'))}",
-        f"{number(_first(encoder.get('fps'), video.get('fps')), '.1f')} fps",
-        f"{number(encoder.get('speed'), '.2f')}x",
+        f"{number(_first(encoder.get('fps'), video.get('fps')), '.1f')} fps"
+        f" {number(encoder.get('speed'), '.2f')}x",
         size(encoder.get("size_bytes")),
         f"{number(video.get('dropped'))} dropped",
-        f"CPU {_cpu(figures, 'worker')} + ffmpeg {_cpu(figures, 'ffmpeg')}",
+        f"worker {_cpu(figures, 'worker')}, ffmpeg {_cpu(figures, 'ffmpeg')}",
     ]
     return " | ".join([*shown, *figures.get("warnings", ())])
 
@@ -80,7 +80,7 @@ class Screen:
     def show(self, text: str) -> None:
         """The line of the moment."""
         if self._console.is_terminal:
-            self._live.update(Text(text, overflow="ellipsis", no_wrap=True), refresh=True)
+            self._live.update(Text(text), refresh=True)
         elif self._printed_s is None or time.monotonic() - self._printed_s >= PLAIN_EVERY_S:
             self._printed_s = time.monotonic()
             self._print(text)
@@ -103,7 +103,7 @@ def _first(*values: Any) -> Any:
 
 def _cpu(figures: Mapping[str, Any], process: str) -> str:
     cores = _part(_part(figures, "processes"), process).get("cpu_cores")
-    return UNKNOWN if cores is None else f"{cores * 100:.0f} %"
+    return UNKNOWN if cores is None else f"{cores:.0%}"
 
 
 def _video(probe: Mapping[str, Any], recording: Recording) -> str:

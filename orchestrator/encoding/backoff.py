@@ -1,4 +1,4 @@
-"""How long to wait before the next run, and when to give up. Pure: the caller's clock, no waiting."""
+"""How long to wait before the next run, and when to give up. Pure: no clock, no waiting."""
 
 from __future__ import annotations
 

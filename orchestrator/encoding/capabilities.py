@@ -74,7 +74,7 @@ _cache = _Cache()
 
 
 async def find_ffmpeg(setting: Path | None, needed: frozenset[str]) -> FFmpeg:
-    """The ffmpeg to use: the setting's, else PATH's if it can do all that is needed, else the wheel's.
+    """The ffmpeg to use: the setting's, else PATH's if it can do what is needed, else the wheel's.
 
     The setting is taken as it is (`require` refuses what it can't do). PATH's must also know
     hybrid_fragmented. Raises FFmpegNotFound with what was tried.
@@ -94,7 +94,7 @@ async def find_ffmpeg(setting: Path | None, needed: frozenset[str]) -> FFmpeg:
 
 
 async def inspect(path: Path, origin: Origin) -> FFmpeg:
-    """What the program at `path` can do; OSError, ValueError or TimeoutError when it is no ffmpeg."""
+    """What the program can do; OSError, ValueError or TimeoutError when it is no ffmpeg."""
     key = await asyncio.to_thread(_fingerprint, path)
     if key not in _cache.known or _cache.known[key].origin != origin:
         _cache.put(key, await _inspect(path, origin))
@@ -110,8 +110,8 @@ def require(ffmpeg: FFmpeg, preset: Needs) -> None:
         raise EncoderMissing(
             f"Pipeline {preset.name} needs {', '.join(missing)}, and the ffmpeg at {ffmpeg.path} "
             f"({ffmpeg.version}) was built without.",
-            "Choose another pipeline, or leave ORCHESTRATOR_FFMPEG unset so that the ffmpeg that comes "
-            "with the recorder is used.",
+            "Choose another pipeline, or leave ORCHESTRATOR_FFMPEG unset so that the ffmpeg that "
+            "comes with the recorder is used.",
         )
 
 
@@ -137,7 +137,7 @@ def parse_version(text: str) -> str:
 def _candidates(setting: Path | None) -> Iterator[tuple[Origin, Path]]:
     if setting is not None:
         # Asked for by name: another one in its place would be a surprise.
-        yield "setting", setting.expanduser()
+        yield "setting", Path(shutil.which(setting.expanduser()) or setting.expanduser())
         return
     on_path = shutil.which("ffmpeg")
     if on_path:

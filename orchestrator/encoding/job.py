@@ -48,8 +48,8 @@ class Job:
     @property
     def movflags(self) -> str:
         """MP4 that is whole up to the last second when ffmpeg is killed, as this ffmpeg can."""
-        # delay_moov: without the edit list that it makes room for, the encoder's priming samples would
-        # move everything but the first picture by 21 ms.
+        # delay_moov: without the edit list that it makes room for, the encoder's priming samples
+        # would move everything but the first picture by 21 ms.
         common = "+delay_moov+use_metadata_tags"
         if HYBRID_FRAGMENTED in self.features:
             # Fragments while it grows, one plain moov when it is closed (ffmpeg 7.1 and later).

@@ -1,8 +1,8 @@
 """Joins the segments of a recording into one file, without encoding again.
 
 ffmpeg's concat demuxer puts each part where its offset says (libavformat/concatdec.c: ``duration``
-decides where the next file begins, whatever the part itself holds), so a hole between two runs stays a
-hole of its true length, in sound and picture alike.
+decides where the next file begins, whatever the part itself holds), so a hole between two runs
+stays a hole of its true length, in sound and picture alike.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ async def join(
 ) -> None:
     """Writes `output` from `parts` (in order; all made by one preset, all readable).
 
-    One part is allowed: its index moves to the front. What is left of an earlier attempt is replaced.
-    Raises EncodingFailed (context: stderr), and then leaves no output.
+    One part is allowed: its index moves to the front. What is left of an earlier attempt is
+    replaced. Raises EncodingFailed (context: stderr), and then leaves no output.
     """
     listing = output.with_name(f"{output.name}.ffconcat")
     await asyncio.to_thread(listing.write_text, concat_list(parts), "utf-8")
@@ -136,7 +136,7 @@ async def _complete(run: Run, parts: Sequence[Part], output: Path) -> None:
     finally:
         if run.alive:
             await run.kill()
-    reached_s = await asyncio.to_thread(_end_s, output) if ending.outcome == "finished" else 0.0
+    reached_s = await asyncio.to_thread(_end_s, output) if ending.returncode == 0 else 0.0
     _check(run, ending, parts, reached_s)
 
 
@@ -165,7 +165,7 @@ def _end_s(output: Path) -> float:
 def _check(run: Run, ending: Ending, parts: Sequence[Part], reached_s: float) -> None:
     wanted_s = parts[-1].offset_s - parts[0].offset_s
     # A part that can't be read ends the concat demuxer early, with exit code 0.
-    if ending.outcome != "finished" or reached_s < wanted_s - _REACH_S:
+    if ending.returncode != 0 or reached_s < wanted_s - _REACH_S:
         raise EncodingFailed(
             f"The {len(parts)} segments can't be joined: {ending.reason}, {reached_s:.1f} s of at "
             f"least {wanted_s:.1f} s written.",

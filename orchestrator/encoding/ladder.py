@@ -1,8 +1,9 @@
-"""How a run is stopped: end of file first, then louder and louder. Measured reasons stand at each step.
+"""How a run is stopped: end of file first, then louder and louder.
 
 A signal does not wake an ffmpeg that is blocked on a named pipe, and closing the pipe does, within
-0.1 s. After the end of file a slow encoder may still have seconds of work in it, so it is waited for as
-long as it works: its CPU time or its progress moves (ffmpeg 5 reports nothing while it flushes).
+0.1 s. After the end of file a slow encoder may still have seconds of work in it, so it is waited
+for as long as it works: its CPU time or its progress moves (ffmpeg 5 reports nothing while it
+flushes).
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Ladder:
         if not done:
             raise EncodingFailed(
                 f"ffmpeg (pid {self._run.pid}) can't be ended, not even by SIGKILL.",
-                "It waits for a disk or a network file system that doesn't answer; check that first.",
+                "It waits for a disk or network file system that doesn't answer; check that first.",
                 pid=self._run.pid,
             )
         return self._ended.result()

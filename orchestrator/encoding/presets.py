@@ -34,7 +34,7 @@ class PresetFailure:
 
 @dataclass(frozen=True, slots=True)
 class Presets:
-    """All presets: the built-in ones, and the user's, which replace built-in ones of the same name."""
+    """All presets: the built-in ones, and the user's, which replace those of the same name."""
 
     presets: Mapping[str, Preset]
     failures: tuple[PresetFailure, ...] = ()

@@ -1,4 +1,4 @@
-"""Keeps one ffmpeg at a time running: a run that fails is followed by the next, in a new segment."""
+"""Keeps one ffmpeg at a time running: a run that fails is followed by the next, in a new file."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Plan:
     argv: list[str]
     log_path: Path
     end_input: Callable[[], None]
-    """Ends ffmpeg's input after what waits is written; called in a thread, perhaps more than once."""
+    """Ends ffmpeg's input after what waits is written; called in a thread, once at most."""
     started: Callable[[Run], None]
     ended: Callable[[Ending], Awaitable[None]]
     """Always called, once, after the run (or its failure to start): cleans up what `begin` made."""
     fed: Callable[[], int] | None = None
-    """Bytes written to the input so far; tells an ffmpeg that stands still from one that is starved."""
+    """Bytes written to the input so far: tells standing still from being starved."""
 
 
 class Supervisor:
@@ -99,7 +99,7 @@ class Supervisor:
             self._finished.set()
 
     async def stop(self, *, grace_s: float) -> Ending | None:
-        """Ends the run and waits until `run` is through; gives the last run's ending, None without one.
+        """Ends the run and waits until `run` is through; the last run's ending, None without one.
 
         `grace_s`: least time between the end of the input and signals (ffmpeg.Run.stop). A second
         call waits for the first.
@@ -142,7 +142,7 @@ class Supervisor:
             await self._after(ending)
 
     async def _planned(self, number: int) -> Ending:
-        """One run from its plan to its end. What only fails now (OSError) counts as a failed run."""
+        """One run from its plan to its end. What can't begin (OSError) counts as a failed run."""
         try:
             plan = await self._begin(number)
         except OSError as error:
@@ -206,7 +206,7 @@ class Supervisor:
         if delay_s is None:
             raise EncodingFailed(
                 f"ffmpeg failed again and again, the last time so: {ending.reason}.",
-                "Its last lines say why; `orchestrator pipelines check` tries the pipeline without a stream.",
+                "Its last lines say why; `orchestrator pipelines check` tries it without a stream.",
                 stderr=list(ending.stderr[-_TAIL:]),
             )
         if delay_s == 0:

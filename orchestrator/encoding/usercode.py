@@ -12,7 +12,7 @@ from orchestrator.errors import PipelineBroken
 
 @contextmanager
 def guarded(name: str, path: Path) -> Iterator[None]:
-    """Turns anything that the code in it raises into PipelineBroken with the preset's file and line."""
+    """Turns whatever the code in it raises into PipelineBroken with the preset's file and line."""
     try:
         yield
     except PipelineBroken:

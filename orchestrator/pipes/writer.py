@@ -173,8 +173,8 @@ def starts_at(item: Item) -> Fraction:
 class _Nut:
     """The muxer: rawvideo and pcm_s16le in NUT (https://ffmpeg.org/nut.html).
 
-    libavformat keeps a packet back until the other stream has one too (ff_interleave_packet_per_dts);
-    the timeline lets neither wait for more than its lag, so that this stays small.
+    libavformat keeps a packet back until the other stream has one too (libavformat/mux.c,
+    ff_interleave_packet_per_dts); the timeline lets neither wait longer than its lag.
     """
 
     def __init__(self, fifo: Fifo, size: CanvasSize) -> None:

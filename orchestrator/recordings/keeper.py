@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,9 @@ from orchestrator.settings import Settings
 log = structlog.get_logger(__name__)
 
 WATCH_S: Final = 1.0
+LAUNCH_TIME: Final = timedelta(seconds=30)
+"""What starting a worker takes at the most."""
+
 MAX_STARTS: Final = 5
 """Workers one recording may use up."""
 
@@ -34,7 +37,6 @@ class Keeper:
     ) -> None:
         self._settings, self._catalog, self._directory = settings, catalog, directory
         self._launcher = launcher
-        self._launching: set[str] = set()
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -42,21 +44,20 @@ class Keeper:
         self._watching = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
-        """Stop watching; workers are left as they are."""
+        """Stop watching, and wait for the workers that are about to end."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
-        await self._launcher.close()
+        await self._launcher.close(leave=self._settings.leave_recordings_running)
 
     async def launch(self, recording: Recording) -> None:
-        """Start a worker for it. If that fails the recording is failed."""
-        self._launching.add(recording.id)
+        """Start a worker for it, unless another server does; fail it when that is impossible."""
+        if not await self._catalog.claim(recording.id, recording.worker_starts):
+            return
         try:
             await self._launch(recording)
         except (OSError, HavenError) as error:
             await self._fail(recording, f"No process could be started for the recording: {error}")
-        finally:
-            self._launching.discard(recording.id)
 
     async def want_stop(self, recording: Recording) -> None:
         """Write down that it is to end, and tell its worker."""
@@ -71,30 +72,28 @@ class Keeper:
         log_path = Path(recording.work_directory) / "worker.log"
         worker = await self._launcher.start(job_line(recording.id, settings), log_path)
         await self._catalog.update(
-            recording.id,
-            worker_pid=worker.pid,
-            worker_created=worker.created,
-            worker_starts=recording.worker_starts + 1,
+            recording.id, worker_pid=worker.pid, worker_created=worker.created
         )
 
     async def _watch(self) -> None:
         while True:
             try:
                 for recording in await self._catalog.active():
-                    if recording.id not in self._launching:
-                        await self._look_after(recording)
+                    await self._look_after(recording)
             except HavenError as error:  # the catalog is busy or the disk is full: look again
                 log.warning("can't look after the recordings", error=error.error)
             await asyncio.sleep(WATCH_S)
 
     async def _look_after(self, recording: Recording) -> None:
         worker = _worker_of(recording)
-        if worker is not None and self._launcher.alive(worker):
-            return
-        row = await self._catalog.get(recording.id)
-        if row.ended_at is not None or _worker_of(row) != worker:
-            return  # it has just ended by itself, or is being started
-        await self._take_over(row)
+        if worker is None:
+            # Somebody is starting it; who dies on the way never writes down its worker.
+            if datetime.now(UTC) - recording.created_at > LAUNCH_TIME:
+                await self._take_over(recording)
+        elif not self._launcher.alive(worker):
+            row = await self._catalog.get(recording.id)
+            if row.ended_at is None and _worker_of(row) == worker:
+                await self._take_over(row)
 
     async def _take_over(self, recording: Recording) -> None:
         await asyncio.to_thread(shutil.rmtree, runtime_directory(recording.id), ignore_errors=True)

@@ -9,17 +9,21 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 import psutil
+import structlog
 
 from orchestrator.errors import WorkerFailed
 from orchestrator.monitor.usage import created, is_running
 
+log = structlog.get_logger(__name__)
+
+_END_TIMEOUT_S: Final = 10.0
+_LOOK_S: Final = 0.02
 _WORKER: Final = (sys.executable, "-m", "orchestrator.recordings.worker")
 
 
@@ -46,27 +50,27 @@ class Launcher(Protocol):
     async def kill(self, worker: WorkerHandle) -> None:
         """End it at once; its ffmpeg finishes its file by itself."""
 
-    async def close(self) -> None:
-        """Reap what has ended."""
+    async def close(self, *, leave: bool) -> None:
+        """Done with them; `leave` those that run to the next server."""
 
 
 class LocalLauncher:
     """Workers as child processes on this machine, each in a session of its own.
 
-    Plain `Popen`: asyncio's transports kill their child when the loop ends, and a worker must be
-    able to outlive the server.
+    `posix_spawn`, since neither asyncio's transports (which kill their child when the loop ends)
+    nor `Popen` (which warns of it) let a worker outlive the server.
     """
 
     def __init__(self) -> None:
-        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._children: set[int] = set()
 
     async def start(self, job: str, log: Path) -> WorkerHandle:
         """Spawn, hand over the job, and close its standard input."""
-        child = await asyncio.to_thread(_spawn, job, log)
-        self._children[child.pid] = child
-        if (began := created(child.pid)) is None:
+        pid = await asyncio.to_thread(_spawn, job, log)
+        self._children.add(pid)
+        if (began := created(pid)) is None:
             raise WorkerFailed("The recording's process ended at once.", f"See {log}.")
-        return WorkerHandle(child.pid, began)
+        return WorkerHandle(pid, began)
 
     def wake(self, worker: WorkerHandle) -> None:
         """SIGUSR1: the worker reads what is wanted of it now, not within a second."""
@@ -75,54 +79,70 @@ class LocalLauncher:
 
     def alive(self, worker: WorkerHandle) -> bool:
         """Whether that very process runs; a child that has ended is reaped on the way."""
-        child = self._children.get(worker.pid)
-        if child is not None and child.poll() is not None:
-            del self._children[worker.pid]
-            return False
-        return is_running(worker.pid, worker.created)
+        return not self._reaped(worker.pid) and is_running(worker.pid, worker.created)
 
     async def kill(self, worker: WorkerHandle) -> None:
         """SIGKILL, and wait until it is gone."""
-        if not self.alive(worker):
-            return
-        os.kill(worker.pid, signal.SIGKILL)
-        if (child := self._children.pop(worker.pid, None)) is not None:
-            await asyncio.to_thread(child.wait)
-        else:
-            await asyncio.to_thread(_wait_gone, worker.pid)
+        if self.alive(worker):
+            os.kill(worker.pid, signal.SIGKILL)
+            await self._wait_gone([worker.pid])
 
-    async def close(self) -> None:
-        """Reap the children that have ended; the others are the next server's."""
-        for pid in [pid for pid, child in self._children.items() if child.poll() is not None]:
-            del self._children[pid]
+    async def close(self, *, leave: bool) -> None:
+        """Wait for the children, which are about to end; or leave them to the next server."""
+        if not leave:
+            await self._wait_gone(list(self._children))
+
+    async def _wait_gone(self, pids: list[int]) -> None:
+        try:
+            async with asyncio.timeout(_END_TIMEOUT_S):
+                while any(map(self._is_there, pids)):  # noqa: ASYNC110 - it ends without an event
+                    await asyncio.sleep(_LOOK_S)
+        except TimeoutError:
+            log.warning("workers have not ended in time", pids=pids)
+
+    def _is_there(self, pid: int) -> bool:
+        return not self._reaped(pid) and psutil.pid_exists(pid)
+
+    def _reaped(self, pid: int) -> bool:
+        """Whether it was a child of ours and has ended."""
+        if pid not in self._children:
+            return False
+        try:
+            ended, _ = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            ended = pid
+        if ended:
+            self._children.discard(pid)
+        return bool(ended)
 
 
-def _spawn(job: str, log: Path) -> subprocess.Popen[bytes]:
-    sink = _open_log(log)
+def _spawn(job: str, log_path: Path) -> int:
+    """Start a worker and give it its job; its pid."""
+    reading, writing = os.pipe()
     try:
-        child = subprocess.Popen(
-            _WORKER,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=sink,
-            start_new_session=True,
-        )
-    finally:
-        os.close(sink)
-    assert child.stdin is not None
-    try:
-        child.stdin.write(job.encode() + b"\n")
-        child.stdin.close()
+        sink = _open_log(log_path)
+        try:
+            pid = os.posix_spawn(
+                _WORKER[0],
+                _WORKER,
+                os.environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, reading, 0),
+                    (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, sink, 2),
+                ],
+                setsid=True,
+            )
+        finally:
+            os.close(sink)
+            os.close(reading)
+        with os.fdopen(writing, "w", closefd=False) as pipe:
+            pipe.write(job + "\n")
     except BrokenPipeError:
-        return child  # it has ended already; `alive` says so and its log says why
-    return child
-
-
-def _wait_gone(pid: int) -> None:
-    try:
-        psutil.Process(pid).wait(timeout=5)
-    except (psutil.NoSuchProcess, psutil.TimeoutExpired):
-        return
+        return pid  # it has ended already; `alive` says so and its log says why
+    finally:
+        os.close(writing)
+    return pid
 
 
 def _open_log(path: Path) -> int:

@@ -109,7 +109,7 @@ class Recorder:
             ]
             try:
                 await self._until_first_frame()
-                await self._encode()
+                await self._encode(source)
             finally:
                 for helper in helpers:
                     helper.cancel()
@@ -156,7 +156,7 @@ class Recorder:
             if self._capture.unsupported is not None:
                 return
 
-    async def _encode(self) -> None:
+    async def _encode(self, source: Source) -> None:
         self._supervisor = Supervisor(
             (await self._new_segments()).begin,
             self._ffmpeg_changed,
@@ -170,6 +170,7 @@ class Recorder:
             await self._until_ended(encoding)
         finally:
             await self._wind_up()
+            await self._report_once(source)
         await encoding
 
     async def _new_segments(self) -> Segments:
@@ -301,11 +302,14 @@ class Recorder:
 
     async def _report(self, source: Source) -> None:
         while True:
-            try:
-                await self._reporter.report(self._capture, source, self._segments, self._supervisor)
-            except Unavailable as error:
-                log.warning("figures not written", error=error.error)
+            await self._report_once(source)
             await asyncio.sleep(PERIOD_S)
+
+    async def _report_once(self, source: Source) -> None:
+        try:
+            await self._reporter.report(self._capture, source, self._segments, self._supervisor)
+        except Unavailable as error:
+            log.warning("figures not written", error=error.error)
 
     # -- what ffmpeg does
 

@@ -136,8 +136,9 @@ class _Track:
             return
         error_ns = seen_ns - self.sender_ns
         if abs(error_ns) > JUMP_NS:
-            self.shift(error_ns)
-            self.reports = 1
+            # Arrivals since the clock was set belong to the new time line: judge them anew.
+            self.start((self.offset_ns or 0) + error_ns, self.arrival_ns)
+            self.sender_ns, self.reports = seen_ns, 1
             return
         self.sender_ns += error_ns // min(self.reports, SMOOTHING)
 

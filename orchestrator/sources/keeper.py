@@ -50,7 +50,7 @@ class Session(Protocol):
     async def wait_until_ended(self) -> SessionEnd: ...
 
     async def wait_until_media(self) -> None:
-        """Returns when media can flow, or none is wanted."""
+        """Returns when media can flow."""
 
     async def subscribe(self, sids: frozenset[str]) -> None: ...
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from livekit.protocol import models, rtc
 
@@ -18,7 +20,13 @@ from orchestrator.sources.room import Room
 from orchestrator.sources.signalling import Hangup, Signalling, addresses, leave_reason
 
 MEDIA_TIMEOUT_S: Final = 15.0
-"""Subscribed, and no media connection for so long: the network lets signalling through only."""
+"""Joined, and no media connection for so long: the network lets signalling through only."""
+
+ASK_AGAIN_S: Final = 2.0
+"""Pause after a subscription that failed."""
+
+LEAVE_GRACE_S: Final = 0.5
+"""A server that lets us go may end the media first and say why a moment later."""
 
 _Reason = models.DisconnectReason
 
@@ -46,7 +54,8 @@ class LiveKitSession:
         self._reader: asyncio.Task[None] | None = None
         self._end: asyncio.Future[SessionEnd] = asyncio.get_running_loop().create_future()
         self._media = asyncio.Event()
-        self._media_timer: asyncio.TimerHandle | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._asking: asyncio.Task[None] | None = None
         self._subscribed: frozenset[str] = frozenset()
         self._settings: dict[str, tuple[int, int]] = {}
 
@@ -61,6 +70,8 @@ class LiveKitSession:
         self._room = Room(signalling.joined)
         self._show(self._room)
         self._reader = asyncio.create_task(self._read(signalling, self._peer), name="signalling")
+        self._reader.add_done_callback(self._reader_ended)
+        self._later(MEDIA_TIMEOUT_S, self._check_media)
         await self.subscribe(self._receiver.wanted)
 
     async def wait_until_ended(self) -> SessionEnd:
@@ -68,9 +79,8 @@ class LiveKitSession:
         return await asyncio.shield(self._end)
 
     async def wait_until_media(self) -> None:
-        """Returns when media can flow, or nothing that is wanted is published."""
-        if self._subscribed:
-            await self._media.wait()
+        """Returns when media can flow; the server offers a connection in an empty room too."""
+        await self._media.wait()
 
     async def subscribe(self, sids: frozenset[str]) -> None:
         """Asks the server for exactly these, at their full size."""
@@ -83,25 +93,18 @@ class LiveKitSession:
         self._subscribed = there
         for sid in gone:
             self._settings.pop(sid, None)
-        try:
-            if gone:
-                await self._update(signalling, gone & self._receiver.publications.keys(), False)
-            if new:
-                await self._update(signalling, new, True)
-            await self._ask_for_full_size(signalling)
-        except Hangup as hangup:
-            self._ended(SessionEnd(hangup.reason, again=True))
-        if there and not self._media.is_set() and self._media_timer is None:
-            loop = asyncio.get_running_loop()
-            self._media_timer = loop.call_later(MEDIA_TIMEOUT_S, self._no_media)
+        await self._update(signalling, gone & self._receiver.publications.keys(), False)
+        await self._update(signalling, new, True)
+        await self._ask_for_full_size(signalling)
 
     async def close(self) -> None:
         """Leaves the room and ends the peer connection."""
-        if self._media_timer is not None:
-            self._media_timer.cancel()
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
+        for timer in self._timers:
+            timer.cancel()
+        tasks = [task for task in (self._reader, self._asking) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._signalling is not None:
             await self._signalling.close()
         if self._peer is not None:
@@ -126,11 +129,9 @@ class LiveKitSession:
 
     def media_connected(self) -> None:
         self._media.set()
-        if self._media_timer is not None:
-            self._media_timer.cancel()
 
     def media_lost(self, reason: str) -> None:
-        self._ended(SessionEnd(reason, again=True))
+        self._later(LEAVE_GRACE_S, lambda: self._ended(SessionEnd(reason, again=True)))
 
     # -- inside
 
@@ -153,6 +154,12 @@ class LiveKitSession:
         except SourceError as problem:
             self._ended(SessionEnd(problem.error, again=True))
 
+    def _reader_ended(self, reader: asyncio.Task[None]) -> None:
+        """The task's boundary: a message nobody foresaw must end the session, not silence it."""
+        problem = None if reader.cancelled() else reader.exception()
+        if problem is not None:
+            self._ended(SessionEnd(f"a message could not be handled: {problem!r}", again=True))
+
     async def _handle(
         self, message: rtc.SignalResponse, signalling: Signalling, peer: Peer
     ) -> None:
@@ -161,14 +168,14 @@ class LiveKitSession:
                 offer = message.offer
                 answer = await peer.answer(offer.sdp, dict(offer.mid_to_track_id))
                 description = rtc.SessionDescription(type="answer", sdp=answer, id=offer.id)
-                await signalling.send(answer=description)
+                await self._send(signalling, answer=description)
             case "trickle" if message.trickle.target == rtc.SignalTarget.SUBSCRIBER:
                 await self._candidate(message.trickle, peer)
             case "update":
                 await self._participants_changed(message.update)
             case "leave":
                 self._left(message.leave)
-            case "subscription_response":
+            case "subscription_response" if message.subscription_response.err:
                 self._subscription_failed(message.subscription_response)
 
     async def _candidate(self, trickle: rtc.TrickleRequest, peer: Peer) -> None:
@@ -187,6 +194,12 @@ class LiveKitSession:
         # What is wanted may be there now, or have another size.
         await self.subscribe(self._receiver.wanted)
 
+    @staticmethod
+    async def _send(signalling: Signalling, **request: Any) -> None:
+        # If nobody is there any more, why is the last thing that the reader will read.
+        with contextlib.suppress(Hangup):
+            await signalling.send(**request)
+
     def _show(self, room: Room) -> None:
         self._receiver.show(room.publications())
         self._receiver.show_participants(room.count)
@@ -194,7 +207,7 @@ class LiveKitSession:
     async def _update(self, signalling: Signalling, sids: frozenset[str], subscribe: bool) -> None:
         if sids:
             wish = rtc.UpdateSubscription(track_sids=sorted(sids), subscribe=subscribe)
-            await signalling.send(subscription=wish)
+            await self._send(signalling, subscription=wish)
 
     async def _ask_for_full_size(self, signalling: Signalling) -> None:
         """Without this the server may choose a smaller layer of a simulcast."""
@@ -209,7 +222,7 @@ class LiveKitSession:
                     width=size[0],
                     height=size[1],
                 )
-                await signalling.send(track_setting=wish)
+                await self._send(signalling, track_setting=wish)
 
     def _left(self, leave: rtc.LeaveRequest) -> None:
         reason = leave_reason(leave)
@@ -225,10 +238,22 @@ class LiveKitSession:
             self._ended(SessionEnd(reason, again=True))
 
     def _subscription_failed(self, response: rtc.SubscriptionResponse) -> None:
-        """The server can't give us a track: forget it, so that a later update asks again."""
+        """The server can't give us a track now: ask again, for as long as it is wanted."""
         self._subscribed -= {response.track_sid}
+        self._settings.pop(response.track_sid, None)
+        self._later(ASK_AGAIN_S, self._ask_again)
 
-    def _no_media(self) -> None:
+    def _ask_again(self) -> None:
+        self._asking = asyncio.create_task(self.subscribe(self._receiver.wanted))
+
+    def _later(self, delay_s: float, call: Callable[[], None]) -> None:
+        now = asyncio.get_running_loop().time()
+        self._timers = [timer for timer in self._timers if timer.when() > now]
+        self._timers.append(asyncio.get_running_loop().call_later(delay_s, call))
+
+    def _check_media(self) -> None:
+        if self._media.is_set():
+            return
         reason = "no media connection came about: are the server's UDP ports reachable from here?"
         self._ended(SessionEnd(reason, again=True))
 

@@ -25,7 +25,7 @@ from aiortc.sdp import SessionDescription, candidate_from_sdp
 from orchestrator.errors import SourceError
 from orchestrator.media import TrackKind
 from orchestrator.sources.arrived import TapListener
-from orchestrator.sources.tap import Tap
+from orchestrator.sources.tap import Tap, start_receivers
 
 CLOSE_S: Final = 5.0
 """aiortc closes within milliseconds; a TURN server that doesn't answer must not hold us longer."""
@@ -96,6 +96,7 @@ class Peer:
         self._by_ssrc: dict[int, str] = {}
         self._ssrcs: set[int] = set()
         self._streams = 0
+        self._starting: asyncio.Task[None] | None = None
         self._closing = False
         self._negotiating = asyncio.Lock()
 
@@ -150,10 +151,10 @@ class Peer:
         self._closing = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._connection.close(), CLOSE_S)
-        pumps = list(self._pumps.values())
-        for pump in pumps:
-            pump.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
+        tasks = [*self._pumps.values(), *([self._starting] if self._starting else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def connected(self) -> bool:
@@ -235,6 +236,7 @@ class Peer:
     def _state_changed(self) -> None:
         state = self._connection.connectionState
         if state == "connected":
+            self._starting = asyncio.create_task(start_receivers(self._connection))
             self._listener.media_connected()
         elif state == "failed":
             self._lost("no media connection could be made, or it broke (ICE or DTLS failed)")

@@ -9,6 +9,9 @@ What aiortc 1.16 doesn't offer and a recorder needs, done on each `RTCRtpReceive
 - SSRCs and payload types that a later offer adds to a running receiver (aiortc reads them once, so
   packets of a new publication in a used transceiver would be discarded beside a second video);
 - an RTCP BYE must not end the receiver: the transceiver may be used again;
+- a receiver that a second offer adds during the DTLS handshake must start (aiortc forgets it);
+- a busy machine must not look like a congested network: aiortc's estimate of the bit rate (REMB)
+  judges arrivals by when they are processed, and an SFU that hears it falling pauses the video;
 - an end to the queue of encoded frames, which would grow without one;
 - an empty RTP payload (an SFU's probe) must not reach the decoder, which would end there.
 
@@ -24,7 +27,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import av
-from aiortc import RTCRtpReceiver, RTCRtpTransceiver
+from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpTransceiver
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtcrtpreceiver import NackGenerator
@@ -43,6 +46,7 @@ INTERNALS: Final = {
         "decoder_queue",
         "jitter_buffer",
         "nack_generator",
+        "remote_bitrate_estimator",
         "remote_streams",
         "rtx_ssrc",
         "timestamp_mapper",
@@ -52,6 +56,12 @@ INTERNALS: Final = {
 
 DECODER_QUEUE: Final = 120
 """Encoded frames waiting for a decoder: four seconds of video; then new ones are skipped."""
+
+CONNECT: Final = "_RTCPeerConnection__connect"
+"""Starts transports and receivers; harmless where they are started."""
+
+WILLING_BPS: Final = 100_000_000
+"""The bit rate we say we can take: whatever the publisher sends. Loss is still reported."""
 
 STREAM_SHIFT: Final = 46
 """A frame's pts is its RTP stream's number above this bit and the unwrapped RTP time below it:
@@ -66,6 +76,11 @@ LATE_NS: Final = 2_000_000_000
 LARGEST_FILLER: Final = 16
 """LiveKit sends a few 8x8 (VP8) or 2x2 (H.264) black frames when a video is muted or unpublished
 (livekit-server, pkg/sfu/downtrack.go, writeBlankFrameRTP); no picture is so small."""
+
+
+async def start_receivers(connection: RTCPeerConnection) -> None:
+    """Starts the receivers that aiortc left out because the transport was not connected yet."""
+    await getattr(connection, CONNECT)()
 
 
 class _DecoderQueue(queue.Queue[Any]):
@@ -93,6 +108,21 @@ class _DecoderQueue(queue.Queue[Any]):
                 self.get_nowait()
         except queue.Empty:
             return
+
+
+class _Willing:
+    """Stands in for aiortc's estimator: each second the same bit rate."""
+
+    def __init__(self) -> None:
+        self._said_ms = 0
+
+    def add(
+        self, *, abs_send_time: int, arrival_time_ms: int, payload_size: int, ssrc: int
+    ) -> tuple[int, list[int]] | None:
+        if arrival_time_ms - self._said_ms < 1000:
+            return None
+        self._said_ms = arrival_time_ms
+        return WILLING_BPS, [ssrc]
 
 
 class _RtpTime:
@@ -141,6 +171,8 @@ class Tap:
         self._queue = _DecoderQueue(self._get("decoder_error"))
         self._set("timestamp_mapper", self._time)
         self._set("decoder_queue", self._queue)
+        if self.kind is TrackKind.VIDEO:
+            self._set("remote_bitrate_estimator", _Willing())
         self._handle_rtp = self.receiver._handle_rtp_packet
         self._handle_rtcp = self.receiver._handle_rtcp_packet
         setattr(self.receiver, "_handle_rtp_packet", self._rtp_arrived)  # noqa: B010

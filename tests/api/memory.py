@@ -218,7 +218,7 @@ class MemoryManager:
 
     async def set_output_directory(self, directory: str) -> Path:
         """Takes a folder that exists."""
-        if not Path(directory).is_dir():  # noqa: ASYNC240
+        if not Path(directory).is_dir():
             raise InvalidOutputDirectory("Path is not a directory", "Name a folder that exists.")
         return Path(directory)
 

@@ -18,7 +18,7 @@ class SlowManager(MemoryManager):
         """Waits for the file to go, 20 s at most."""
         print("finishing", flush=True)
         for _ in range(400):
-            if not Path(sys.argv[1]).exists():  # noqa: ASYNC240
+            if not Path(sys.argv[1]).exists():
                 break
             await asyncio.sleep(0.05)
         print("finished", flush=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from orchestrator.cli.app import run
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,8 +28,10 @@ class Place:
     def catalog(self) -> str:
         return f"sqlite+aiosqlite:///{self.folder / 'catalog.db'}"
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    @contextmanager
+    def start(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """The running command; killed if the test ends before it does."""
+        with subprocess.Popen(
             [sys.executable, "-m", "orchestrator", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -34,7 +39,12 @@ class Place:
             text=True,
             cwd=self.folder,
             env=self.environment,
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.kill()
 
     def run(self, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         with self.start(*arguments) as process:
@@ -42,14 +52,32 @@ class Place:
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
+@dataclass
+class Here(Place):
+    """The same within this process, for commands that only look: no imports to wait for."""
+
+    patch: pytest.MonkeyPatch = field(kw_only=True)
+    captured: pytest.CaptureFixture[str] = field(kw_only=True)
+
+    def run(self, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+        with self.patch.context() as patch:
+            patch.chdir(self.folder)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            code = run(arguments)
+        printed = self.captured.readouterr()
+        return subprocess.CompletedProcess(arguments, code, printed.out, printed.err)
+
+
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("ORCHESTRATOR_")}
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    for name in [name for name in os.environ if name.upper().startswith("ORCHESTRATOR_")]:
+        monkeypatch.delenv(name)
     place = Place(tmp_path)
-    place.environment = kept | {
+    place.environment = dict(os.environ) | {
         "HOME": str(tmp_path),
         "XDG_DATA_HOME": str(tmp_path / "data"),
         "XDG_STATE_HOME": str(tmp_path / "state"),
@@ -65,3 +93,8 @@ def place(tmp_path: Path) -> Place:
 def orchestrator(place: Place) -> Command:
     """`orchestrator("streams", "--json")` in a process of its own."""
     return place.run
+
+
+@pytest.fixture
+def here(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    return Here(place.folder, place.environment, patch=monkeypatch, captured=capsys)

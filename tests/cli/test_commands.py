@@ -14,7 +14,13 @@ import pytest
 
 from orchestrator.catalog.models import Recording, Segment
 from orchestrator.catalog.store import Catalog
-from tests.cli.conftest import Command, Place
+from tests.cli.conftest import Here
+
+
+@pytest.fixture
+def place(here: Here) -> Here:
+    return here
+
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -56,7 +62,7 @@ def recording(number: int) -> Recording:
     )
 
 
-def test_settings_show_value_and_origin(place: Place) -> None:
+def test_settings_show_value_and_origin(place: Here) -> None:
     place.environment["ORCHESTRATOR_API_KEY"] = "t0psecret"
     (place.folder / "orchestrator.toml").write_text("port = 9\n")
     done = place.run("settings", "--json")
@@ -69,19 +75,19 @@ def test_settings_show_value_and_origin(place: Place) -> None:
     assert "Port of the HTTP API" in table
 
 
-def test_the_template_is_toml(orchestrator: Command) -> None:
-    done = orchestrator("settings", "--template")
+def test_the_template_is_toml(place: Here) -> None:
+    done = place.run("settings", "--template")
     assert tomllib.loads(done.stdout) == {}
     assert "# port = 8000" in done.stdout
 
 
-def test_streams_lists_the_demo(orchestrator: Command) -> None:
-    (demo,) = json.loads(orchestrator("streams", "--json").stdout)
+def test_streams_lists_the_demo(place: Here) -> None:
+    (demo,) = json.loads(place.run("streams", "--json").stdout)
     assert (demo["id"], demo["discovery"]) == ("demo", "demo")
-    assert "demo" in orchestrator("streams").stdout
+    assert "demo" in place.run("streams").stdout
 
 
-def test_a_directory_that_fails_is_told_of_and_hides_nothing(place: Place) -> None:
+def test_a_directory_that_fails_is_told_of_and_hides_nothing(place: Here) -> None:
     place.environment |= {
         "ORCHESTRATOR_LIVEKIT_URL": "ws://127.0.0.1:9",  # discard: nobody listens
         "ORCHESTRATOR_LIVEKIT_API_KEY": "k",
@@ -92,12 +98,12 @@ def test_a_directory_that_fails_is_told_of_and_hides_nothing(place: Place) -> No
     assert done.stderr.startswith("warning: without those of livekit: ")
 
 
-def test_recordings_of_an_empty_catalog(orchestrator: Command) -> None:
-    assert orchestrator("recordings").stdout == "Nothing has been recorded yet.\n"
-    assert json.loads(orchestrator("recordings", "--json").stdout)["recordings"] == []
+def test_recordings_of_an_empty_catalog(place: Here) -> None:
+    assert place.run("recordings").stdout == "Nothing has been recorded yet.\n"
+    assert json.loads(place.run("recordings", "--json").stdout)["recordings"] == []
 
 
-def test_recordings_list(place: Place) -> None:
+def test_recordings_list(place: Here) -> None:
     asyncio.run(fill(place.catalog, 3))
     done = place.run("recordings", "list", "--limit", "2", "--json")
     answer = json.loads(done.stdout)
@@ -111,7 +117,7 @@ def test_recordings_list(place: Place) -> None:
     assert [row["id"] for row in failed["recordings"]] == ["id0"]
 
 
-def test_recordings_show(place: Place) -> None:
+def test_recordings_show(place: Here) -> None:
     asyncio.run(fill(place.catalog, 1))
     shown = place.run("recordings", "show", "id0").stdout
     for part in ("The disk was full.", "/films/room0.av1", "finished", "The first frame was"):
@@ -131,16 +137,16 @@ def test_recordings_show(place: Place) -> None:
     ],
 )
 def test_what_there_is_not_is_one_line_and_code_1(
-    arguments: list[str], said: str, orchestrator: Command
+    arguments: list[str], said: str, place: Here
 ) -> None:
-    done = orchestrator(*arguments)
+    done = place.run(*arguments)
     assert (done.returncode, done.stdout) == (1, "")
     last = done.stderr.splitlines()[-1]
     assert last.startswith("error: ")
     assert said in last
 
 
-def test_pipelines_list(place: Place) -> None:
+def test_pipelines_list(place: Here) -> None:
     (place.folder / "mine").mkdir()
     (place.folder / "mine" / "broken.py").write_text("EXTENSION = 7\n")
     place.environment["ORCHESTRATOR_PIPELINES_DIRECTORY"] = "mine"
@@ -152,7 +158,7 @@ def test_pipelines_list(place: Place) -> None:
     assert "broken does not load" in table
 
 
-def test_the_shown_command_runs_as_it_is_pasted(place: Place) -> None:
+def test_the_shown_command_runs_as_it_is_pasted(place: Here) -> None:
     shown = place.run("pipelines", "show", "mp4", "--size", "320x180", "--quality", "low").stdout
     ffmpeg = shlex.split(shown)[0]
     picture = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=0.5")
@@ -165,19 +171,19 @@ def test_the_shown_command_runs_as_it_is_pasted(place: Place) -> None:
 
 
 @pytest.mark.parametrize("size", ["big", "1280x721", "1x1"])
-def test_an_odd_size_is_refused(size: str, orchestrator: Command) -> None:
-    done = orchestrator("pipelines", "show", "mp4", "--size", size)
+def test_an_odd_size_is_refused(size: str, place: Here) -> None:
+    done = place.run("pipelines", "show", "mp4", "--size", size)
     assert done.returncode == 2
     assert "is no size like 1280x720, both numbers even" in done.stderr
 
 
-def test_check_encodes_with_the_preset(orchestrator: Command) -> None:
-    done = orchestrator("pipelines", "check", "mp4")
+def test_check_encodes_with_the_preset(place: Here) -> None:
+    done = place.run("pipelines", "check", "mp4")
     assert done.returncode == 0
     assert done.stdout.startswith("ok   mp4: h264 640x360 + aac in ")
 
 
-def test_check_finds_what_is_broken(place: Place) -> None:
+def test_check_finds_what_is_broken(place: Here) -> None:
     builtin = (Path(__file__).parents[2] / "pipelines" / "mp4.py").read_text()
     folder = place.folder / "mine"
     folder.mkdir()
@@ -188,8 +194,8 @@ def test_check_finds_what_is_broken(place: Place) -> None:
     assert done.stdout.startswith("FAIL unknown: Pipeline unknown needs libx999")
 
 
-def test_doctor_finds_everything_in_place(orchestrator: Command) -> None:
-    done = orchestrator("doctor", "--json")
+def test_doctor_finds_everything_in_place(place: Here) -> None:
+    done = place.run("doctor", "--json")
     checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
     assert done.returncode == 0
     assert checks["livekit"]["verdict"] == "warning"
@@ -198,13 +204,13 @@ def test_doctor_finds_everything_in_place(orchestrator: Command) -> None:
         assert checks[name]["verdict"] == "ok", checks[name]
 
 
-def test_doctor_changes_nothing(place: Place) -> None:
+def test_doctor_changes_nothing(place: Here) -> None:
     before = sorted(place.folder.rglob("*"))
     place.run("doctor")
     assert sorted(place.folder.rglob("*")) == before
 
 
-def test_doctor_says_what_is_wrong(place: Place) -> None:
+def test_doctor_says_what_is_wrong(place: Here) -> None:
     (place.folder / "films").write_text("a file, not a folder")
     (place.folder / "catalog.db").write_text("no database")
     place.environment |= {
@@ -221,7 +227,7 @@ def test_doctor_says_what_is_wrong(place: Place) -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_doctor_sees_a_folder_that_cannot_be_made(place: Place) -> None:
+def test_doctor_sees_a_folder_that_cannot_be_made(place: Here) -> None:
     (place.folder / "file").write_text("")
     place.environment["ORCHESTRATOR_OUTPUT_DIRECTORY"] = str(place.folder / "file" / "films")
     done = place.run("doctor")

@@ -29,7 +29,7 @@ def recording(**values: Any) -> Recording:
 
 def test_the_line_tells_time_rate_speed_size_drops_and_cpu() -> None:
     assert line(recording()) == (
-        "recording 1:02.0 | 30.0 fps | 1.00x | 7.7 MB | 2 dropped | CPU 24 % + ffmpeg 105 %"
+        "recording 1:02.0 | 30.0 fps 1.00x | 7.7 MB | 2 dropped | worker 24%, ffmpeg 105%"
     )
 
 
@@ -43,7 +43,7 @@ def test_warnings_stand_at_its_end() -> None:
 )
 def test_what_was_not_measured_is_no_zero(figures: dict[str, Any]) -> None:
     shown = line(recording(figures=figures))
-    assert shown == "recording - | - fps | -x | - | - dropped | CPU - + ffmpeg -"
+    assert shown == "recording - | - fps -x | - | - dropped | worker -, ffmpeg -"
 
 
 def test_the_report_comes_from_the_file() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,7 +28,7 @@ def expecting(*sids: str) -> Mixer:
 
 def joined(items: list[AudioItem]) -> Samples:
     """All samples given out; fails when one is missing or doubled."""
-    for before, after in zip(items, items[1:], strict=False):
+    for before, after in pairwise(items):
         assert after.pts == before.pts + before.count
     blank = [i.samples if i.samples is not None else np.zeros((i.count, 2), "i2") for i in items]
     return np.concatenate(blank) if blank else np.zeros((0, 2), np.int16)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import av
 import numpy as np
 import pytest
@@ -141,7 +143,7 @@ def test_whatever_comes_sound_is_gapless_and_pictures_go_forward(
             case _:
                 out += timeline.tick(at)
     sound = audio(out)
-    for before, after in zip(sound, sound[1:], strict=False):
+    for before, after in pairwise(sound):
         assert after.pts == before.pts + before.count
     assert all(s.pts == 0 for s in sound[:1])
     pictures = [v.pts for v in video(out)]

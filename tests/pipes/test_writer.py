@@ -53,7 +53,9 @@ class Reader(threading.Thread):
                     self.audio.append((round(at * 48_000), len(data) // 4))
 
 
-def make(path: Path, queue: FrameQueue, on_first: Callable[[], None] = lambda: None) -> SegmentWriter:
+def make(
+    path: Path, queue: FrameQueue, on_first: Callable[[], None] = lambda: None
+) -> SegmentWriter:
     return SegmentWriter(Fifo(path), queue, SIZE, open_timeout_s=10, on_first=on_first)
 
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import numpy as np
+import pytest
 
 from orchestrator.media import SECOND_NS, Endpoint, Publication, TrackKind
 from orchestrator.sources.create import create
@@ -57,14 +58,29 @@ class Watcher:
 
     async def until(self, condition: Callable[[], object], timeout_s: float = 15) -> None:
         """Waits until the condition holds; it is looked at after each event."""
-        async with asyncio.timeout(timeout_s):
-            while not condition():
-                self._changed.clear()
-                await self._changed.wait()
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not condition():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            counts = {sid: len(times) for sid, times in self.times.items()}
+            pytest.fail(f"it never came about; {counts} frames; {self.events[-8:]}")
 
     def of(self, kind: type[E]) -> list[E]:
         """The events of one kind."""
         return [event for event in self.events if isinstance(event, kind)]
+
+    def offsets_ms(self) -> list[float]:
+        """How long after each flash its beep was heard."""
+        if not self.beeps:
+            return []
+        return [min((b - flash for b in self.beeps), key=abs) / 1e6 for flash in self.flashes[:-1]]
+
+    def missing(self) -> list[int]:
+        """Numbers between the first and the last picture that did not come."""
+        codes = [code for code in self.codes if code is not None]
+        return sorted(set(range(codes[0], codes[-1])) - set(codes)) if codes else []
 
     def sid(self, kind: TrackKind) -> str:
         """The publication of this kind."""

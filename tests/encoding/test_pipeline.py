@@ -1,0 +1,116 @@
+"""The exact commands of the built-in presets."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orchestrator.encoding.capabilities import FFmpeg
+from orchestrator.encoding.pipeline import Presets, command, paste
+from orchestrator.errors import InvalidRequest
+
+PRESETS = Presets.load(None)
+KEYS = "expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))"
+HEAD = (
+    "ffmpeg -hide_banner -nostdin -nostats -loglevel repeat+level+info -f nut -analyzeduration 0 "
+    "-color_primaries:v bt709 -color_range:v tv -color_trc:v bt709 -colorspace:v bt709 "
+    "-probesize 65536 -protocol_whitelist file,pipe -thread_queue_size 16 -threads 1 -i /p/in.nut "
+    "-map 0:v -map 0:a"
+)
+MP4_FLAGS = "-movflags +hybrid_fragmented+delay_moov+use_metadata_tags"
+GOLDEN = {
+    "av1": (
+        "-f mp4 -aom-params cpu-used=10 -b:a 128000 -b:v 2000000 -bufsize:v 4000000 -c:a aac "
+        "-c:v libaom-av1 -cpu-used 8 -enc_time_base:v 1:90000 -flush_packets 1 "
+        f"-force_key_frames:v {KEYS} -fps_mode passthrough -frag_duration 1000000 -lag-in-frames 0 "
+        f"-max_interleave_delta 0 -maxrate:v 2000000 -metadata:g:0 title=Ö {MP4_FLAGS} -row-mt 1 "
+        "-threads:v 0 -tile-columns 1 -usage realtime"
+    ),
+    "mp4": (
+        "-f mp4 -b:a 128000 -b:v 2000000 -bf 0 -bufsize:v 4000000 -c:a aac -c:v libx264 "
+        f"-enc_time_base:v 1:90000 -flush_packets 1 -force_key_frames:v {KEYS} "
+        "-fps_mode passthrough -frag_duration 1000000 -max_interleave_delta 0 -maxrate:v 2000000 "
+        f"-metadata:g:0 title=Ö {MP4_FLAGS} -preset:v veryfast -profile:v high -threads:v 0 "
+        "-x264-params rc-lookahead=2:sync-lookahead=0:sliced-threads=1"
+    ),
+    "webm": (
+        "-f webm -b:a 128000 -b:v 2000000 -bufsize:v 2000000 -c:a libopus -c:v libvpx-vp9 "
+        "-cluster_time_limit 1000 -cpu-used 8 -deadline realtime -enc_time_base:v 1:90000 "
+        f"-flush_packets 1 -force_key_frames:v {KEYS} -fps_mode passthrough -lag-in-frames 0 "
+        "-max_interleave_delta 0 -maxrate:v 2000000 -metadata:g:0 title=Ö -minrate:v 2000000 "
+        "-row-mt 1 -threads:v 0 -tile-columns 1"
+    ),
+    "av1-svt": (
+        "-f mp4 -b:a 128000 -b:v 2000000 -bufsize:v 4000000 -c:a aac -c:v libsvtav1 "
+        f"-enc_time_base:v 1:90000 -flush_packets 1 -force_key_frames:v {KEYS} "
+        "-fps_mode passthrough -frag_duration 1000000 -max_interleave_delta 0 -maxrate:v 2000000 "
+        f"-metadata:g:0 title=Ö {MP4_FLAGS} -preset:v 10 -svtav1-params pred-struct=1:lp=0"
+    ),
+}
+
+
+def made(
+    name: str,
+    ffmpeg: str | FFmpeg = "ffmpeg",
+    *,
+    speed: int | None = None,
+    threads: int = 0,
+    width: int = 1280,
+    height: int = 720,
+) -> list[str]:
+    return command(
+        PRESETS.get(name),
+        ffmpeg=ffmpeg,
+        source="/p/in.nut",
+        output="/w/0001.mp4",
+        video_bitrate_bps=2_000_000,
+        audio_bitrate_bps=128_000,
+        tags={"title": "Ö"},
+        speed=speed,
+        threads=threads,
+        width=width,
+        height=height,
+    )
+
+
+@pytest.mark.parametrize("name", sorted(GOLDEN))
+def test_golden(name: str) -> None:
+    assert " ".join(made(name)) == f"{HEAD} {GOLDEN[name]} /w/0001.mp4 -y"
+
+
+@pytest.mark.parametrize("name", sorted(GOLDEN))
+def test_pasted_into_a_shell_it_is_the_same(name: str) -> None:
+    argv = made(name)
+    text = paste(argv)
+    shell = subprocess.run(
+        ["/bin/sh", "-c", text.replace("ffmpeg", r"printf '%s\n'", 1)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shell.stdout.splitlines() == argv[1:]
+    assert "\n    -hide_banner \\\n    -nostdin \\\n" in text
+
+
+def test_an_older_ffmpeg_gets_flags_that_it_knows() -> None:
+    old = FFmpeg(Path("/opt/f"), "5.1", frozenset(), frozenset(), frozenset(), "setting")
+    argv = made("mp4", old)
+    assert argv[0] == "/opt/f"
+    flags = argv[argv.index("-movflags") + 1]
+    assert flags == "+frag_keyframe+default_base_moof+delay_moov+use_metadata_tags"
+
+
+def test_speed_threads_and_size_reach_the_encoder() -> None:
+    argv = made("av1", speed=3, threads=4, width=640, height=360)
+    assert argv[argv.index("-aom-params") + 1] == "cpu-used=11"
+    assert argv[argv.index("-threads:v") + 1] == "4"
+    assert argv[argv.index("-tile-columns") + 1] == "0"
+    assert argv[argv.index("-colorspace:v") + 1] == "smpte170m"
+
+
+@pytest.mark.parametrize("speed", [-1, 4])
+def test_a_speed_that_is_not_there(speed: int) -> None:
+    with pytest.raises(InvalidRequest, match="has no speed"):
+        made("av1", speed=speed)

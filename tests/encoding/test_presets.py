@@ -1,0 +1,139 @@
+"""Loading preset files: the built-in ones, a user's, and broken ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.encoding.pipeline import Preset, Presets, command
+from orchestrator.errors import InvalidRequest, PipelineBroken
+
+HEAD = 'EXTENSION = "mp4"\nCONTAINER = "mp4"\nVIDEO_CODEC = "libx264"\nAUDIO_CODEC = "aac"\n'
+
+
+def load(folder: Path, text: str, name: str = "mine") -> Presets:
+    (folder / f"{name}.py").write_text(text, "utf-8")
+    return Presets.load(folder)
+
+
+def built(preset: Preset) -> list[str]:
+    return command(
+        preset,
+        ffmpeg="ffmpeg",
+        source="in",
+        output="out.mp4",
+        width=320,
+        height=180,
+        video_bitrate_bps=1,
+        audio_bitrate_bps=1,
+    )
+
+
+def test_the_built_in_ones() -> None:
+    presets = Presets.load(None)
+    assert not presets.failures
+    assert set(presets.presets) == {"av1", "mp4", "webm", "av1-svt"}
+    facts = {
+        name: (p.format, p.extension, p.video_codec, p.audio_codec)
+        for name, p in presets.presets.items()
+    }
+    assert facts == {
+        "av1": ("av1", "av1", "libaom-av1", "aac"),
+        "mp4": ("mp4", "mp4", "libx264", "aac"),
+        "webm": ("webm", "webm", "libvpx-vp9", "libopus"),
+        "av1-svt": ("av1", "av1", "libsvtav1", "aac"),
+    }
+    for preset in presets.presets.values():
+        assert preset.description.endswith(".")
+        assert preset.segment_suffix in {".mp4", ".webm"}
+
+
+def test_a_users_preset_replaces_a_built_in_one(tmp_path: Path) -> None:
+    presets = load(tmp_path, f'"""Mine."""\n{HEAD}def build(job): pass\n', name="mp4")
+    assert presets.get("mp4").path == tmp_path / "mp4.py"
+    assert presets.get("mp4").description == "Mine."
+    assert presets.get("mp4").mime_type == "video/mp4"
+    assert presets.get("mp4").speeds == ("default",)
+
+
+def test_helpers_are_left_alone(tmp_path: Path) -> None:
+    assert "_shared" not in load(tmp_path, "import nowhere", name="_shared").presets
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("x = 1\ndef build(job:\n", 2, "SyntaxError"),
+        ("\n\nimport nowhere_at_all\n", 3, "No module named"),
+        ("1 / 0\n", 1, "ZeroDivisionError"),
+        ("import sys\nsys.exit(3)\n", 2, "SystemExit"),
+        (HEAD, None, "no function build"),
+        (HEAD + "build = 3\n", 5, "no function build"),
+        (HEAD.replace('"aac"', "7") + "def build(job): pass\n", 4, "AUDIO_CODEC"),
+        (HEAD + "SPEEDS = ()\ndef build(job): pass\n", 5, "SPEEDS"),
+        (HEAD + "DEFAULT_SPEED: int = 9\ndef build(job): pass\n", 5, "DEFAULT_SPEED"),
+        ("\x00", None, "SyntaxError"),
+    ],
+)
+def test_a_broken_file_is_told_of_and_hides_no_other(
+    tmp_path: Path, text: str, line: int | None, words: str
+) -> None:
+    presets = load(tmp_path, text)
+    (failure,) = presets.failures
+    assert (failure.name, failure.path) == ("mine", tmp_path / "mine.py")
+    assert line is None or failure.line == line
+    assert words in failure.message
+    assert set(presets.presets) == {"av1", "mp4", "webm", "av1-svt"}
+    with pytest.raises(PipelineBroken, match="mine") as refused:
+        presets.get("mine")
+    assert line is None or f"mine.py:{line}" in refused.value.error
+
+
+def test_a_broken_replacement_is_not_silently_the_built_in(tmp_path: Path) -> None:
+    presets = load(tmp_path, "oops(", name="mp4")
+    with pytest.raises(PipelineBroken):
+        presets.get("mp4")
+
+
+def test_an_unknown_name() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Presets.load(None).get("mpeg4")
+    assert refused.value.error == "Unknown pipeline: mpeg4"
+    assert "av1, av1-svt, mp4, webm" in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "words"),
+    [
+        ("    return None\n", 5, "returned NoneType"),
+        ("    return 'ffmpeg -i x'\n", 5, "returned str"),
+        ("    return job.video\n", 5, "not an ffmpeg-python output"),
+        ("    x = 1\n    return job.nothing\n", 7, "AttributeError"),
+        ("    raise SystemExit\n", 6, "SystemExit"),
+        # Used twice without a split: ffmpeg-python finds out only when it makes the arguments.
+        (
+            "    import ffmpeg\n    a = job.video.filter('null')\n"
+            "    return ffmpeg.merge_outputs(ffmpeg.output(a, 'x'), ffmpeg.output(a, 'y'))\n",
+            None,
+            "split",
+        ),
+    ],
+)
+def test_a_build_that_fails_names_file_and_line(
+    tmp_path: Path, body: str, line: int | None, words: str
+) -> None:
+    preset = load(tmp_path, HEAD + "def build(job):\n" + body).get("mine")
+    with pytest.raises(PipelineBroken, match=words) as broken:
+        built(preset)
+    assert broken.value.context["path"] == tmp_path / "mine.py"
+    assert broken.value.context["line"] == line
+
+
+def test_dataclasses_and_future_annotations_work_in_a_preset(tmp_path: Path) -> None:
+    text = (
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nimport ffmpeg\n"
+        f"{HEAD}@dataclass\nclass Rate:\n    bps: int\n"
+        "def build(job):\n    return ffmpeg.output(job.video, job.output, **{'b:v': Rate(7).bps})\n"
+    )
+    assert "-b:v 7" in " ".join(built(load(tmp_path, text).get("mine")))

@@ -1,0 +1,82 @@
+"""A real manager with workers, a catalog and folders of its own; afterwards nothing may be left."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from orchestrator.recordings.manager import Manager, create_manager
+from orchestrator.settings import Settings
+from tests.rooms import KEY, SECRET, Server
+
+MakeManager = Callable[..., Any]
+
+
+@pytest.fixture
+def settings_for(livekit_server: Server, tmp_path: Path) -> Callable[..., Settings]:
+    """Settings for the test's own LiveKit server, catalog and output folder."""
+
+    def make(**changes: Any) -> Settings:
+        base: dict[str, Any] = {
+            "livekit_url": livekit_server.url,
+            "livekit_api_key": KEY,
+            "livekit_api_secret": SECRET,
+            "discovery": ["livekit"],
+            "database_url": f"sqlite+aiosqlite:///{tmp_path / 'catalog.db'}",
+            "output_directory": tmp_path / "out",
+            "disk_reserve_bytes": 0,
+            "connect_timeout_s": 8,
+        }
+        return Settings(**(base | changes))
+
+    return make
+
+
+@asynccontextmanager
+async def managing(settings: Settings) -> AsyncIterator[Manager]:
+    """An open manager; nothing of it is left when the context ends."""
+    manager = create_manager(settings)
+    await manager.open()
+    try:
+        yield manager
+    finally:
+        await manager.close()
+    await nothing_left()
+
+
+async def nothing_left() -> None:
+    """No child process and no folder for pipes stays."""
+    async with asyncio.timeout(15):
+        while _children() or _runtime_folders():
+            await asyncio.sleep(0.05)
+
+
+def _children() -> list[psutil.Process]:
+    own = psutil.Process().children(recursive=True)
+    return [p for p in own if _is_ours(p)]
+
+
+def _is_ours(process: psutil.Process) -> bool:
+    try:
+        line = " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+    return "orchestrator.recordings.worker" in line or ("ffmpeg" in line and ".nut" in line)
+
+
+def _runtime_folders() -> list[Path]:
+    return list(Path(tempfile.gettempdir()).glob("haven-recorder-*"))
+
+
+@pytest.fixture
+async def manager(settings_for: Callable[..., Settings]) -> AsyncIterator[Manager]:
+    """A manager as a server has it."""
+    async with managing(settings_for()) as made:
+        yield made

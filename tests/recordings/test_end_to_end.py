@@ -1,0 +1,248 @@
+"""A live room becomes a file: real server, real publisher, real ffmpeg, the file decoded again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.catalog.models import Recording
+from orchestrator.errors import AlreadyActive, HavenError, StoppedWhileStarting
+from orchestrator.recordings.manager import Manager
+from orchestrator.recordings.request import StartRequest
+from orchestrator.settings import Settings
+from tests.reading import Reading, read
+from tests.recordings.conftest import managing
+from tests.rooms import Publisher, Server, publish
+
+pytestmark = pytest.mark.livekit
+
+FPS = 30
+
+
+async def record(
+    manager: Manager, publisher: Publisher, request: StartRequest, frames: int = 4 * FPS
+) -> Recording:
+    """Start, let that many pictures pass, stop."""
+    await manager.start(request)
+    await pass_frames(publisher, frames)
+    return await manager.stop(request.mint_id)
+
+
+async def pass_frames(publisher: Publisher, frames: int) -> None:
+    """Wait until the publisher has sent so many more pictures."""
+    until = publisher.sent + frames
+    async with asyncio.timeout(frames / FPS + 20):
+        while publisher.sent < until:
+            await asyncio.sleep(0.02)
+
+
+def check(ended: Recording, *, frames: int) -> Reading:
+    """Every picture that came is there, once and in order; sound without a gap; the same length.
+
+    What came is counted: on a machine that is busy publisher and server drop some by themselves.
+    """
+    reading, video = read(Path(ended.output_path)), ended.figures["video"]
+    assert reading.in_order_and_once
+    assert len(reading.codes) == video["received"] - video["late"]
+    assert video["dropped"] == 0
+    assert len(reading.codes) >= frames
+    assert reading.audio_gaps == 0
+    assert abs(reading.audio_end_s - reading.video_end_s) < 0.5
+    assert len(reading.beeps) >= frames // FPS
+    return reading
+
+
+@pytest.mark.parametrize(
+    ("output_format", "pipeline", "codecs", "suffix"),
+    [
+        ("av1", None, ("av1", "aac"), ".av1"),
+        ("mp4", None, ("h264", "aac"), ".mp4"),
+        ("webm", None, ("vp9", "opus"), ".webm"),
+        (None, "av1-svt", ("av1", "aac"), ".av1"),
+    ],
+)
+async def test_each_format_holds_every_picture_and_sound(
+    manager: Manager,
+    livekit_server: Server,
+    output_format: str | None,
+    pipeline: str | None,
+    codecs: tuple[str, str],
+    suffix: str,
+) -> None:
+    room = f"format {output_format or pipeline}"
+    async with publish(livekit_server, room) as publisher:
+        request = StartRequest(room, output_format, pipeline, "low", "medium")
+        ended = await record(manager, publisher, request)
+    assert ended.state == "completed"
+    assert ended.error is None
+    path = Path(ended.output_path)
+    assert path.suffix == suffix
+    reading = check(ended, frames=4 * FPS)
+    assert (reading.video_codec, reading.audio_codec) == codecs
+    assert reading.size == (320, 180)
+    assert ended.size_bytes == path.stat().st_size
+    assert ended.duration_s == pytest.approx(reading.audio_end_s, abs=0.2)
+    tags = {key.lower(): value for key, value in reading.tags.items()}
+    assert tags["title"] == room
+    assert room in tags["comment"]
+    assert not Path(ended.work_directory).exists()
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(("video", "simulcast"), [("h264", False), ("vp8", True), ("h264", True)])
+async def test_what_publishers_send(
+    manager: Manager, livekit_server: Server, video: str, simulcast: bool
+) -> None:
+    room = f"{video} simulcast {simulcast}"
+    async with publish(
+        livekit_server, room, video=video, simulcast=simulcast, width=640, height=360
+    ) as publisher:
+        ended = await record(manager, publisher, StartRequest(room, "mp4"))
+    reading = read(Path(ended.output_path))
+    assert reading.in_order_and_once
+    assert reading.size == (640, 360)
+    assert reading.beeps
+    if not simulcast:  # the SDK drops pictures of its own when it encodes three layers
+        check(ended, frames=4 * FPS)
+
+
+async def test_sound_and_picture_are_together(manager: Manager, livekit_server: Server) -> None:
+    async with publish(livekit_server, "together") as publisher:
+        ended = await record(manager, publisher, StartRequest("together", "mp4"), 5 * FPS)
+    offsets = read(Path(ended.output_path)).offsets_s
+    assert len(offsets) >= 3
+    assert all(abs(offset) < 0.06 for offset in offsets), offsets
+
+
+@pytest.mark.parametrize("kind", ["audio", "video"])
+async def test_a_room_with_one_kind_gives_a_file_with_one_kind(
+    manager: Manager, livekit_server: Server, kind: str
+) -> None:
+    room, video = f"only {kind}", "vp8" if kind == "video" else None
+    async with publish(livekit_server, room, video=video, audio=kind == "audio"):
+        await manager.start(StartRequest(room, "mp4"))
+        await until_duration(manager, room, 3)
+        ended = await manager.stop(room)
+    reading = read(Path(ended.output_path))
+    assert (reading.video_codec is not None) is (kind == "video")
+    assert (reading.audio_codec is not None) is (kind == "audio")
+    assert len(reading.codes) >= 60 if kind == "video" else len(reading.beeps) >= 2
+
+
+async def until_duration(manager: Manager, mint_id: str, seconds: float) -> None:
+    """Wait until so much is recorded."""
+    async with asyncio.timeout(seconds + 20):
+        while True:
+            row = await manager.status(mint_id)
+            if row and (row.figures.get("duration_s") or 0) >= seconds:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_figures_and_samples_are_measured(manager: Manager, livekit_server: Server) -> None:
+    async with publish(livekit_server, "figures"):
+        started = await manager.start(StartRequest("figures", "mp4"))
+        assert started.state == "recording"
+        await until_duration(manager, "figures", 3)
+        row = await manager.status("figures")
+        assert row is not None
+        figures = row.figures
+        assert figures["video"]["written"] > 30
+        assert figures["video"]["dropped"] == 0
+        assert figures["encoder"]["frames"] > 0
+        assert figures["processes"]["worker"]["cpu_cores"] > 0
+        assert figures["processes"]["ffmpeg"]["rss_bytes"] > 10**7
+        assert figures["source"]["packets_received"] > 100
+        assert figures["warnings"] == []
+        ended = await manager.stop("figures")
+    samples = await manager.catalog.samples(ended.id, 100)
+    assert {sample.role for sample in samples} == {"worker", "ffmpeg"}
+    kinds = [event.kind for event in await manager.catalog.events(ended.id)]
+    assert kinds[0] == "joined"
+    assert "file" in kinds
+
+
+async def test_three_rooms_at_once(manager: Manager, livekit_server: Server) -> None:
+    rooms = ["one", "two", "three"]
+
+    async def one(room: str) -> Recording:
+        async with publish(livekit_server, room, width=160, height=96) as publisher:
+            request = StartRequest(room, "mp4", None, "low")
+            return await record(manager, publisher, request, 3 * FPS)
+
+    for ended in await asyncio.gather(*map(one, rooms)):
+        check(ended, frames=3 * FPS)
+
+
+async def test_of_two_starts_at_once_one_wins(manager: Manager, livekit_server: Server) -> None:
+    async with publish(livekit_server, "twice"):
+        starts = [manager.start(StartRequest("twice", "mp4")) for _ in range(2)]
+        outcomes = await asyncio.gather(*starts, return_exceptions=True)
+        assert sorted(type(o).__name__ for o in outcomes) == ["AlreadyActive", "Recording"]
+        with pytest.raises(AlreadyActive, match="Recording already active for twice"):
+            await manager.start(StartRequest("twice", "mp4"))
+        await manager.stop("twice")
+        with pytest.raises(HavenError, match="No active recording found for twice"):
+            await manager.stop("twice")
+
+
+async def test_a_stop_while_starting(manager: Manager, livekit_server: Server) -> None:
+    async with publish(livekit_server, "early"):
+        starting = asyncio.create_task(manager.start(StartRequest("early", "mp4")))
+        async with asyncio.timeout(10):
+            while await manager.status("early") is None:
+                await asyncio.sleep(0.005)
+        with pytest.raises(StoppedWhileStarting):
+            await manager.stop("early")
+        with pytest.raises(StoppedWhileStarting):
+            await starting
+    out = manager.settings.output_directory
+    assert list(out.iterdir()) == [], "nothing was recorded, and nothing is left"
+
+
+async def test_the_room_ends_and_the_file_is_completed(
+    settings_for: Callable[..., Settings], livekit_server: Server
+) -> None:
+    async with managing(settings_for(grace_s=0.5)) as manager:
+        async with publish(livekit_server, "leaving") as publisher:
+            started = await manager.start(StartRequest("leaving", "mp4"))
+            await pass_frames(publisher, 2 * FPS)
+        async with asyncio.timeout(20):
+            while (row := await manager.get(started.id)).state != "completed":
+                await asyncio.sleep(0.05)
+        assert row.reason
+        assert len(read(Path(row.output_path)).codes) >= FPS
+
+
+async def test_closing_the_manager_finishes_the_file(
+    settings_for: Callable[..., Settings], livekit_server: Server
+) -> None:
+    async with publish(livekit_server, "shutdown") as publisher:
+        async with managing(settings_for()) as manager:
+            started = await manager.start(StartRequest("shutdown", "mp4"))
+            await pass_frames(publisher, FPS)
+        path = Path(started.output_path)
+    assert len(read(path).codes) >= FPS
+
+
+async def test_a_new_manager_finds_what_runs(
+    settings_for: Callable[..., Settings], livekit_server: Server
+) -> None:
+    leaving = settings_for(leave_recordings_running=True)
+    async with publish(livekit_server, "outlives") as publisher:
+        from orchestrator.recordings.manager import create_manager
+
+        first = create_manager(leaving)
+        await first.open()
+        started = await first.start(StartRequest("outlives", "mp4"))
+        await first.close()
+        async with managing(settings_for()) as second:
+            (found,) = await second.active()
+            assert found.id == started.id
+            await pass_frames(publisher, FPS)
+            ended = await second.stop("outlives")
+    check(ended, frames=FPS)
+    assert ended.worker_starts == 1

@@ -1,0 +1,80 @@
+"""ffmpeg or the worker dies in the middle: the recording goes on, and becomes one file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from orchestrator.catalog.models import Recording
+from orchestrator.recordings.manager import Manager
+from orchestrator.recordings.request import StartRequest
+from tests.reading import read
+from tests.recordings.test_end_to_end import FPS, pass_frames
+from tests.rooms import Server, publish
+
+pytestmark = pytest.mark.livekit
+
+
+async def until_process(manager: Manager, mint_id: str, role: str, other_than: int = 0) -> int:
+    """The pid of the recording's worker or ffmpeg, once it is another than before."""
+    async with asyncio.timeout(20):
+        while True:
+            row = await manager.status(mint_id)
+            found = ((row.figures.get("processes") or {}) if row else {}).get(role)
+            if row and row.state == "recording" and found and found["pid"] != other_than:
+                return int(found["pid"])
+            await asyncio.sleep(0.05)
+
+
+def true_times(row: Recording) -> list[float]:
+    """For each picture how far it stands from where its number says."""
+    reading = read(Path(row.output_path))
+    first_at, first = reading.codes[0]
+    return [at - first_at - (code - first) / FPS for at, code in reading.codes]
+
+
+@pytest.mark.parametrize("output_format", ["mp4", "webm", "av1"])
+async def test_a_killed_ffmpeg_costs_less_than_a_second(
+    manager: Manager, livekit_server: Server, output_format: str
+) -> None:
+    room = f"killed ffmpeg {output_format}"
+    async with publish(livekit_server, room) as publisher:
+        await manager.start(StartRequest(room, output_format, None, "low"))
+        pid = await until_process(manager, room, "ffmpeg")
+        await pass_frames(publisher, 2 * FPS)
+        os.kill(pid, signal.SIGKILL)
+        await until_process(manager, room, "ffmpeg", other_than=pid)
+        await pass_frames(publisher, 3 * FPS)
+        ended = await manager.stop(room)
+    assert ended.state == "completed"
+    segments = await manager.catalog.segments(ended.id)
+    assert [s.outcome for s in segments] == ["killed", "finished"]
+    reading = read(Path(ended.output_path))
+    assert reading.in_order_and_once
+    # What was in flight and the fragment that was being written.
+    assert reading.missing <= 2.2 * FPS
+    assert max(abs(off) for off in true_times(ended)) < 0.1, "what comes after stands in its place"
+    assert len(reading.offsets_s) >= 3
+    assert all(abs(offset) < 0.08 for offset in reading.offsets_s), reading.offsets_s
+
+
+async def test_a_killed_worker_is_replaced(manager: Manager, livekit_server: Server) -> None:
+    async with publish(livekit_server, "killed worker") as publisher:
+        started = await manager.start(StartRequest("killed worker", "mp4", None, "low"))
+        pid = await until_process(manager, "killed worker", "worker")
+        await pass_frames(publisher, 2 * FPS)
+        os.kill(pid, signal.SIGKILL)
+        await until_process(manager, "killed worker", "worker", other_than=pid)
+        await pass_frames(publisher, 2 * FPS)
+        ended = await manager.stop("killed worker")
+    assert ended.id == started.id
+    assert ended.state == "completed"
+    assert ended.worker_starts == 2
+    reading = read(Path(ended.output_path))
+    assert reading.in_order_and_once
+    assert len(reading.codes) >= 3 * FPS
+    assert max(abs(off) for off in true_times(ended)) < 0.5

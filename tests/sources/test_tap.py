@@ -1,0 +1,161 @@
+"""What the tap needs of aiortc: these tests fail when aiortc changes it."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from types import SimpleNamespace
+
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, rtcrtpreceiver
+from aiortc.rate import RemoteBitrateEstimator
+from aiortc.rtcdtlstransport import RtpRouter
+from aiortc.rtp import RtcpByePacket, RtpPacket, pack_remb_fci
+
+from orchestrator.media import TrackKind
+from orchestrator.sources.arrived import ArrivedFrame, ArrivedReport
+from orchestrator.sources.tap import (
+    CONNECT,
+    DECODER_QUEUE,
+    INTERNALS,
+    STREAM_SHIFT,
+    WILLING_BPS,
+    Tap,
+    _DecoderQueue,
+    _RtpTime,
+    _Willing,
+)
+
+
+class Owner:
+    """Stands for the connection."""
+
+    def __init__(self) -> None:
+        self.listener = self
+        self.labels: dict[int, str] = {}
+        self.streams = 0
+        self.reports: list[ArrivedReport] = []
+
+    def label(self, ssrc: int, mid: str | None) -> str:
+        return self.labels.get(ssrc, "")
+
+    def has_ssrc(self, ssrc: int) -> bool:
+        return ssrc in self.labels
+
+    def next_stream(self) -> int:
+        self.streams += 1
+        return self.streams
+
+    def frame_arrived(self, arrived: ArrivedFrame) -> None: ...
+
+    def report_arrived(self, arrived: ArrivedReport) -> None:
+        self.reports.append(arrived)
+
+
+@pytest.mark.parametrize("kind", ["audio", "video"])
+async def test_aiortc_has_every_attribute_that_is_read_or_replaced(kind: str) -> None:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    receiver = connection.addTransceiver(kind, direction="recvonly").receiver
+    for name in INTERNALS.values():
+        assert hasattr(receiver, name), f"aiortc has no {name} any more"
+    assert inspect.iscoroutinefunction(getattr(connection, CONNECT))
+    router = RtpRouter()
+    assert isinstance(router.ssrc_table, dict)
+    assert isinstance(router.payload_type_table, dict)
+    assert isinstance(router.receivers, set)
+    await connection.close()
+
+
+def test_aiortc_uses_them_in_the_way_the_tap_relies_on() -> None:
+    source = inspect.getsource(rtcrtpreceiver.RTCRtpReceiver)
+    for use in (
+        "self.__timestamp_mapper.map(",
+        "self.__decoder_queue.put((codec, encoded_frame))",
+        "self.__decoder_queue.put(None)",
+        "self.__nack_generator.add(packet)",
+        "self.__jitter_buffer.add(packet)",
+        "self.__decoder_error.is_set()",
+        "self.__codecs.get(packet.payload_type)",
+        "self.__rtx_ssrc.get(packet.ssrc)",
+        "self.__remote_streams[packet.ssrc].add(packet)",
+        "JitterBuffer(capacity=16, prefetch=4)",
+        "JitterBuffer(capacity=512, is_video=True)",
+    ):
+        assert use in source, f"aiortc no longer has {use}"
+    signature = inspect.signature(rtcrtpreceiver.RTCRtpReceiver._handle_rtp_packet)
+    assert list(signature.parameters) == ["self", "packet", "arrival_time_ms"]
+
+
+def test_pts_tell_the_stream_and_the_unwrapped_time() -> None:
+    times = _RtpTime()
+    times.begin(3)
+    stamps = [0xFFFFFF00, 0x00000010, 0xFFFFFFF0, 0x00000F00]
+    found = [times.map(stamp) for stamp in stamps]
+    assert {pts >> STREAM_SHIFT for pts in found} == {3}
+    rtp = [pts & ((1 << STREAM_SHIFT) - 1) for pts in found]
+    assert [each % (1 << 32) for each in rtp] == stamps
+    assert rtp[1] - rtp[0] == 0x110
+    assert rtp[1] - rtp[2] == 0x20
+    assert 2 * max(found) < 1 << 63, "G.722 doubles it"
+
+
+def test_the_decoder_queue_has_an_end_and_takes_nothing_that_breaks_a_decoder() -> None:
+    behind = threading.Event()
+    queue = _DecoderQueue(behind)
+    for _ in range(DECODER_QUEUE + 5):
+        queue.put((None, SimpleNamespace(data=b"x")))
+    queue.put((None, SimpleNamespace(data=b"")))
+    assert (queue.qsize(), queue.skipped, behind.is_set()) == (DECODER_QUEUE, 5, True)
+    queue.put(None)
+    assert queue.get_nowait() is None, "closing waits for nothing that is still to decode"
+
+
+def test_the_bit_rate_we_can_take_never_falls() -> None:
+    willing, other = _Willing(), RemoteBitrateEstimator()
+    arguments = inspect.signature(other.add).parameters.keys()
+    assert arguments == inspect.signature(willing.add).parameters.keys()
+    said = [
+        willing.add(abs_send_time=0, arrival_time_ms=at, payload_size=9, ssrc=7)
+        for at in range(5000, 8000, 500)
+    ]
+    assert said == [(WILLING_BPS, [7]), None] * 3
+    assert pack_remb_fci(WILLING_BPS, [7])
+
+
+def packet(ssrc: int, sequence: int, timestamp: int, payload: bytes = b"\x10\x00\x00") -> RtpPacket:
+    made = RtpPacket(
+        payload_type=97, sequence_number=sequence, timestamp=timestamp, ssrc=ssrc, payload=payload
+    )
+    return made
+
+
+async def test_a_new_ssrc_is_a_new_stream_and_a_late_packet_of_the_old_one_is_not() -> None:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    transceiver = connection.addTransceiver("video", direction="recvonly")
+    owner = Owner()
+    owner.labels = {1: "old", 2: "new"}
+    tap = Tap(owner, transceiver)
+    codecs = getattr(transceiver.receiver, INTERNALS["codecs"])
+    codecs[97] = SimpleNamespace(name="VP8", clockRate=90_000, mimeType="video/VP8")
+    receiver = transceiver.receiver
+    await receiver._handle_rtp_packet(packet(1, 10, 1000), 0)
+    await receiver._handle_rtp_packet(packet(2, 60_000, 5), 0)
+    await receiver._handle_rtp_packet(packet(1, 11, 2000), 0)
+    assert [(s.ssrc, s.label) for s in tap._streams] == [(1, "old"), (2, "new")]
+    assert tap.kind is TrackKind.VIDEO
+    assert tap.packets() == (2, 0), "the old stream's counts are kept"
+    owner.labels = {2: "newest"}
+    tap.relabel()
+    assert [s.label for s in tap._streams] == ["old", "new", "newest"]
+    await connection.close()
+
+
+async def test_a_bye_does_not_end_the_receiver() -> None:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    transceiver = connection.addTransceiver("audio", direction="recvonly")
+    Tap(Owner(), transceiver)
+    seen: list[object] = []
+    setattr(transceiver.receiver, "_RTCRtpReceiver__stop_decoder", lambda: seen.append(1))  # noqa: B010
+    await transceiver.receiver._handle_rtcp_packet(RtcpByePacket(sources=[1]))
+    assert not seen
+    await connection.close()
