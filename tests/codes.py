@@ -84,7 +84,7 @@ class Encoder:
         assert isinstance(context, av.VideoCodecContext)
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
         context.time_base, context.framerate = Fraction(1, fps), Fraction(fps)
-        context.bit_rate = max(400_000, width * height * fps // 20)
+        context.bit_rate = max(100_000, width * height * fps // 20)
         context.gop_size = fps
         context.options = (
             {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline"}

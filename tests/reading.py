@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import av
 import numpy as np
+import numpy.typing as npt
 
 from tests.codes import is_flash, luma_of, read_code
 
@@ -102,15 +103,16 @@ def _read_video(container: av.container.InputContainer, reading: Reading) -> Non
 
 def _read_audio(container: av.container.InputContainer, reading: Reading) -> None:
     resampler = av.AudioResampler("s16", "mono", 48_000)
-    parts: list[np.ndarray] = []
+    parts: list[npt.NDArray[Any]] = []
     start: float | None = None
     expected: float | None = None
     for frame in container.decode(audio=0):
         assert isinstance(frame, av.AudioFrame)
         assert frame.time is not None
         start = frame.time if start is None else start
-        if expected is not None and abs(frame.time - expected) > 0.0015:
+        if expected is not None and abs(hole := frame.time - expected) > 0.0015:
             reading.audio_gaps += 1
+            parts.append(np.zeros(max(round(hole * 48_000), 0), np.int16))
         expected = frame.time + frame.samples / frame.sample_rate
         parts += [made.to_ndarray().reshape(-1) for made in resampler.resample(frame)]
     sound = np.concatenate(parts) if parts else np.zeros(0, np.int16)
@@ -119,7 +121,7 @@ def _read_audio(container: av.container.InputContainer, reading: Reading) -> Non
     reading.beeps = [(start or 0.0) + at / 48_000 for at in _onsets(sound)]
 
 
-def _onsets(sound: np.ndarray) -> list[int]:
+def _onsets(sound: npt.NDArray[np.int16]) -> list[int]:
     loud = np.flatnonzero(np.abs(sound.astype(np.int32)) > LOUD)
     if not len(loud):
         return []

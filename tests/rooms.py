@@ -132,6 +132,9 @@ class Publisher:
         options = rtc.TrackPublishOptions(
             video_codec=_CODECS[codec], source=rtc.TrackSource.SOURCE_CAMERA, simulcast=simulcast
         )
+        # Room above what the pictures need, else the SDK drops some to keep to its own estimate.
+        options.video_encoding.max_bitrate = 8_000_000
+        options.video_encoding.max_framerate = self.fps
         if simulcast:
             raw = rtc.VideoSource(self.width, self.height)
             self.video_track = rtc.LocalVideoTrack.create_video_track("video", raw)

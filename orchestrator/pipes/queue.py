@@ -42,6 +42,8 @@ class FrameQueue:
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
+        self.next_sample = 0
+        """Where the sound goes on that the getter has not yet got; set it before the first put."""
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -64,6 +66,8 @@ class FrameQueue:
         with self._changed:
             self._items.appendleft(item)
             self._account(item, +1)
+            if isinstance(item, AudioItem):
+                self.next_sample = item.pts
 
     def get(self, timeout_s: float) -> Item | None:
         """The next item; None when none came in time, or none will (see `drained`)."""
@@ -74,6 +78,8 @@ class FrameQueue:
                 return None
             item = self._items.popleft()
             self._account(item, -1)
+            if isinstance(item, AudioItem):
+                self.next_sample = item.pts + item.count
             return item
 
     def close(self) -> None:

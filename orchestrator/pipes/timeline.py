@@ -31,6 +31,10 @@ FILL_NS: Final = SECOND_NS
 
 VIDEO_RATE: Final = 90_000
 
+MIN_STEP: Final = VIDEO_RATE // 250
+"""4 ms. What is closer to the picture before is the same one again: a change of simulcast layer
+gives it in both sizes, half a millisecond apart."""
+
 
 def video_pts(offset_ns: int) -> int:
     """PTS in 1/90000 of a moment `offset_ns` after the beginning."""
@@ -46,31 +50,33 @@ class TimelineStatistics:
     video_filled: int
     """Held or black pictures put in."""
     video_late: int
-    """Pictures that came behind one already given out."""
+    """Pictures that came behind one already given out, or are that one again."""
 
 
 class Timeline:
     """Puts frames with capture times into order; gives items with PTS.
 
-    `offset_ns` is where the first frame stands: 0, or later when a new worker goes on with a
-    recording.
+    `origin_ns` is the moment of zero, known when a new worker goes on with a recording.
     """
 
-    def __init__(self, *, offset_ns: int = 0) -> None:
-        self._offset_ns = offset_ns
-        self._origin_ns: int | None = None
+    def __init__(self, *, origin_ns: int | None = None) -> None:
+        self.origin_ns = origin_ns
+        """The moment of zero; None before the first frame."""
+        self.begun = False
+        """Whether a first frame has come, and zero is fixed."""
         self._early: deque[tuple[str, int, Samples]] = deque(maxlen=512)
-        self._mixer = Mixer(samples_at(offset_ns))
+        self._mixer = Mixer()
         self._expects_audio: frozenset[str] = frozenset()
         self._expects_video = False
         self._last_pts: int | None = None
         self._last_frame: av.VideoFrame | None = None
+        self._begins = 0
         self._received = self._filled = self._late = 0
 
     @property
-    def begun(self) -> bool:
-        """Whether zero is fixed."""
-        return self._origin_ns is not None
+    def next_sample(self) -> int:
+        """Position of the next sound given out."""
+        return self._mixer.position
 
     def expect(self, *, audio: frozenset[str], video: bool) -> None:
         """What should be coming now: subscribed and not muted; audio by publication."""
@@ -81,24 +87,23 @@ class Timeline:
 
     def push_audio(self, sid: str, time_ns: int, samples: Samples) -> list[Item]:
         """Sound captured at `time_ns`; gives what is complete by it."""
-        if self._origin_ns is None:
+        if not self.begun:
             self._early.append((sid, time_ns, samples))
             waited = time_ns - self._early[0][1]
             if self._expects_video and waited < START_WAIT_NS:
                 return []
             self._begin(self._early[0][1])
         else:
-            self._mixer.push(sid, samples_at(time_ns - self._origin_ns), samples)
+            self._mixer.push(sid, samples_at(self._offset(time_ns)), samples)
         return [*self._mixer.pull(self._mixer.ready)]
 
     def push_video(self, time_ns: int, frame: av.VideoFrame) -> list[Item]:
         """A picture captured at `time_ns`."""
         self._received += 1
-        if self._origin_ns is None:
+        if not self.begun:
             self._begin(time_ns)
-        assert self._origin_ns is not None
-        pts = video_pts(time_ns - self._origin_ns)
-        if self._last_pts is not None and pts <= self._last_pts:
+        pts = video_pts(self._offset(time_ns))
+        if self._last_pts is not None and pts < self._last_pts + MIN_STEP:
             self._late += 1
             return []
         self._last_frame = frame
@@ -107,9 +112,9 @@ class Timeline:
 
     def tick(self, now_ns: int) -> list[Item]:
         """Time passes: fill what can't come any more."""
-        if self._origin_ns is None:
+        if not self.begun:
             return []
-        now = now_ns - self._origin_ns
+        now = self._offset(now_ns)
         items: list[Item] = [*self._fill_video(now)]
         lag = LAG_NS if self._expects_audio else IDLE_LAG_NS
         items += self._mixer.pull(samples_at(now - lag))
@@ -125,14 +130,23 @@ class Timeline:
             self._mixer.statistics(), self._received, self._filled, self._late
         )
 
+    def _offset(self, time_ns: int) -> int:
+        assert self.origin_ns is not None
+        return time_ns - self.origin_ns
+
     def _begin(self, time_ns: int) -> None:
-        self._origin_ns = time_ns - self._offset_ns
+        """The first frame: it is zero, or stands where the clock of an earlier worker is."""
+        self.begun = True
+        if self.origin_ns is None:
+            self.origin_ns = time_ns
+        self._begins = max(self._offset(time_ns), 0)
+        first = samples_at(self._begins)
+        self._mixer = Mixer(first)
+        self._mixer.expect(self._expects_audio)
         for sid, at_ns, samples in self._early:
-            skipped = samples_at(self._offset_ns) - samples_at(at_ns - self._origin_ns)
-            if skipped < len(samples):
-                cut = max(skipped, 0)
-                position = samples_at(at_ns - self._origin_ns) + cut
-                self._mixer.push(sid, position, samples[cut:])
+            position = samples_at(self._offset(at_ns))
+            if (cut := max(first - position, 0)) < len(samples):
+                self._mixer.push(sid, position + cut, samples[cut:])
         self._early.clear()
 
     def _fill_video(self, now: int) -> list[VideoItem]:
@@ -140,7 +154,7 @@ class Timeline:
         step = video_pts(FILL_NS)
         behind = video_pts(now) - lag
         if self._last_pts is None:
-            pts = video_pts(self._offset_ns)
+            pts = video_pts(self._begins)
         elif (steps := (behind - self._last_pts) // step) >= 1:
             pts = self._last_pts + steps * step
         else:

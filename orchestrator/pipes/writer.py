@@ -18,7 +18,7 @@ import numpy as np
 from orchestrator.media import AUDIO_CHANNELS, AUDIO_RATE, AUDIO_TIME_BASE, VIDEO_TIME_BASE
 from orchestrator.pipes.canvas import PIXEL_FORMAT, Canvas, CanvasSize
 from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
-from orchestrator.pipes.items import AudioItem, Item, VideoItem
+from orchestrator.pipes.items import AudioItem, Item
 from orchestrator.pipes.queue import FrameQueue
 
 _QUEUE_WAIT_S: Final = 0.2
@@ -39,12 +39,17 @@ class WriterStatistics:
     end_s: float
     """Where the sound written last ends in the recording; 0 before the first."""
     written_bytes: int
-    begins_s: float | None
-    """Where the segment's first frame stands in the recording."""
+    begins_s: float
+    """Where the segment begins in the recording."""
+    video_dropped: int
+    """Pictures from before that: the writer before had written the sound they belong to."""
 
 
 class SegmentWriter:
     """Writes one segment. Start it, then `finish` or `abort` it, then `join` it.
+
+    The segment begins where the sound goes on, to the sample: so its place is known exactly when
+    segments are joined, whatever of the one before was lost.
 
     `on_first` (something is in the pipe) is called in the writer's thread.
     """
@@ -61,13 +66,14 @@ class SegmentWriter:
         self._fifo = fifo
         self._queue = queue
         self._canvas = Canvas(size)
-        self._base_s: int | None = None
-        self._begins: Fraction | None = None
+        self._begins = Fraction(0)
         self._open_timeout_s = open_timeout_s
         self._on_first = on_first
         self.problem: Exception | None = None
         """Why it ended before its time; ffmpeg's own end tells the rest."""
         self._finish = threading.Event()
+        self._begun = False
+        self._video_dropped = 0
         self._video_frames = self._video_filled = self._audio_samples = self._audio_end = 0
         self._thread = threading.Thread(target=self._run, name=f"writer-{fifo.path.name}")
 
@@ -97,12 +103,14 @@ class SegmentWriter:
             self._audio_samples,
             self._audio_end / AUDIO_RATE,
             self._fifo.written_bytes,
-            None if self._begins is None else float(self._begins),
+            float(self._begins),
+            self._video_dropped,
         )
 
     def _run(self) -> None:
         try:
             self._fifo.open(self._open_timeout_s)
+            self._begins = self._queue.next_sample * AUDIO_TIME_BASE
             self._write_all(_Nut(self._fifo, self._canvas.size))
         except (Aborted, ReaderGone, OSError, av.FFmpegError) as error:
             self.problem = error
@@ -122,40 +130,31 @@ class SegmentWriter:
         nut.close()
 
     def _write(self, nut: _Nut, item: Item) -> None:
-        base = self._base(item)
         try:
-            if isinstance(item, VideoItem):
-                pts = item.pts - round(base / VIDEO_TIME_BASE)
+            if isinstance(item, AudioItem):
+                self._write_audio(nut, item)
+            elif (pts := item.pts - round(self._begins / VIDEO_TIME_BASE)) >= 0:
                 nut.video(pts, self._canvas.fit(item.frame))
             else:
-                self._write_audio(nut, item, round(base / AUDIO_TIME_BASE))
+                self._video_dropped += 1
+                return
         except BaseException:
             self._queue.put_back(item)
             raise
         self._count(item)
 
-    def _base(self, item: Item) -> int:
-        """Seconds taken from every PTS of the segment.
-
-        Two less than where it begins: sound may come a little after the picture it belongs to, or
-        before, and NUT has no negative PTS. ffmpeg takes the rest off (its `-copyts` is not set).
-        """
-        if self._base_s is None:
-            self._base_s = max(int(starts_at(item)) - 2, 0)
-        return self._base_s
-
-    def _write_audio(self, nut: _Nut, item: AudioItem, base: int) -> None:
+    def _write_audio(self, nut: _Nut, item: AudioItem) -> None:
+        begins = round(self._begins / AUDIO_TIME_BASE)
         for start in range(0, item.count, AUDIO_RATE):
             samples = (_SILENCE if item.samples is None else item.samples[start:])[
                 : min(AUDIO_RATE, item.count - start)
             ]
-            nut.audio(item.pts + start - base, samples)
+            nut.audio(item.pts + start - begins, samples)
 
     def _count(self, item: Item) -> None:
-        begins = starts_at(item)
-        if self._begins is None:
+        if not self._begun:
+            self._begun = True
             self._on_first()
-        self._begins = begins if self._begins is None else min(self._begins, begins)
         if isinstance(item, AudioItem):
             self._audio_end = item.pts + item.count
             self._audio_samples += 0 if item.samples is None else item.count
@@ -163,11 +162,6 @@ class SegmentWriter:
             self._video_filled += 1
         else:
             self._video_frames += 1
-
-
-def starts_at(item: Item) -> Fraction:
-    """Where an item stands in the recording, in seconds."""
-    return item.pts * (VIDEO_TIME_BASE if isinstance(item, VideoItem) else AUDIO_TIME_BASE)
 
 
 class _Nut:

@@ -16,7 +16,7 @@ import av
 from orchestrator.errors import HavenError, NoMedia, UnsupportedCodec
 from orchestrator.media import AUDIO_RATE, Publication, TrackKind
 from orchestrator.pipes.canvas import DEFAULT_CANVAS, CanvasSize
-from orchestrator.pipes.items import Item, Samples, to_samples
+from orchestrator.pipes.items import AudioItem, Item, Samples, to_samples
 from orchestrator.pipes.queue import FrameQueue
 from orchestrator.pipes.timeline import Timeline
 from orchestrator.recordings.policy import choose_audio, choose_video, codec_name
@@ -43,10 +43,10 @@ class Capture:
     """Follows one source: chooses publications, keeps the timeline, fills the queue."""
 
     def __init__(
-        self, queue: FrameQueue, *, offset_ns: int, canvas: CanvasSize | None, note: Note
+        self, queue: FrameQueue, *, origin_ns: int | None, canvas: CanvasSize | None, note: Note
     ) -> None:
         self.queue = queue
-        self.timeline = Timeline(offset_ns=offset_ns)
+        self.timeline = Timeline(origin_ns=origin_ns)
         self.canvas = canvas
         """Fixed when the recording begins."""
         self.began = asyncio.Event()
@@ -215,11 +215,16 @@ class Capture:
         return [to_samples(made.to_ndarray()) for made in resampler.resample(frame)]
 
     def _put(self, items: list[Item]) -> None:
-        for item in items:
-            self.queue.put_nowait(item)
         if items and not self.began.is_set():
             self.canvas = self.canvas or DEFAULT_CANVAS
+            self.queue.next_sample = self._first_sample(items)
             self.began.set()
+        for item in items:
+            self.queue.put_nowait(item)
+
+    def _first_sample(self, items: list[Item]) -> int:
+        first = next((i.pts for i in items if isinstance(i, AudioItem)), None)
+        return self.timeline.next_sample if first is None else first
 
 
 def canvas_for(publication: Publication, frame: av.VideoFrame) -> CanvasSize:

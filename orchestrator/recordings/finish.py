@@ -62,7 +62,7 @@ async def _whole(recording: Recording, parts: Sequence[Segment], encoding: Encod
     clean = len(parts) == 1 and parts[0].outcome == "finished"
     if clean and has_video == has_audio:
         return Path(parts[0].path)
-    joined = Path(recording.work_directory) / f"joined.{encoding.preset.segment_suffix}"
+    joined = Path(recording.work_directory) / f"joined{encoding.preset.segment_suffix}"
     await join(
         encoding.ffmpeg.path,
         [Part(Path(s.path), s.offset_s) for s in parts],

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,7 +73,7 @@ class Recorder:
         self._reporter = Reporter(parts.catalog, recording.id, os.getpid())
         self._capture = Capture(
             FrameQueue(self._settings.queue_bytes),
-            offset_ns=self._offset_ns(),
+            origin_ns=self._known_origin_ns(),
             canvas=_canvas_of(recording),
             note=self._note,
         )
@@ -166,7 +166,7 @@ class Recorder:
         encoding = asyncio.create_task(self._supervisor.run())
         try:
             await self._wait_running(encoding)
-            await self._become(_S.RECORDING, started_at=await self._began_at())
+            await self._become(_S.RECORDING, started_at=self._began_at())
             await self._until_ended(encoding)
         finally:
             await self._wind_up()
@@ -334,9 +334,12 @@ class Recorder:
         self._state = state
         await self._catalog.update(self._recording.id, state=state.value, **columns)
 
-    async def _began_at(self) -> datetime:
-        first = self._segments.totals().first_at if self._segments else None
-        return self._recording.started_at or first or datetime.now(UTC)
+    def _began_at(self) -> datetime:
+        """The moment of zero on the wall clock: what a new worker goes on from."""
+        origin_ns = self._capture.timeline.origin_ns
+        assert origin_ns is not None
+        ago = timedelta(microseconds=(time.monotonic_ns() - origin_ns) // 1000)
+        return datetime.now(UTC) - ago
 
     async def _event(self, kind: str, message: str) -> None:
         await self._catalog.add_event(self._recording.id, kind, message)
@@ -347,12 +350,12 @@ class Recorder:
         except asyncio.QueueFull:
             log.warning("story is full; left out", kind=kind, message=message)
 
-    def _offset_ns(self) -> int:
-        """Where a new worker goes on: as far into the recording as the clock is."""
+    def _known_origin_ns(self) -> int | None:
+        """The moment of zero on this machine's monotonic clock, if a worker before fixed it."""
         if self._recording.started_at is None:
-            return 0
-        passed = (datetime.now(UTC) - self._recording.started_at).total_seconds()
-        return max(int(passed * SECOND_NS), 0)
+            return None
+        passed = datetime.now(UTC) - self._recording.started_at
+        return time.monotonic_ns() - int(passed.total_seconds() * SECOND_NS)
 
 
 def _canvas_of(recording: Recording) -> CanvasSize | None:

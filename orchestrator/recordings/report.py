@@ -54,8 +54,11 @@ class Reporter:
             figures["duration_s"] = None
             return
         totals = segments.totals()
+        created = segments.recording.created_at
+        figures["first_frame_s"] = totals.first_at and (totals.first_at - created).total_seconds()
         figures["duration_s"] = round(totals.end_s, 3)
         figures["video"]["written"] = totals.video_frames
+        figures["video"]["dropped"] += totals.video_dropped
         figures["video"]["fps"] = self._rate(now, totals.video_frames)
         figures["pipe_bytes"] = totals.written_bytes
 

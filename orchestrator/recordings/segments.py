@@ -44,6 +44,7 @@ class Totals:
 
     video_frames: int = 0
     video_filled: int = 0
+    video_dropped: int = 0
     audio_samples: int = 0
     end_s: float = 0.0
     """How long the recording is: where the sound written last ends."""
@@ -56,6 +57,7 @@ class Totals:
         return Totals(
             self.video_frames + writer.video_frames,
             self.video_filled + writer.video_filled,
+            self.video_dropped + writer.video_dropped,
             self.audio_samples + writer.audio_samples,
             max(self.end_s, writer.end_s),
             self.written_bytes + writer.written_bytes,
@@ -87,7 +89,7 @@ class Segments:
         """The supervisor's `begin`: pipe, writer, command and catalog row of the next segment."""
         number += self.before
         work = Path(self.recording.work_directory)
-        output = work / f"{number:04d}.{self.encoding.preset.segment_suffix}"
+        output = work / f"{number:04d}{self.encoding.preset.segment_suffix}"
         fifo = await asyncio.to_thread(Fifo, self.runtime / f"{number:04d}.nut")
         writer = self._new_writer(fifo)
         argv = self._command(fifo.path, output)
@@ -152,7 +154,7 @@ class Segments:
             self.recording.id,
             number,
             ended_at=datetime.now(UTC),
-            offset_s=written.begins_s or 0.0,
+            offset_s=written.begins_s,
             outcome=ending.outcome,
             returncode=ending.returncode,
             video_frames=written.video_frames,

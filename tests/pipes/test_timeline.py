@@ -75,7 +75,9 @@ def test_video_keeps_its_own_times(timeline: Timeline) -> None:
 def test_a_picture_that_comes_behind_is_dropped_and_counted(timeline: Timeline) -> None:
     timeline.push_video(100 * MS, PICTURE)
     assert timeline.push_video(100 * MS, PICTURE) == []
-    assert timeline.statistics().video_late == 1
+    assert timeline.push_video(103 * MS, PICTURE) == [], "the same one in another layer"
+    assert timeline.push_video(104 * MS, PICTURE) != []
+    assert timeline.statistics().video_late == 2
 
 
 def test_a_stalled_picture_is_held_each_second(timeline: Timeline) -> None:
@@ -114,7 +116,7 @@ def test_finish_gives_out_what_is_held(timeline: Timeline) -> None:
 
 
 def test_a_new_worker_goes_on_where_the_clock_is() -> None:
-    timeline = Timeline(offset_ns=60 * 10**9)
+    timeline = Timeline(origin_ns=123 - 60 * 10**9)
     timeline.expect(audio=frozenset("a"), video=True)
     (item,) = video(timeline.push_video(123, PICTURE))
     assert item.pts == 60 * 90_000

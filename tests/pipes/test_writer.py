@@ -83,19 +83,23 @@ def test_every_pts_and_picture_arrives(tmp_path: Path) -> None:
     assert not (tmp_path / "a.nut").exists()
 
 
-def test_a_later_segment_begins_near_zero(tmp_path: Path) -> None:
+def test_a_later_segment_begins_where_the_sound_goes_on(tmp_path: Path) -> None:
+    start = 3600 * 48_000 - 24_000
     queue = FrameQueue(2**24)
+    queue.next_sample = start
     writer = make(tmp_path / "b.nut", queue)
     reader = Reader(tmp_path / "b.nut")
     writer.start()
+    queue.put_nowait(VideoItem(3599 * 90_000, picture(98)))
     queue.put_nowait(VideoItem(3600 * 90_000, picture(99)))
-    queue.put_nowait(sound(3600 * 48_000 - 24_000, 1))
+    queue.put_nowait(sound(start, 1))
     queue.close()
     assert writer.join(10)
     reader.join(10)
-    assert reader.video == [(2 * 90_000, 99)]
-    assert reader.audio == [(72_000, 960)]
-    assert writer.statistics().begins_s == 3599.5
+    assert reader.video == [(45_000, 99)]
+    assert reader.audio == [(0, 960)]
+    counts = writer.statistics()
+    assert (counts.begins_s, counts.video_dropped) == (3599.5, 1)
 
 
 def test_the_next_writer_goes_on_when_the_reader_dies(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ async def test_sound_and_picture_come_in_step_and_the_session_is_taken_back() ->
                 ),
                 25,
             )
-            assert watcher.missing() == []
+            assert watcher.in_a_row() == len(watcher.codes)
         assert (server.posts, server.deleted) == (1, 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -77,10 +78,15 @@ class Watcher:
             return []
         return [min((b - flash for b in self.beeps), key=abs) / 1e6 for flash in self.flashes[:-1]]
 
-    def missing(self) -> list[int]:
-        """Numbers between the first and the last picture that did not come."""
-        codes = [code for code in self.codes if code is not None]
-        return sorted(set(range(codes[0], codes[-1])) - set(codes)) if codes else []
+    def in_a_row(self) -> int:
+        """How many of the latest pictures came without a gap; asserts that none came twice."""
+        count = 1
+        for before, after in itertools.pairwise(self.codes):
+            assert before is not None
+            assert after is not None
+            assert after > before, "a picture came twice or out of order"
+            count = count + 1 if after == before + 1 else 1
+        return count
 
     def sid(self, kind: TrackKind) -> str:
         """The publication of this kind."""

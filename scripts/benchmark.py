@@ -1,0 +1,276 @@
+"""Records a real LiveKit room and reads the files again; what ./scripts/bench runs.
+
+Everything is measured in this run: frames by the numbers in the pictures, CPU and memory by
+psutil's samples in the catalog, times by the clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from orchestrator.catalog.models import Recording, Sample
+from orchestrator.recordings.manager import Manager, create_manager
+from orchestrator.recordings.request import StartRequest
+from orchestrator.settings import Settings
+from tests.api.serving import serving
+from tests.reading import Reading, read
+from tests.rooms import KEY, SECRET, Server, server_binary
+
+FPS = 30
+SIZE = "1280x720"
+
+
+@dataclass
+class Result:
+    """One recording, measured."""
+
+    pipeline: str
+    frames_sent: int
+    """Between the first and the last recorded, both included."""
+    frames_missing: int
+    once_and_in_order: bool
+    duration_error_s: float
+    """Of the video, against the frames' numbers."""
+    audio_gaps: int
+    audio_minus_video_s: float
+    dropped: int
+    first_frame_s: float
+    """From /start to the first frame in the pipe."""
+    start_s: float
+    stop_s: float
+    worker_cores: float
+    ffmpeg_cores: float
+    worker_rss_mb: float
+    ffmpeg_rss_mb: float
+    av_offset_ms: float | None
+    av_spread_ms: float | None
+    size_bytes: int
+
+
+@asynccontextmanager
+async def publishing(server: Server, room: str) -> AsyncIterator[None]:
+    """A publisher in a process of its own, so that its CPU isn't counted as ours."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.rooms", server.url, room, "--size", SIZE),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        await process.stdout.readline()
+        yield
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def measure(manager: Manager, server: Server, pipeline: str, seconds: float) -> Result:
+    """Record one room for so long and read the file."""
+    room = f"bench {pipeline}"
+    async with publishing(server, room):
+        await until_live(manager, room)
+        began = time.monotonic()
+        await manager.start(StartRequest(room, pipeline=pipeline))
+        start_s = time.monotonic() - began
+        await asyncio.sleep(seconds)
+        began = time.monotonic()
+        ended = await manager.stop(room)
+        stop_s = time.monotonic() - began
+    reading = await asyncio.to_thread(read, Path(ended.output_path))
+    samples = await manager.catalog.samples(ended.id, 10_000)
+    return result(ended, reading, samples, start_s, stop_s)
+
+
+async def until_live(manager: Manager, room: str) -> None:
+    """Wait until the room can be found, and a little for its pictures to come."""
+    async with asyncio.timeout(30):
+        while not any(s.id == room for s in await manager.directory.live(100)):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+    await asyncio.sleep(3)
+
+
+def result(
+    ended: Recording, reading: Reading, samples: list[Sample], start_s: float, stop_s: float
+) -> Result:
+    """The figures of one recording."""
+    numbers = reading.numbers
+    sent = numbers[-1] - numbers[0] + 1
+    offsets = sorted(reading.offsets_s[1:])
+    return Result(
+        pipeline=ended.pipeline,
+        frames_sent=sent,
+        frames_missing=reading.missing,
+        once_and_in_order=reading.in_order_and_once,
+        duration_error_s=(reading.codes[-1][0] - reading.codes[0][0]) - (sent - 1) / FPS,
+        audio_gaps=reading.audio_gaps,
+        audio_minus_video_s=reading.audio_end_s - reading.video_end_s,
+        dropped=ended.figures["video"]["dropped"],
+        first_frame_s=ended.figures["first_frame_s"],
+        start_s=start_s,
+        stop_s=stop_s,
+        worker_cores=cores(samples, "worker"),
+        ffmpeg_cores=cores(samples, "ffmpeg"),
+        worker_rss_mb=peak_mb(samples, "worker"),
+        ffmpeg_rss_mb=peak_mb(samples, "ffmpeg"),
+        av_offset_ms=1e3 * statistics.median(offsets) if offsets else None,
+        av_spread_ms=1e3 * (offsets[-1] - offsets[0]) if offsets else None,
+        size_bytes=ended.size_bytes or 0,
+    )
+
+
+def cores(samples: list[Sample], role: str) -> float:
+    """Cores in use, without the first five seconds."""
+    of_role = [s for s in samples if s.role == role][5:]
+    passed = (of_role[-1].at - of_role[0].at).total_seconds()
+    return (of_role[-1].cpu_seconds - of_role[0].cpu_seconds) / passed
+
+
+def peak_mb(samples: list[Sample], role: str) -> float:
+    """Highest resident memory."""
+    return max(s.rss_bytes for s in samples if s.role == role) / 1e6
+
+
+async def measure_api(manager: Manager, server: Server) -> dict[str, float]:
+    """Answers of the API while three rooms are recorded, in ms."""
+    rooms = [f"api {n}" for n in range(3)]
+    paths = [f"/api/recording/status/{rooms[0]}", "/api/recording/active", "/api/recordings"]
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(serving(manager))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30))
+        for room in rooms:
+            await stack.enter_async_context(publishing(server, room))
+            await until_live(manager, room)
+            await manager.start(StartRequest(room, "mp4", None, "low", "low"))
+        found = {path: await latency_ms(client, path) for path in paths}
+        await asyncio.gather(*map(manager.stop, rooms))
+    return found
+
+
+async def latency_ms(client: httpx.AsyncClient, path: str) -> float:
+    """Median of 100 answers."""
+    taken = []
+    for _ in range(100):
+        began = time.perf_counter()
+        (await client.get(path)).raise_for_status()
+        taken.append(1e3 * (time.perf_counter() - began))
+        await asyncio.sleep(0.02)
+    return statistics.median(taken)
+
+
+async def soak(manager: Manager, server: Server, minutes: float) -> dict[str, float]:
+    """The worker's memory after one minute and at the end, in MB."""
+    async with publishing(server, "soak"):
+        await until_live(manager, "soak")
+        await manager.start(StartRequest("soak", "mp4"))
+        await asyncio.sleep(60 * minutes)
+        ended = await manager.stop("soak")
+    samples = await manager.catalog.samples(ended.id, 10_000)
+    worker = [s.rss_bytes / 1e6 for s in samples if s.role == "worker"]
+    return {
+        "minutes": minutes,
+        "worker_rss_mb_after_one": statistics.median(worker[50:70]),
+        "worker_rss_mb_at_end": statistics.median(worker[-20:]),
+        "worker_cores": cores(samples, "worker"),
+    }
+
+
+def show(results: list[Result]) -> None:
+    """A row for each figure, a column for each pipeline."""
+    table = Table(title=f"{SIZE} at {FPS} fps, VP8 and Opus, LiveKit on the same machine")
+    table.add_column("figure")
+    for one in results:
+        table.add_column(one.pipeline, justify="right")
+    for name in list(asdict(results[0]))[1:]:
+        values = [getattr(one, name) for one in results]
+        table.add_row(name, *(f"{v:.3f}" if isinstance(v, float) else str(v) for v in values))
+    Console().print(table)
+
+
+def machine() -> dict[str, Any]:
+    """What it was measured on."""
+    return {
+        "python": platform.python_version(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": psutil.cpu_count(),
+        "load_before": psutil.getloadavg()[0],
+    }
+
+
+@asynccontextmanager
+async def prepared(folder: Path) -> AsyncIterator[tuple[Callable[[], Manager], Server]]:
+    """A LiveKit server, and managers for it."""
+    binary = server_binary()
+    assert binary is not None, "no LiveKit server: run scripts/livekit-server"
+    server = Server(binary, folder / "livekit.log")
+    await asyncio.to_thread(server.start)
+    settings = Settings(
+        livekit_url=server.url,
+        livekit_api_key=KEY,
+        livekit_api_secret=SECRET,
+        discovery=["livekit"],
+        database_url=f"sqlite+aiosqlite:///{folder / 'catalog.db'}",
+        output_directory=folder,
+        log_level="warning",
+    )
+    try:
+        yield lambda: create_manager(settings), server
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def run(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """All that was asked for."""
+    found: dict[str, Any] = {"machine": machine()}
+    async with prepared(folder) as (make, server):
+        manager = make()
+        await manager.open()
+        try:
+            if arguments.soak:
+                found["soak"] = await soak(manager, server, arguments.soak)
+                return found
+            formats = arguments.formats.split(",")
+            results = [await measure(manager, server, f, arguments.seconds) for f in formats]
+        finally:
+            await manager.close()
+        show(results)
+        found["recordings"] = [asdict(one) for one in results]
+        found["api_median_ms"] = await measure_api(make(), server)
+    return found
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--formats", default="av1,mp4,webm,av1-svt", help="pipelines, by name")
+    parser.add_argument("--soak", type=float, metavar="MINUTES")
+    parser.add_argument("--json", type=Path, help="also write the figures into this file")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="haven-bench-") as folder:
+        found = asyncio.run(run(arguments, Path(folder)))
+    text = json.dumps(found, indent=2)
+    print(text)
+    if arguments.json:
+        arguments.json.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
