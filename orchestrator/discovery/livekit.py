@@ -32,6 +32,9 @@ REQUEST_TIMEOUT_S: Final = 5.0
 TOKEN_LIFETIME: Final = timedelta(minutes=10)
 """It only has to last until the join; the server renews it by signalling (refresh_token)."""
 
+_LOOKS, _LOOK_S = 5, 0.25
+"""How often, and how many seconds apart, participants without tracks are looked at."""
+
 _SCHEMES: Final = ("ws", "wss", "http", "https")
 
 
@@ -99,12 +102,25 @@ class LiveKitDiscovery:
             return list((await service.list_rooms(ListRoomsRequest(names=names))).rooms)
 
     async def _published(self, room: str) -> bool:
-        """Whether anybody publishes now: the counts in the list of rooms are seconds old."""
+        """Whether anybody publishes, or does within a moment.
+
+        The counts in the list of rooms are seconds old, and a track shows among its participant's a
+        little after the publisher was told that it is published.
+        """
+        for _ in range(_LOOKS):
+            publishing = await self._publishing(room)
+            if any(publishing) or not publishing:
+                break
+            await asyncio.sleep(_LOOK_S)
+        return any(publishing)
+
+    async def _publishing(self, room: str) -> list[bool]:
+        """For each participant, whether it has tracks."""
         async with self._service() as service:
             from livekit.api import ListParticipantsRequest  # noqa: PLC0415
 
             answer = await service.list_participants(ListParticipantsRequest(room=room))
-            return any(participant.tracks for participant in answer.participants)
+            return [bool(participant.tracks) for participant in answer.participants]
 
     @asynccontextmanager
     async def _service(self) -> AsyncIterator[RoomService]:

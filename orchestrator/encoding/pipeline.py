@@ -29,8 +29,6 @@ GLOBAL_OPTIONS: Final = (
     "-nostdin",
     # Progress comes on its own pipe; the status line would only fill stderr.
     "-nostats",
-    # Times stay as the writer gave them; else the track that comes first would become zero.
-    "-copyts",
     # Each line with its level, and none folded into "last message repeated".
     "-loglevel",
     "repeat+level+info",

@@ -49,7 +49,8 @@ class SegmentWriter:
     """Writes one segment. Start it, then `finish` or `abort` it, then `join` it.
 
     The segment begins where the sound goes on, to the sample: so its place is known exactly when
-    segments are joined, whatever of the one before was lost.
+    segments are joined, whatever of the one before was lost. NUT's first packet is at zero then,
+    and ffmpeg, which takes the first time off all others, takes off nothing.
 
     `on_first` (something is in the pipe) is called in the writer's thread.
     """

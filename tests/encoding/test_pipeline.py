@@ -103,11 +103,13 @@ def test_an_older_ffmpeg_gets_flags_that_it_knows() -> None:
 
 
 def test_speed_threads_and_size_reach_the_encoder() -> None:
-    argv = made("av1", speed=3, threads=4, width=640, height=360)
+    argv = made("av1", speed=3, threads=4, width=854, height=480)
     assert argv[argv.index("-aom-params") + 1] == "cpu-used=11"
     assert argv[argv.index("-threads:v") + 1] == "4"
     assert argv[argv.index("-tile-columns") + 1] == "0"
     assert argv[argv.index("-colorspace:v") + 1] == "smpte170m"
+    small = made("av1", speed=3, width=640, height=360)
+    assert small[small.index("-aom-params") + 1] == "cpu-used=8"
 
 
 @pytest.mark.parametrize("speed", [-1, 4])
