@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any, Final
 
@@ -35,6 +36,9 @@ from orchestrator.sources.source import (
 Note = Callable[[str, str], None]
 """Takes a kind and a message: a line of the recording's story."""
 
+STALL_S: Final = 2.0
+"""A picture that stays away so long is told of."""
+
 _SAME_SHAPE: Final = 0.02
 """Aspect ratios closer than this are the same picture in another size."""
 
@@ -58,6 +62,8 @@ class Capture:
         """Since when nothing is published; None while something is."""
         self.lost_reason: str | None = None
         self._finished = False
+        self._began_at = time.monotonic()
+        self._no_picture_since: datetime | None = None
         self._publications: dict[str, Publication] = {}
         self._resamplers: dict[str, av.AudioResampler] = {}
         self._video: Publication | None = None
@@ -134,14 +140,8 @@ class Capture:
             for p in self._publications.values()
             if not p.receivable and p.kind is not TrackKind.VIDEO
         ]
-        if self._video is None:
-            found.append("No video is published; the picture is black.")
-        elif not self._video.receivable and self._video.sid not in self._last_frame_at:
-            found.append(_unsupported(self._video).error)
-        elif self._video.muted:
-            found.append("The video is muted; the picture is black.")
-        else:
-            found += self._stalled(self._video)
+        if missing := self._no_picture():
+            found.append(missing)
         if not self._audio:
             found.append("No audio is published; there is silence.")
         if self.lost_reason:
@@ -156,11 +156,27 @@ class Capture:
             return None
         return video
 
-    def _stalled(self, video: Publication) -> list[str]:
-        at = self._last_frame_at.get(video.sid)
-        if at is None or (silent := time.monotonic() - at) < 2:
-            return []
-        return [f"No picture for {silent:.0f} s; the last one is held."]
+    def _no_picture(self) -> str | None:
+        """Why no picture comes at present, in words."""
+        if self._video is None:
+            return "No video is published; the picture is black."
+        if self.unsupported is not None:
+            return _unsupported(self._video).error
+        if self._video.muted:
+            return "The video is muted; the picture is black."
+        at = self._last_frame_at.get(self._video.sid, self._began_at)
+        if (silent := time.monotonic() - at) < STALL_S:
+            return None
+        return f"No picture for {silent:.0f} s; the last one is held."
+
+    def no_picture(self) -> tuple[datetime | None, str | None]:
+        """Since when no picture comes, and why; None, None while pictures come."""
+        reason = self._no_picture()
+        if reason is None:
+            self._no_picture_since = None
+        elif self._no_picture_since is None:
+            self._no_picture_since = datetime.now(UTC)
+        return self._no_picture_since, reason
 
     def _connection(self, connected: bool, reason: str | None) -> None:
         self.connected, self.lost_reason = connected, reason
@@ -256,6 +272,7 @@ def statistics(capture: Capture) -> dict[str, Any]:
     """The capture's part of the figures."""
     timeline, queue = capture.timeline.statistics(), capture.queue.statistics()
     audio = timeline.audio
+    since, reason = capture.no_picture()
     return {
         "video": {
             "codec": codec_name(capture.video) if capture.video else None,
@@ -265,6 +282,8 @@ def statistics(capture: Capture) -> dict[str, Any]:
             "late": timeline.video_late,
             "filled": timeline.video_filled,
             "dropped": queue.video_dropped,
+            "no_picture_since": since and since.isoformat(),
+            "no_picture_reason": reason,
         },
         "audio": {
             "received_s": round(audio.received / AUDIO_RATE, 3),

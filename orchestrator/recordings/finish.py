@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from orchestrator.catalog.models import Recording, Segment
 from orchestrator.catalog.paths import publish
 from orchestrator.catalog.probe import Probe, probe
 from orchestrator.encoding.join import Part, join
-from orchestrator.errors import EncodingFailed
+from orchestrator.errors import EncodingFailed, HavenError, SourceError
+from orchestrator.recordings.ledger import Ledger
 from orchestrator.recordings.segments import Encoding
+from orchestrator.recordings.states import RecordingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,36 @@ class Finished:
             "size_bytes": self.probe.size_bytes,
             "probe": asdict(self.probe),
         }
+
+
+async def conclude(
+    ledger: Ledger, encoding: Awaitable[Encoding], reason: str | None, error: HavenError | None
+) -> None:
+    """Make the file of what there is, and write down how the recording ended, and why."""
+    columns: dict[str, Any] = {"ended_at": datetime.now(UTC), "reason": reason}
+    try:
+        columns |= await _finished(ledger, encoding)
+    except HavenError as failure:
+        error = error or failure
+    if isinstance(error, SourceError) and "size_bytes" in columns:
+        # The stream is gone; what was recorded of it is whole.
+        columns["reason"], error = error.error, None
+    if error is not None:
+        columns |= {"error_code": error.code, "error": error.error, "detail": _advice(error)}
+        await ledger.become(RecordingState.FAILED, **columns)
+        return
+    await ledger.become(RecordingState.STOPPING)
+    await ledger.become(RecordingState.COMPLETED, **columns)
+
+
+async def _finished(ledger: Ledger, encoding: Awaitable[Encoding]) -> dict[str, Any]:
+    segments = await ledger.catalog.segments(ledger.recording.id)
+    if not segments:
+        await asyncio.to_thread(discard, ledger.recording)
+        return {}
+    finished = await finish(ledger.recording, segments, await encoding)
+    await ledger.event("file", f"Final file: {finished.path}")
+    return finished.columns()
 
 
 async def finish(recording: Recording, segments: Sequence[Segment], encoding: Encoding) -> Finished:
@@ -86,3 +119,9 @@ def _holds_media(path: Path) -> bool:
         return False
     found = probe(path)
     return found.video is not None or found.audio is not None
+
+
+def _advice(error: HavenError) -> str:
+    if not (stderr := error.context.get("stderr")):
+        return error.detail
+    return f"{error.detail} Last lines of ffmpeg: {' | '.join(stderr[-5:])}"

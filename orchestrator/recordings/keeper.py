@@ -14,9 +14,10 @@ from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.discovery.directory import Directory
 from orchestrator.errors import HavenError, WorkerFailed
+from orchestrator.media import Stream
 from orchestrator.recordings.launcher import Launcher, WorkerHandle
 from orchestrator.recordings.states import CAPTURING, RecordingState
-from orchestrator.recordings.worker import job_line, runtime_directory
+from orchestrator.recordings.worker import identity_of, job_line, runtime_directory
 from orchestrator.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -70,7 +71,10 @@ class Keeper:
         known = {"demo_url": self._directory.demo_url()}
         settings = self._settings.model_copy(update=known)
         log_path = Path(recording.work_directory) / "worker.log"
-        worker = await self._launcher.start(job_line(recording.id, settings), log_path)
+        stream = Stream(**recording.stream)
+        endpoint = await self._directory.endpoint(stream, identity_of(recording.id))
+        job = job_line(recording.id, settings, endpoint)
+        worker = await self._launcher.start(job, log_path)
         await self._catalog.update(
             recording.id, worker_pid=worker.pid, worker_created=worker.created
         )

@@ -27,16 +27,17 @@ from orchestrator.encoding.pipeline import Preset
 from orchestrator.encoding.presets import Presets
 from orchestrator.errors import (
     AlreadyActive,
+    EncodingFailed,
     HavenError,
     InvalidRequest,
     NoMedia,
-    NotEnoughDisk,
     NothingToStop,
     StillActive,
     WorkerFailed,
     restore,
 )
 from orchestrator.media import Stream
+from orchestrator.recordings.folders import Folders
 from orchestrator.recordings.keeper import Keeper
 from orchestrator.recordings.launcher import Launcher, LocalLauncher
 from orchestrator.recordings.request import StartRequest, format_named, quality_named
@@ -51,8 +52,6 @@ POLL_S: Final = 0.04
 STOP_TIMEOUT_S: Final = 110.0
 """The desktop app gives up after 120 s."""
 
-_DIRECTORY: Final = "output_directory"
-
 
 class Manager:
     """Everything that can be asked of the recorder."""
@@ -62,13 +61,18 @@ class Manager:
     ) -> None:
         self.settings, self.catalog, self.directory = settings, catalog, directory
         self.presets = Presets({})
+        self._folders = Folders(settings, catalog)
         self._keeper = Keeper(settings, catalog, directory, launcher)
 
     async def open(self) -> None:
         """Open the catalog, load the presets, find the recordings that run."""
-        await self.catalog.open(migrate=True)
-        self.presets = await asyncio.to_thread(Presets.load, self.settings.pipelines_directory)
-        await self._keeper.open()
+        try:
+            await self.catalog.open(migrate=True)
+            self.presets = await asyncio.to_thread(Presets.load, self.settings.pipelines_directory)
+            await self._keeper.open()
+        except BaseException:
+            await self._close_parts()
+            raise
 
     async def close(self) -> None:
         """Finish the recordings (or leave them, by setting), and close what was opened."""
@@ -76,9 +80,12 @@ class Manager:
             if not self.settings.leave_recordings_running:
                 await self._finish_all()
         finally:
-            await self._keeper.close()
-            await self.directory.close()
-            await self.catalog.close()
+            await self._close_parts()
+
+    async def _close_parts(self) -> None:
+        await self._keeper.close()
+        await self.directory.close()
+        await self.catalog.close()
 
     # -- start and stop
 
@@ -86,7 +93,7 @@ class Manager:
         """Returns when frames are being recorded; raises a HavenError that says why not."""
         paths.check_stream_id(request.mint_id)
         preset, video, audio = self._meant(request)
-        folder = await self._folder_for(request.output_directory)
+        folder = await self._folders.for_request(request.output_directory)
         require(await find_ffmpeg(self.settings.ffmpeg, preset.encoders), preset)
         if await self.catalog.active_of(request.mint_id):
             raise AlreadyActive(request.mint_id)
@@ -153,26 +160,11 @@ class Manager:
 
     async def output_directory(self) -> Path:
         """Where recordings go when a request names no folder."""
-        chosen = await self.catalog.preference(_DIRECTORY)
-        return Path(chosen) if chosen else self.settings.output_directory
+        return await self._folders.chosen()
 
     async def set_output_directory(self, directory: str) -> Path:
         """Choose it for good; makes the last folder when its parent exists."""
-        made = await asyncio.to_thread(paths.make_output_directory, directory, self._roots())
-        await self.catalog.set_preference(_DIRECTORY, str(made))
-        return made
-
-    def _roots(self) -> list[Path]:
-        return [*self.settings.allowed_output_roots, self.settings.output_directory]
-
-    async def _folder_for(self, asked: str | None) -> Path:
-        if asked is not None:
-            return await asyncio.to_thread(paths.check_output_directory, asked, self._roots())
-        folder = await self.output_directory()
-        if folder == self.settings.output_directory:
-            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        roots = [*self._roots(), folder]
-        return await asyncio.to_thread(paths.check_output_directory, folder, roots)
+        return await self._folders.choose(directory)
 
     # -- starting
 
@@ -195,7 +187,8 @@ class Manager:
     ) -> Recording:
         """Reserve a file name and the stream; whoever comes second gets AlreadyActive."""
         now = datetime.now(UTC)
-        place = await asyncio.to_thread(self._place, folder, stream, now, preset)
+        extension = self.settings.av1_extension if preset.format == "av1" else preset.extension
+        place = await self._folders.place(folder, stream, now, extension)
         recording = Recording(
             id=uuid.uuid4().hex,
             mint_id=stream.id,
@@ -217,29 +210,26 @@ class Manager:
             raise
         return recording
 
-    def _place(self, folder: Path, stream: Stream, now: datetime, preset: Preset) -> paths.Place:
-        free, reserve = shutil.disk_usage(folder).free, self.settings.disk_reserve_bytes
-        if free < reserve:
-            raise NotEnoughDisk(
-                f"Only {free // 2**20} MiB are free in {folder}, {reserve // 2**20} MiB are kept.",
-                "Free some space, choose another output directory, or lower disk_reserve_bytes.",
-            )
-        extension = self.settings.av1_extension if preset.format == "av1" else preset.extension
-        return paths.reserve(folder, stream, now, extension)
-
     async def _until_recording(self, recording: Recording, deadline: float) -> Recording:
         left = max(deadline - time.monotonic(), 0.0)
         row = await self._until(recording.id, _has_begun, left)
         if row is None:
             await self._keeper.want_stop(recording)
-            raise NoMedia(
-                f"No frame of {recording.mint_id} was recorded in"
-                f" {self.settings.start_timeout_s:g} s.",
-                "Check the publisher and the network, then start it again.",
-            )
+            raise await self._why_not_begun(recording)
         if row.state == RecordingState.FAILED:
             raise _failure(row)
         return row
+
+    async def _why_not_begun(self, recording: Recording) -> HavenError:
+        nothing = f"No frame of {recording.mint_id} was recorded in"
+        nothing += f" {self.settings.start_timeout_s:g} s"
+        failed = [s for s in await self.catalog.segments(recording.id) if s.stderr_tail]
+        if failed:
+            return EncodingFailed(
+                f"{nothing}: ffmpeg ended with exit code {failed[-1].returncode}.",
+                f"Its last lines: {failed[-1].stderr_tail}",
+            )
+        return NoMedia(f"{nothing}.", "Check the publisher and the network, then start it again.")
 
     async def _until(
         self, recording_id: str, reached: Callable[[Recording], bool], timeout_s: float

@@ -22,12 +22,13 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.ending import Ending
 from orchestrator.encoding.states import ProcessState
 from orchestrator.encoding.supervisor import Supervisor
-from orchestrator.errors import HavenError, SourceError, StoppedWhileStarting, Unavailable
+from orchestrator.errors import HavenError, StoppedWhileStarting, Unavailable
 from orchestrator.media import SECOND_NS
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.pipes.queue import FrameQueue
 from orchestrator.recordings.capture import Capture
-from orchestrator.recordings.finish import discard, finish
+from orchestrator.recordings.finish import conclude
+from orchestrator.recordings.ledger import Ledger
 from orchestrator.recordings.report import PERIOD_S, Reporter
 from orchestrator.recordings.segments import Encoding, Segments
 from orchestrator.recordings.states import RecordingState, may_follow
@@ -63,10 +64,8 @@ class Recorder:
         self._recording = recording
         self._parts = parts
         self._settings, self._catalog = parts.settings, parts.catalog
-        self._state = RecordingState(recording.state)
+        self._ledger = Ledger(recording, parts.catalog)
         self._stop_reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._look = asyncio.Event()
-        self._notes: asyncio.Queue[tuple[str, str]] = asyncio.Queue(maxsize=1000)
         self._segments: Segments | None = None
         self._supervisor: Supervisor | None = None
         self._running = asyncio.Event()
@@ -75,12 +74,12 @@ class Recorder:
             FrameQueue(self._settings.queue_bytes),
             origin_ns=self._known_origin_ns(),
             canvas=_canvas_of(recording),
-            note=self._note,
+            note=self._ledger.note,
         )
 
     def wake(self) -> None:
         """Look now at what is wanted; called by the signal handler."""
-        self._look.set()
+        self._ledger.look()
 
     def stop(self, reason: str) -> None:
         """End the recording; the first reason stands."""
@@ -90,13 +89,14 @@ class Recorder:
     async def run(self) -> None:
         """The whole recording. Whatever goes wrong ends in the catalog, never in a lost segment."""
         error: HavenError | None = None
-        async with self._background():
+        async with self._ledger.kept(lambda: self.stop("stopped")):
             try:
                 await self._record()
             except* HavenError as group:
                 error = _first(group)
                 log.warning("recording ended by an error", error=error.error, detail=error.detail)
-            await self._conclude(error)
+            reason = self._stop_reason.result() if self._stop_reason.done() else None
+            await conclude(self._ledger, self._parts.encoding, reason, error)
 
     # -- recording
 
@@ -119,7 +119,7 @@ class Recorder:
         source = await self._parts.connect(self._capture.on_event)
         try:
             await source.open()
-            await self._event("joined", "Connected to the stream.")
+            await self._ledger.event("joined", "Connected to the stream.")
             yield source
         finally:
             await source.close()
@@ -166,7 +166,8 @@ class Recorder:
         encoding = asyncio.create_task(self._supervisor.run())
         try:
             await self._wait_running(encoding)
-            await self._become(_S.RECORDING, started_at=self._began_at())
+            if self._running.is_set():
+                await self._ledger.become(_S.RECORDING, started_at=self._began_at())
             await self._until_ended(encoding)
         finally:
             await self._wind_up()
@@ -205,81 +206,12 @@ class Recorder:
     async def _wind_up(self) -> None:
         """Give out what is held, then let ffmpeg finish its file."""
         assert self._supervisor is not None
-        if may_follow(self._state, _S.STOPPING):
-            await self._become(_S.STOPPING)
+        if may_follow(self._ledger.state, _S.STOPPING):
+            await self._ledger.become(_S.STOPPING)
         self._capture.finish()
         await self._supervisor.stop(grace_s=self._settings.shutdown_timeout_s)
 
-    # -- the end
-
-    async def _conclude(self, error: HavenError | None) -> None:
-        """Make the file of what there is, and write down how it ended."""
-        reason = self._stop_reason.result() if self._stop_reason.done() else None
-        columns: dict[str, Any] = {"ended_at": datetime.now(UTC), "reason": reason}
-        try:
-            columns |= await self._finished()
-        except HavenError as failure:
-            error = error or failure
-        if isinstance(error, SourceError) and "size_bytes" in columns:
-            # The stream is gone; what was recorded of it is whole.
-            columns["reason"], error = error.error, None
-        if error is not None:
-            columns |= {"error_code": error.code, "error": error.error, "detail": _advice(error)}
-        if self._state is not _S.STOPPING and may_follow(self._state, _S.STOPPING) and not error:
-            await self._become(_S.STOPPING)
-        await self._become(_S.FAILED if error else _S.COMPLETED, **columns)
-
-    async def _finished(self) -> dict[str, Any]:
-        segments = await self._catalog.segments(self._recording.id)
-        if not segments:
-            await asyncio.to_thread(discard, self._recording)
-            return {}
-        finished = await finish(self._recording, segments, await self._parts.encoding)
-        await self._event("file", f"Final file: {finished.path}")
-        return finished.columns()
-
     # -- background
-
-    @asynccontextmanager
-    async def _background(self) -> AsyncIterator[None]:
-        """What runs from the first to the last moment: the story, and what is wanted."""
-        tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._watch_wanted())]
-        try:
-            yield
-        finally:
-            await self._notes.join()
-            for task in tasks:
-                task.cancel()
-            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(outcome, Exception):
-                    log.error("a background task failed", error=repr(outcome))
-
-    async def _watch_wanted(self) -> None:
-        while True:
-            self._look.clear()
-            if await self._wanted() == "stop":
-                self.stop("stopped")
-            try:
-                await asyncio.wait_for(self._look.wait(), PERIOD_S)
-            except TimeoutError:
-                continue
-
-    async def _wanted(self) -> str | None:
-        try:
-            return (await self._catalog.get(self._recording.id)).wanted
-        except Unavailable as error:  # a busy catalog must not end a recording; it is asked again
-            log.warning("can't read what is wanted", error=error.error)
-            return None
-
-    async def _tell(self) -> None:
-        while True:
-            kind, message = await self._notes.get()
-            try:
-                await self._event(kind, message)
-            except Unavailable as error:
-                log.warning("left out of the story", kind=kind, message=message, error=error.error)
-            finally:
-                self._notes.task_done()
 
     async def _follow_wanted(self, source: Source) -> None:
         """Subscribe to what the policy chose; reconnecting and back is a state of its own."""
@@ -287,9 +219,9 @@ class Recorder:
             await self._capture.wanted_changed.wait()
             self._capture.wanted_changed.clear()
             await source.subscribe(self._capture.wanted)
-            if self._state in (_S.RECORDING, _S.RECONNECTING):
+            if self._ledger.state in (_S.RECORDING, _S.RECONNECTING):
                 connected = self._capture.connected
-                await self._become(_S.RECORDING if connected else _S.RECONNECTING)
+                await self._ledger.become(_S.RECORDING if connected else _S.RECONNECTING)
 
     async def _tick(self) -> None:
         while True:
@@ -314,25 +246,16 @@ class Recorder:
     # -- what ffmpeg does
 
     def _ffmpeg_changed(self, state: ProcessState, why: str) -> None:
-        self._note("ffmpeg", f"{state}: {why}")
+        self._ledger.note("ffmpeg", f"{state}: {why}")
         if state is ProcessState.RUNNING:
             self._running.set()
 
     def _ffmpeg_ended(self, number: int, ending: Ending) -> None:
-        self._note("segment", f"segment {number} {ending.outcome}, exit code {ending.returncode}")
+        self._ledger.note(
+            "segment", f"segment {number} {ending.outcome}, exit code {ending.returncode}"
+        )
 
-    # -- the catalog
-
-    async def _become(self, state: RecordingState, **columns: Any) -> None:
-        if state is self._state:
-            return
-        if not may_follow(self._state, state):
-            log.error("refused change of state", now=self._state, new=state)
-            return
-        log.info("recording", change=f"{self._state} -> {state}")
-        await self._event("state", f"{self._state} -> {state}")
-        self._state = state
-        await self._catalog.update(self._recording.id, state=state.value, **columns)
+    # -- where zero is
 
     def _began_at(self) -> datetime:
         """The moment of zero on the wall clock: what a new worker goes on from."""
@@ -340,15 +263,6 @@ class Recorder:
         assert origin_ns is not None
         ago = timedelta(microseconds=(time.monotonic_ns() - origin_ns) // 1000)
         return datetime.now(UTC) - ago
-
-    async def _event(self, kind: str, message: str) -> None:
-        await self._catalog.add_event(self._recording.id, kind, message)
-
-    def _note(self, kind: str, message: str) -> None:
-        try:
-            self._notes.put_nowait((kind, message))
-        except asyncio.QueueFull:
-            log.warning("story is full; left out", kind=kind, message=message)
 
     def _known_origin_ns(self) -> int | None:
         """The moment of zero on this machine's monotonic clock, if a worker before fixed it."""
@@ -371,12 +285,3 @@ def _first(group: BaseExceptionGroup[HavenError]) -> HavenError:
         inner = inner.exceptions[0]
     assert isinstance(inner, HavenError)
     return inner
-
-
-def _advice(error: HavenError) -> str:
-    stderr = error.context.get("stderr")
-    return (
-        f"{error.detail} Last lines of ffmpeg: {' | '.join(stderr[-5:])}"
-        if stderr
-        else error.detail
-    )

@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from orchestrator.encoding.capabilities import find_ffmpeg, require
 from orchestrator.encoding.presets import Presets
 from orchestrator.errors import HavenError
 from orchestrator.logs import configure
-from orchestrator.media import Endpoint, Stream
+from orchestrator.media import Endpoint, LiveKitEndpoint, Stream, WhepEndpoint
 from orchestrator.recordings.recorder import Parts, Recorder
 from orchestrator.recordings.segments import Encoding
 from orchestrator.settings import Settings
@@ -34,9 +35,19 @@ from orchestrator.sources.source import OnEvent, Source
 log = structlog.get_logger(__name__)
 
 
-def job_line(recording_id: str, settings: Settings) -> str:
-    """What the launcher hands over."""
-    return json.dumps({"recording_id": recording_id, "settings": settings.to_worker_json()})
+def job_line(recording_id: str, settings: Settings, endpoint: Endpoint) -> str:
+    """What the launcher hands over; with an endpoint the worker needn't ask for one first."""
+    job = {
+        "recording_id": recording_id,
+        "settings": settings.to_worker_json(),
+        "endpoint": {"kind": type(endpoint).__name__, **asdict(endpoint)},
+    }
+    return json.dumps(job)
+
+
+def identity_of(recording_id: str) -> str:
+    """How a recorder is called in a room; hidden, and one for each recording."""
+    return f"haven-recorder-{recording_id}"
 
 
 def runtime_directory(recording_id: str) -> Path:
@@ -44,7 +55,7 @@ def runtime_directory(recording_id: str) -> Path:
     return Path(tempfile.gettempdir()) / f"haven-recorder-{recording_id}"
 
 
-async def record(recording_id: str, settings: Settings) -> None:
+async def record(recording_id: str, settings: Settings, endpoint: Endpoint) -> None:
     """One worker's life."""
     catalog = Catalog(settings.database_url)
     await catalog.open(migrate=False)
@@ -52,24 +63,36 @@ async def record(recording_id: str, settings: Settings) -> None:
     runtime = runtime_directory(recording_id)
     try:
         await asyncio.to_thread(_make_runtime, runtime)
-        await _record(await catalog.get(recording_id), settings, catalog, directory, runtime)
+        recording = await catalog.get(recording_id)
+        recorder, encoding = _recorder(recording, settings, catalog, directory, endpoint)
+        _obey_signals(recorder)
+        try:
+            await recorder.run()
+        finally:
+            encoding.cancel()
+            await asyncio.gather(encoding, return_exceptions=True)
     finally:
         await directory.close()
         await catalog.close()
         await asyncio.to_thread(shutil.rmtree, runtime, ignore_errors=True)
 
 
-async def _record(
-    recording: Recording, settings: Settings, catalog: Catalog, directory: Directory, runtime: Path
-) -> None:
+def _recorder(
+    recording: Recording,
+    settings: Settings,
+    catalog: Catalog,
+    directory: Directory,
+    endpoint: Endpoint,
+) -> tuple[Recorder, asyncio.Task[Encoding]]:
+    """The recorder, and the look for preset and ffmpeg that runs while it connects."""
     stream = Stream(**recording.stream)
 
     async def renew() -> Endpoint:
-        return await directory.endpoint(stream, f"haven-recorder-{recording.id}")
+        return await directory.endpoint(stream, identity_of(recording.id))
 
     async def connect(on_event: OnEvent) -> Source:
         return create(
-            await renew(),
+            endpoint,
             on_event,
             renew=renew,
             connect_timeout_s=settings.connect_timeout_s,
@@ -77,13 +100,8 @@ async def _record(
         )
 
     encoding = asyncio.create_task(_encoding(recording, stream, settings))
-    recorder = Recorder(recording, Parts(settings, catalog, connect, encoding, runtime))
-    _obey_signals(recorder)
-    try:
-        await recorder.run()
-    finally:
-        encoding.cancel()
-        await asyncio.gather(encoding, return_exceptions=True)
+    parts = Parts(settings, catalog, connect, encoding, runtime_directory(recording.id))
+    return Recorder(recording, parts), encoding
 
 
 async def _encoding(recording: Recording, stream: Stream, settings: Settings) -> Encoding:
@@ -121,6 +139,11 @@ def _make_runtime(path: Path) -> None:
     path.mkdir(mode=0o700)
 
 
+def _endpoint(job: dict[str, Any]) -> Endpoint:
+    kinds = {kind.__name__: kind for kind in (LiveKitEndpoint, WhepEndpoint)}
+    return kinds[job.pop("kind")](**job)
+
+
 def main() -> int:
     """Exit status 0 when the recording's end is in the catalog, whatever it was."""
     line = sys.stdin.readline()
@@ -131,7 +154,7 @@ def main() -> int:
     configure(settings.log_level, settings.log_format)
     structlog.contextvars.bind_contextvars(recording=job["recording_id"])
     try:
-        asyncio.run(record(job["recording_id"], settings))
+        asyncio.run(record(job["recording_id"], settings, _endpoint(job["endpoint"])))
     except HavenError as error:
         log.error("the worker failed", error=error.error, detail=error.detail)
         return 1

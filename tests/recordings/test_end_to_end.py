@@ -125,6 +125,10 @@ async def test_a_room_with_one_kind_gives_a_file_with_one_kind(
     async with publish(livekit_server, room, video=video, audio=kind == "audio"):
         await manager.start(StartRequest(room, "mp4"))
         await until_duration(manager, room, 3)
+        row = await manager.status(room)
+        assert row is not None
+        assert (row.figures["video"]["no_picture_reason"] is None) is (kind == "video")
+        assert (row.figures["video"]["no_picture_since"] is None) is (kind == "video")
         ended = await manager.stop(room)
     reading = read(Path(ended.output_path))
     assert (reading.video_codec is not None) is (kind == "video")

@@ -1,0 +1,105 @@
+"""What a recorder writes into the catalog about its recording, and what it reads there.
+
+A catalog that is busy must not end a recording: what can't be written or read now is logged, and
+written or read again a second later. Only the end has to be written for good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import structlog
+
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.store import Catalog
+from orchestrator.errors import Unavailable
+from orchestrator.recordings.states import RecordingState, may_follow
+
+log = structlog.get_logger(__name__)
+
+LOOK_S: Final = 1.0
+"""How often it is looked up what is wanted, if no signal says to look now."""
+
+_NOTES: Final = 1000
+"""Lines of the story that may wait for the catalog."""
+
+
+class Ledger:
+    """The recording's row, state and story, from its worker's side."""
+
+    def __init__(self, recording: Recording, catalog: Catalog) -> None:
+        self.recording, self.catalog = recording, catalog
+        self.state = RecordingState(recording.state)
+        self._look = asyncio.Event()
+        self._notes: asyncio.Queue[tuple[str, str]] = asyncio.Queue(maxsize=_NOTES)
+
+    @asynccontextmanager
+    async def kept(self, on_stop: Callable[[], None]) -> AsyncIterator[None]:
+        """While open, notes are written down, and `on_stop` is called when an end is wanted."""
+        tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._watch(on_stop))]
+        try:
+            yield
+        finally:
+            await self._notes.join()
+            for task in tasks:
+                task.cancel()
+            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    log.error("a background task failed", error=repr(outcome))
+
+    def look(self) -> None:
+        """Look now at what is wanted; called by the signal handler."""
+        self._look.set()
+
+    async def become(self, state: RecordingState, **columns: Any) -> None:
+        """Change the state and other columns in one step; what TRANSITIONS lacks is refused."""
+        if state is self.state:
+            return
+        if not may_follow(self.state, state):
+            log.error("refused change of state", now=self.state, new=state)
+            return
+        log.info("recording", change=f"{self.state} -> {state}")
+        await self.event("state", f"{self.state} -> {state}")
+        self.state = state
+        await self.catalog.update(self.recording.id, state=state.value, **columns)
+
+    async def event(self, kind: str, message: str) -> None:
+        """One line of the story, written before this returns."""
+        await self.catalog.add_event(self.recording.id, kind, message)
+
+    def note(self, kind: str, message: str) -> None:
+        """One line of the story, written soon; never waits."""
+        try:
+            self._notes.put_nowait((kind, message))
+        except asyncio.QueueFull:
+            log.warning("story is full; left out", kind=kind, message=message)
+
+    async def _tell(self) -> None:
+        while True:
+            kind, message = await self._notes.get()
+            try:
+                await self.event(kind, message)
+            except Unavailable as error:
+                log.warning("left out of the story", kind=kind, message=message, error=error.error)
+            finally:
+                self._notes.task_done()
+
+    async def _watch(self, on_stop: Callable[[], None]) -> None:
+        while True:
+            self._look.clear()
+            if await self._wanted() == "stop":
+                on_stop()
+            try:
+                await asyncio.wait_for(self._look.wait(), LOOK_S)
+            except TimeoutError:
+                continue
+
+    async def _wanted(self) -> str | None:
+        try:
+            return (await self.catalog.get(self.recording.id)).wanted
+        except Unavailable as error:
+            log.warning("can't read what is wanted", error=error.error)
+            return None
