@@ -1,0 +1,59 @@
+"""Real processes: a worker that has no job ends, and handles name one process for good."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from orchestrator.monitor.usage import ProcessUsage, created, is_running
+from orchestrator.recordings.launcher import LocalLauncher, WorkerHandle
+
+
+async def until_gone(launcher: LocalLauncher, worker: WorkerHandle) -> None:
+    async with asyncio.timeout(20):
+        while launcher.alive(worker):
+            await asyncio.sleep(0.02)
+
+
+async def test_a_worker_without_a_job_ends(tmp_path: Path) -> None:
+    launcher = LocalLauncher()
+    worker = await launcher.start("", tmp_path / "work" / "worker.log")
+    assert launcher.alive(worker)
+    await until_gone(launcher, worker)
+    assert (tmp_path / "work" / "worker.log").read_text() == ""
+    launcher.wake(worker)
+    await launcher.kill(worker)
+    await launcher.close(leave=False)
+
+
+async def test_a_job_that_is_none_is_told_in_the_log(tmp_path: Path) -> None:
+    launcher = LocalLauncher()
+    worker = await launcher.start("no json", tmp_path / "worker.log")
+    await until_gone(launcher, worker)
+    assert "JSONDecodeError" in (tmp_path / "worker.log").read_text()
+
+
+def test_another_process_with_the_pid_is_not_taken_for_it() -> None:
+    pid = os.getpid()
+    began = created(pid)
+    assert began is not None
+    assert is_running(pid, began)
+    assert not is_running(pid, began - 100)
+    assert not LocalLauncher().alive(WorkerHandle(pid, began + 100))
+
+
+def test_usage_is_measured_and_none_when_it_was_not() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    usage = ProcessUsage(child.pid)
+    first, second = usage.sample(), usage.sample()
+    assert first is not None
+    assert second is not None
+    assert first.cpu_cores is None
+    assert second.cpu_cores is not None
+    assert first.rss_bytes > 10**6
+    child.communicate(b"\n")
+    assert usage.sample() is None
+    assert created(child.pid) is None

@@ -1,0 +1,73 @@
+"""The table of states is whole, and the catalog's index knows the same active ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.catalog.models import ACTIVE_STATES
+from orchestrator.catalog.store import Catalog
+from orchestrator.recordings.ledger import Ledger
+from orchestrator.recordings.states import ACTIVE, CAPTURING, FINAL, TRANSITIONS, RecordingState
+from tests.catalog.rows import recording, url_of
+
+
+@pytest.fixture
+async def catalog(tmp_path: Path) -> AsyncIterator[Catalog]:
+    made = Catalog(url_of(tmp_path / "catalog.db"))
+    await made.open(migrate=True)
+    yield made
+    await made.close()
+
+
+def test_every_state_has_its_row_and_can_be_reached() -> None:
+    assert set(TRANSITIONS) == set(RecordingState)
+    reached = {RecordingState.STARTING}
+    while new := {after for state in reached for after in TRANSITIONS[state]} - reached:
+        reached |= new
+    assert reached == set(RecordingState)
+
+
+def test_what_is_final_stays_so() -> None:
+    assert all(not TRANSITIONS[state] for state in FINAL)
+    assert set(RecordingState) == ACTIVE | FINAL
+    assert not ACTIVE & FINAL
+    assert CAPTURING < ACTIVE
+
+
+def test_the_unique_index_covers_the_active_states() -> None:
+    assert set(ACTIVE_STATES) == {state.value for state in ACTIVE}
+
+
+async def test_a_change_that_the_table_lacks_is_refused(catalog: Catalog) -> None:
+    row = recording("r1", state="starting")
+    await catalog.create(row)
+    ledger = Ledger(row, catalog)
+    await ledger.become(RecordingState.COMPLETED, size_bytes=1)
+    assert ledger.state is RecordingState.STARTING
+    await ledger.become(RecordingState.FAILED, error="it went wrong")
+    found = await catalog.get("r1")
+    assert (found.state, found.error, found.size_bytes) == ("failed", "it went wrong", None)
+
+
+async def test_the_ledger_sees_a_wanted_end_and_writes_its_notes(catalog: Catalog) -> None:
+    row = recording("r1", state="recording")
+    await catalog.create(row)
+    ledger, stopped = Ledger(row, catalog), asyncio.Event()
+    async with ledger.kept(stopped.set):
+        await catalog.want("r1", "stop")
+        ledger.look()
+        ledger.note("test", "a line")
+        await asyncio.wait_for(stopped.wait(), 5)
+    assert [e.message for e in await catalog.events("r1")] == ["a line"]
+
+
+async def test_only_one_server_may_start_the_next_worker(catalog: Catalog) -> None:
+    await catalog.create(recording("r1", state="starting"))
+    claims = await asyncio.gather(*(catalog.claim("r1", 0) for _ in range(5)))
+    assert sorted(claims) == [False] * 4 + [True]
+    assert await catalog.claim("r1", 1)
+    assert (await catalog.get("r1")).worker_starts == 2
