@@ -14,7 +14,12 @@ from orchestrator.catalog.models import Recording, Segment
 from orchestrator.catalog.paths import publish
 from orchestrator.catalog.probe import Probe, probe
 from orchestrator.encoding.join import Part, join
-from orchestrator.errors import EncodingFailed, HavenError, SourceError
+from orchestrator.errors import (
+    EncodingFailed,
+    HavenError,
+    SourceError,
+    StoppedWhileStarting,
+)
 from orchestrator.recordings.ledger import Ledger
 from orchestrator.recordings.segments import Encoding
 from orchestrator.recordings.states import RecordingState
@@ -46,9 +51,9 @@ async def conclude(
         columns |= await _finished(ledger, encoding)
     except HavenError as failure:
         error = error or failure
-    if isinstance(error, SourceError) and "size_bytes" in columns:
-        # The stream is gone; what was recorded of it is whole.
-        columns["reason"], error = error.error, None
+    if isinstance(error, SourceError | StoppedWhileStarting) and "size_bytes" in columns:
+        # A worker that took over found the stream gone, or was to stop: what there is is whole.
+        columns["reason"], error = reason or error.error, None
     if error is not None:
         columns |= {"error_code": error.code, "error": error.error, "detail": _advice(error)}
         await ledger.become(RecordingState.FAILED, **columns)
