@@ -114,8 +114,9 @@ class Catalog:
 
     async def claim(self, id: str, starts: int) -> bool:
         """Takes the right to start the worker after `starts` of them; False if another has it."""
-        claimed = update(Recording).where(Recording.id == id, Recording.worker_starts == starts)
-        return bool(await self._change(claimed.values(worker_starts=starts + 1), about=id))
+        free = update(Recording).where(Recording.id == id, Recording.worker_starts == starts)
+        claimed = free.values(worker_starts=starts + 1, worker_pid=None, worker_created=None)
+        return bool(await self._change(claimed, about=id))
 
     async def want(self, id: str, wanted: str) -> None:
         """Writes down what the control plane wants of a recording: `record` or `stop`."""

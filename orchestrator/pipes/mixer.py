@@ -82,9 +82,11 @@ class Mixer:
         elif head is not None and position < head:
             samples = samples[head - position :]
             position = head
-        self._heads[sid] = position + len(samples)
-        self._filled += max(position - max(self.furthest, self.position), 0)
-        self.furthest = max(self.furthest, position + len(samples))
+        limit = self.position + WINDOW_SAMPLES
+        end = min(position + len(samples), limit)
+        self._heads[sid] = end
+        self._filled += max(min(position, limit) - max(self.furthest, self.position), 0)
+        self.furthest = max(self.furthest, end)
         self._add(position, samples)
 
     def expect(self, sids: frozenset[str]) -> None:

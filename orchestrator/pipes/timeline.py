@@ -103,7 +103,7 @@ class Timeline:
         if not self.begun:
             self._begin(time_ns)
         pts = video_pts(self._offset(time_ns))
-        if self._last_pts is not None and pts < self._last_pts + MIN_STEP:
+        if pts < self._earliest():
             self._late += 1
             return []
         self._last_frame = frame
@@ -148,6 +148,9 @@ class Timeline:
             if (cut := max(first - position, 0)) < len(samples):
                 self._mixer.push(sid, position + cut, samples[cut:])
         self._early.clear()
+
+    def _earliest(self) -> int:
+        return video_pts(self._begins) if self._last_pts is None else self._last_pts + MIN_STEP
 
     def _fill_video(self, now: int) -> list[VideoItem]:
         lag = video_pts(LAG_NS if self._expects_video else IDLE_LAG_NS)

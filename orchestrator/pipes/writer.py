@@ -14,12 +14,15 @@ from typing import Any, Final, cast
 
 import av
 import numpy as np
+import structlog
 
 from orchestrator.media import AUDIO_CHANNELS, AUDIO_RATE, AUDIO_TIME_BASE, VIDEO_TIME_BASE
 from orchestrator.pipes.canvas import PIXEL_FORMAT, Canvas, CanvasSize
 from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
 from orchestrator.pipes.items import AudioItem, Item
 from orchestrator.pipes.queue import FrameQueue
+
+log = structlog.get_logger(__name__)
 
 _QUEUE_WAIT_S: Final = 0.2
 _SILENCE: Final = np.zeros((AUDIO_RATE, AUDIO_CHANNELS), np.int16)
@@ -72,6 +75,8 @@ class SegmentWriter:
         self._on_first = on_first
         self.problem: Exception | None = None
         """Why it ended before its time; ffmpeg's own end tells the rest."""
+        self.refused = 0
+        """Items that libav would not take."""
         self._finish = threading.Event()
         self._begun = False
         self._video_dropped = 0
@@ -139,9 +144,14 @@ class SegmentWriter:
             else:
                 self._video_dropped += 1
                 return
-        except BaseException:
+        except (Aborted, ReaderGone):
             self._queue.put_back(item)
             raise
+        except (av.FFmpegError, ValueError) as error:
+            # This one can't be written, to whichever ffmpeg: the next ones can.
+            self.refused += 1
+            log.error("an item was left out", pts=item.pts, error=repr(error))
+            return
         self._count(item)
 
     def _write_audio(self, nut: _Nut, item: AudioItem) -> None:

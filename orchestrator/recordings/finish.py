@@ -51,6 +51,11 @@ async def conclude(
         columns |= await _finished(ledger, encoding)
     except HavenError as failure:
         error = error or failure
+    except OSError as failure:
+        error = error or EncodingFailed(
+            f"The file can't be put in its place: {failure}.",
+            f"The segments are kept in {ledger.recording.work_directory}.",
+        )
     if isinstance(error, SourceError | StoppedWhileStarting) and "size_bytes" in columns:
         # A worker that took over found the stream gone, or was to stop: what there is is whole.
         columns["reason"], error = reason or error.error, None
@@ -76,6 +81,8 @@ async def finish(recording: Recording, segments: Sequence[Segment], encoding: En
     """Makes the final file; EncodingFailed when there is nothing to make it of."""
     parts = [s for s in segments if await asyncio.to_thread(_holds_media, Path(s.path))]
     if not parts:
+        if (made := await asyncio.to_thread(_made_before, recording)) is not None:
+            return made
         await asyncio.to_thread(discard, recording)
         raise EncodingFailed(
             "Nothing was recorded: ffmpeg wrote no readable file.",
@@ -89,14 +96,15 @@ async def finish(recording: Recording, segments: Sequence[Segment], encoding: En
             f"The segments are kept in {recording.work_directory}.",
         )
     path = await asyncio.to_thread(publish, whole, Path(recording.output_path))
-    await asyncio.to_thread(shutil.rmtree, recording.work_directory)
+    await asyncio.to_thread(discard, recording)
     return Finished(path, found)
 
 
 async def _whole(recording: Recording, parts: Sequence[Segment], encoding: Encoding) -> Path:
     """One file with just the streams that the room had: a lone whole segment as it is."""
-    has_video = any(s.video_frames for s in parts)
-    has_audio = any(s.audio_samples for s in parts)
+    # What a killed worker wrote in its last second is not counted: it may have had both.
+    has_video = any(s.video_frames or s.outcome is None for s in parts)
+    has_audio = any(s.audio_samples or s.outcome is None for s in parts)
     clean = len(parts) == 1 and parts[0].outcome == "finished"
     if clean and has_video == has_audio:
         return Path(parts[0].path)
@@ -112,6 +120,15 @@ async def _whole(recording: Recording, parts: Sequence[Segment], encoding: Encod
         log_path=joined.with_suffix(".log"),
     )
     return joined
+
+
+def _made_before(recording: Recording) -> Finished | None:
+    """The final file, if a worker before died after it had put it in its place."""
+    path = Path(recording.output_path)
+    if not path.is_file() or not (found := probe(path)).playable:
+        return None
+    discard(recording)
+    return Finished(path, found)
 
 
 def discard(recording: Recording) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ from orchestrator.settings import Settings
 log = structlog.get_logger(__name__)
 
 WATCH_S: Final = 1.0
-LAUNCH_TIME: Final = timedelta(seconds=30)
+LAUNCH_TIME_S: Final = 30.0
 """What starting a worker takes at the most."""
 
 MAX_STARTS: Final = 5
@@ -38,6 +39,8 @@ class Keeper:
     ) -> None:
         self._settings, self._catalog, self._directory = settings, catalog, directory
         self._launcher = launcher
+        self._unattended: dict[tuple[str, int], float] = {}
+        """Since when a recording has no worker, by its id and how many it had."""
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -57,8 +60,11 @@ class Keeper:
             return
         try:
             await self._launch(recording)
-        except (OSError, HavenError) as error:
-            await self._fail(recording, f"No process could be started for the recording: {error}")
+        except HavenError as error:
+            await self._not_launched(recording, error)
+        except OSError as error:
+            why = f"No process could be started for {recording.mint_id}: {error}."
+            await self._not_launched(recording, WorkerFailed(why, "Free some memory or processes."))
 
     async def want_stop(self, recording: Recording) -> None:
         """Write down that it is to end, and tell its worker."""
@@ -75,24 +81,31 @@ class Keeper:
         endpoint = await self._directory.endpoint(stream, identity_of(recording.id))
         job = job_line(recording.id, settings, endpoint)
         worker = await self._launcher.start(job, log_path)
-        await self._catalog.update(
-            recording.id, worker_pid=worker.pid, worker_created=worker.created
-        )
+        try:
+            await self._catalog.update(
+                recording.id, worker_pid=worker.pid, worker_created=worker.created
+            )
+        except BaseException:  # nobody could find it again
+            await self._launcher.kill(worker)
+            raise
 
     async def _watch(self) -> None:
         while True:
             try:
-                for recording in await self._catalog.active():
+                active = await self._catalog.active()
+                self._unattended = {k: v for k, v in self._unattended.items() if k in _keys(active)}
+                for recording in active:
                     await self._look_after(recording)
-            except HavenError as error:  # the catalog is busy or the disk is full: look again
-                log.warning("can't look after the recordings", error=error.error)
+            except Exception:  # a task's boundary: whatever it was, look again in a second
+                log.exception("can't look after the recordings")
             await asyncio.sleep(WATCH_S)
 
     async def _look_after(self, recording: Recording) -> None:
         worker = _worker_of(recording)
         if worker is None:
             # Somebody is starting it; who dies on the way never writes down its worker.
-            if datetime.now(UTC) - recording.created_at > LAUNCH_TIME:
+            since = self._unattended.setdefault(_key(recording), time.monotonic())
+            if time.monotonic() - since > LAUNCH_TIME_S:
                 await self._take_over(recording)
         elif not self._launcher.alive(worker):
             row = await self._catalog.get(recording.id)
@@ -100,22 +113,31 @@ class Keeper:
                 await self._take_over(row)
 
     async def _take_over(self, recording: Recording) -> None:
-        await asyncio.to_thread(shutil.rmtree, runtime_directory(recording.id), ignore_errors=True)
-        if recording.worker_starts >= MAX_STARTS:
-            await self._fail(recording, f"Its process died {MAX_STARTS} times.")
+        """The next worker goes on; after too many, one more makes the file of what there is."""
+        if recording.worker_starts > MAX_STARTS:
+            why = f"The process of {recording.mint_id} died {recording.worker_starts} times."
+            await self._fail(recording, WorkerFailed(why, _kept(recording)))
             return
         log.warning("worker died; a new one goes on", recording=recording.id)
         await self._catalog.add_event(
             recording.id, "worker", "The process died; a new one goes on."
         )
-        if recording.state in CAPTURING:
+        if recording.worker_starts == MAX_STARTS:
+            await self._catalog.update(recording.id, state=RecordingState.STOPPING.value)
+        elif recording.state in CAPTURING:
             await self._catalog.update(recording.id, state=RecordingState.RECONNECTING.value)
+        await asyncio.to_thread(shutil.rmtree, runtime_directory(recording.id), ignore_errors=True)
         await self.launch(recording)
 
-    async def _fail(self, recording: Recording, why: str) -> None:
-        failure = WorkerFailed(
-            f"{why} ({recording.mint_id})", f"Its log: {recording.work_directory}/worker.log"
-        )
+    async def _not_launched(self, recording: Recording, error: HavenError) -> None:
+        if recording.worker_starts:
+            # Something is recorded already: it is tried again, and finished at the last try.
+            log.warning("no worker could be started", recording=recording.id, error=error.error)
+            return
+        await asyncio.to_thread(shutil.rmtree, recording.work_directory, ignore_errors=True)
+        await self._fail(recording, error)
+
+    async def _fail(self, recording: Recording, failure: HavenError) -> None:
         log.error("recording failed", recording=recording.id, error=failure.error)
         await self._catalog.update(
             recording.id,
@@ -125,6 +147,18 @@ class Keeper:
             error=failure.error,
             detail=failure.detail,
         )
+
+
+def _kept(recording: Recording) -> str:
+    return f"What was recorded, and the log, are kept in {recording.work_directory}."
+
+
+def _key(recording: Recording) -> tuple[str, int]:
+    return recording.id, recording.worker_starts
+
+
+def _keys(active: list[Recording]) -> set[tuple[str, int]]:
+    return {_key(recording) for recording in active}
 
 
 def _worker_of(recording: Recording) -> WorkerHandle | None:

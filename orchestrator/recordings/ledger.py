@@ -7,6 +7,7 @@ written or read again a second later. Only the end has to be written for good.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -22,6 +23,12 @@ log = structlog.get_logger(__name__)
 
 LOOK_S: Final = 1.0
 """How often it is looked up what is wanted, if no signal says to look now."""
+
+_TELL_S: Final = 15.0
+"""How long the story's last lines may take."""
+
+_ATTEMPTS: Final = 30
+"""How often a state is written anew, a second apart, before it is given up."""
 
 _NOTES: Final = 1000
 """Lines of the story that may wait for the catalog."""
@@ -43,7 +50,9 @@ class Ledger:
         try:
             yield
         finally:
-            await self._notes.join()
+            with contextlib.suppress(TimeoutError):  # the story may lack its end, the file not
+                async with asyncio.timeout(_TELL_S):
+                    await self._notes.join()
             for task in tasks:
                 task.cancel()
             for outcome in await asyncio.gather(*tasks, return_exceptions=True):
@@ -62,9 +71,19 @@ class Ledger:
             log.error("refused change of state", now=self.state, new=state)
             return
         log.info("recording", change=f"{self.state} -> {state}")
-        await self.event("state", f"{self.state} -> {state}")
+        self.note("state", f"{self.state} -> {state}")
         self.state = state
-        await self.catalog.update(self.recording.id, state=state.value, **columns)
+        for attempt in range(_ATTEMPTS):
+            try:
+                await self.catalog.update(self.recording.id, state=state.value, **columns)
+                return
+            except Unavailable as error:
+                log.warning("state not written", state=state, attempt=attempt, error=error.error)
+                await asyncio.sleep(LOOK_S)
+        raise Unavailable(
+            f"The catalog didn't take the state {state} of {self.recording.mint_id}.",
+            "Check the disk it lies on; the next worker finishes the recording.",
+        )
 
     async def event(self, kind: str, message: str) -> None:
         """One line of the story, written before this returns."""
@@ -82,8 +101,8 @@ class Ledger:
             kind, message = await self._notes.get()
             try:
                 await self.event(kind, message)
-            except Unavailable as error:
-                log.warning("left out of the story", kind=kind, message=message, error=error.error)
+            except Exception:  # a task's boundary: one line less must not cost the others
+                log.exception("left out of the story", kind=kind, message=message)
             finally:
                 self._notes.task_done()
 
@@ -92,10 +111,10 @@ class Ledger:
             self._look.clear()
             if await self._wanted() == "stop":
                 on_stop()
-            try:
-                await asyncio.wait_for(self._look.wait(), LOOK_S)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                # Not wait_for: in Python 3.11 it can swallow a cancellation (python/cpython#86296).
+                async with asyncio.timeout(LOOK_S):
+                    await self._look.wait()
 
     async def _wanted(self) -> str | None:
         try:

@@ -91,12 +91,19 @@ class Recorder:
         error: HavenError | None = None
         async with self._ledger.kept(lambda: self.stop("stopped")):
             try:
-                await self._record()
+                if not self._only_to_finish():
+                    await self._record()
             except* HavenError as group:
                 error = _first(group)
                 log.warning("recording ended by an error", error=error.error, detail=error.detail)
             reason = self._stop_reason.result() if self._stop_reason.done() else None
             await conclude(self._ledger, self._parts.encoding, reason, error)
+
+    def _only_to_finish(self) -> bool:
+        """A worker before was stopping already, or is to stop: its segments wait for the end."""
+        row = self._recording
+        wanted = row.wanted == "stop" and row.started_at is not None
+        return wanted or self._ledger.state is _S.STOPPING
 
     # -- recording
 
@@ -119,7 +126,7 @@ class Recorder:
         source = await self._parts.connect(self._capture.on_event)
         try:
             await source.open()
-            await self._ledger.event("joined", "Connected to the stream.")
+            self._ledger.note("joined", "Connected to the stream.")
             yield source
         finally:
             await source.close()
@@ -206,10 +213,12 @@ class Recorder:
     async def _wind_up(self) -> None:
         """Give out what is held, then let ffmpeg finish its file."""
         assert self._supervisor is not None
-        if may_follow(self._ledger.state, _S.STOPPING):
-            await self._ledger.become(_S.STOPPING)
-        self._capture.finish()
-        await self._supervisor.stop(grace_s=self._settings.shutdown_timeout_s)
+        try:
+            if may_follow(self._ledger.state, _S.STOPPING):
+                await self._ledger.become(_S.STOPPING)
+        finally:
+            self._capture.finish()
+            await self._supervisor.stop(grace_s=self._settings.shutdown_timeout_s)
 
     # -- background
 
@@ -240,6 +249,8 @@ class Recorder:
     async def _report_once(self, source: Source) -> None:
         try:
             await self._reporter.report(self._capture, source, self._segments, self._supervisor)
+            if self._segments is not None:
+                await self._segments.save()
         except Unavailable as error:
             log.warning("figures not written", error=error.error)
 

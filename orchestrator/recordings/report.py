@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import psutil
+
 from orchestrator.catalog.models import Sample
 from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.ffmpeg import Run
@@ -73,7 +75,10 @@ class Reporter:
             self._ffmpeg = None
             return None
         if self._ffmpeg is None or self._ffmpeg[0] != run.pid:
-            self._ffmpeg = (run.pid, ProcessUsage(run.pid))
+            try:
+                self._ffmpeg = (run.pid, ProcessUsage(run.pid))
+            except psutil.NoSuchProcess:  # it has ended this very moment
+                return None
         return self._ffmpeg[1].sample()
 
     def _samples(self, now: datetime, usage: dict[str, Usage | None]) -> list[Sample]:

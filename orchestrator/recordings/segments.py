@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import structlog
 
 from orchestrator.catalog.models import Recording, Segment
 from orchestrator.catalog.store import Catalog
@@ -16,11 +18,14 @@ from orchestrator.encoding.ending import Ending
 from orchestrator.encoding.ffmpeg import Run
 from orchestrator.encoding.pipeline import Preset, command
 from orchestrator.encoding.supervisor import Plan
+from orchestrator.errors import Unavailable
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.pipes.fifo import Fifo
 from orchestrator.pipes.queue import FrameQueue
 from orchestrator.pipes.writer import SegmentWriter, WriterStatistics
 from orchestrator.recordings.request import QUALITIES
+
+log = structlog.get_logger(__name__)
 
 OPEN_TIMEOUT_S: Final = 15.0
 """How long an ffmpeg may take from its start to opening the pipe."""
@@ -80,6 +85,7 @@ class Segments:
     """Segments that earlier workers made."""
     _ended: Totals = field(default_factory=Totals)
     _writer: SegmentWriter | None = None
+    _number: int = 0
 
     def totals(self) -> Totals:
         """Counts up to now, the running segment's too."""
@@ -101,7 +107,7 @@ class Segments:
                 started_at=datetime.now(UTC),
             )
         )
-        self._writer = writer
+        self._writer, self._number = writer, number
         writer.start()
         return Plan(
             argv=argv,
@@ -144,23 +150,39 @@ class Segments:
 
         return ended
 
+    async def save(self) -> None:
+        """Keep the running segment's row true; a worker that is killed can't do so at the end."""
+        if self._writer is not None:
+            await self.catalog.update_segment(
+                self.recording.id, self._number, **_counts(self._writer.statistics())
+            )
+
     async def _end(self, number: int, writer: SegmentWriter, ending: Ending) -> None:
         writer.abort()
         await asyncio.to_thread(writer.join, _JOIN_S)
         written = writer.statistics()
         self._ended = self._ended.plus(written)
         self._writer = None
-        await self.catalog.update_segment(
-            self.recording.id,
-            number,
-            ended_at=datetime.now(UTC),
-            offset_s=written.begins_s,
-            outcome=ending.outcome,
-            returncode=ending.returncode,
-            video_frames=written.video_frames,
-            audio_samples=written.audio_samples,
-            stderr_tail=None if ending.outcome == "finished" else "\n".join(ending.stderr[-20:]),
-        )
+        columns = {
+            "ended_at": datetime.now(UTC),
+            "outcome": ending.outcome,
+            "returncode": ending.returncode,
+            "stderr_tail": "\n".join(ending.stderr[-20:]) if ending.outcome != "finished" else None,
+        }
+        try:
+            await self.catalog.update_segment(
+                self.recording.id, number, **columns, **_counts(written)
+            )
+        except Unavailable as error:  # the last `save` is a second old at most
+            log.warning("a segment's end is not written", number=number, error=error.error)
+
+
+def _counts(written: WriterStatistics) -> dict[str, Any]:
+    return {
+        "offset_s": written.begins_s,
+        "video_frames": written.video_frames,
+        "audio_samples": written.audio_samples,
+    }
 
 
 def _ignore(run: Run) -> None:

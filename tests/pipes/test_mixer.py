@@ -95,6 +95,17 @@ def test_what_lies_beyond_the_window_is_cut_and_counted() -> None:
     assert mixer.position == 0
 
 
+def test_after_a_long_freeze_what_comes_first_may_lie_far_ahead() -> None:
+    mixer = expecting("a")
+    mixer.push("a", 0, tone(1))
+    joined(mixer.pull(mixer.ready))
+    mixer.push("a", 6 * 48_000, tone(2))
+    items = mixer.pull(7 * 48_000)
+    assert len(joined(items)) == 7 * 48_000 - FRAME
+    mixer.push("a", 7 * 48_000, tone(3))
+    assert (joined(mixer.pull(mixer.ready)) == 3).all()
+
+
 def test_a_frame_that_overlaps_far_loses_what_is_there_already() -> None:
     mixer = Mixer()
     mixer.push("a", 0, tone(1))

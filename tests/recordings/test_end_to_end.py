@@ -73,7 +73,7 @@ async def test_each_format_holds_every_picture_and_sound(
     suffix: str,
 ) -> None:
     room = f"format {output_format or pipeline}"
-    async with publish(livekit_server, room, width=854, height=480) as publisher:
+    async with publish(livekit_server, room, width=960, height=540) as publisher:
         request = StartRequest(room, output_format, pipeline, "medium", "medium")
         ended = await record(manager, publisher, request)
     assert ended.state == "completed"
@@ -82,7 +82,7 @@ async def test_each_format_holds_every_picture_and_sound(
     assert path.suffix == suffix
     reading = check(ended, frames=4 * FPS)
     assert (reading.video_codec, reading.audio_codec) == codecs
-    assert reading.size == (854, 480)
+    assert reading.size == (960, 540)
     assert ended.size_bytes == path.stat().st_size
     assert ended.duration_s == pytest.approx(reading.audio_end_s, abs=0.2)
     tags = {key.lower(): value for key, value in reading.tags.items()}

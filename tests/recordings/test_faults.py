@@ -44,7 +44,7 @@ async def test_a_killed_ffmpeg_costs_what_was_in_the_making(
 ) -> None:
     room = f"killed ffmpeg {output_format}"
     # libaom smears the numbers of small pictures now and then.
-    async with publish(livekit_server, room, width=854, height=480) as publisher:
+    async with publish(livekit_server, room, width=960, height=540) as publisher:
         await manager.start(StartRequest(room, output_format, None, "medium"))
         pid = await until_process(manager, room, "ffmpeg")
         await pass_frames(publisher, 2 * FPS)

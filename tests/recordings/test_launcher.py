@@ -46,14 +46,16 @@ def test_another_process_with_the_pid_is_not_taken_for_it() -> None:
 
 
 def test_usage_is_measured_and_none_when_it_was_not() -> None:
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    usage = ProcessUsage(child.pid)
-    first, second = usage.sample(), usage.sample()
+    own = ProcessUsage(os.getpid())
+    first, second = own.sample(), own.sample()
     assert first is not None
     assert second is not None
     assert first.cpu_cores is None
     assert second.cpu_cores is not None
-    assert first.rss_bytes > 10**6
+    assert first.rss_bytes > 10**7
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    usage = ProcessUsage(child.pid)
+    assert usage.sample() is not None
     child.communicate(b"\n")
     assert usage.sample() is None
     assert created(child.pid) is None
