@@ -10,6 +10,7 @@ import psutil
 from orchestrator.catalog.models import Sample
 from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.ffmpeg import Run
+from orchestrator.encoding.states import ENDED
 from orchestrator.encoding.supervisor import Supervisor
 from orchestrator.monitor.usage import ProcessUsage, Usage
 from orchestrator.recordings import capture as capturing
@@ -29,6 +30,7 @@ class Reporter:
         self._worker = ProcessUsage(own_pid)
         self._ffmpeg: tuple[int, ProcessUsage] | None = None
         self._frames: tuple[datetime, int] | None = None
+        self._running: dict[str, Any] = {}
 
     async def report(
         self,
@@ -45,6 +47,10 @@ class Reporter:
         figures["source"] = _source(capture, source)
         figures["encoder"] = _encoder(run)
         figures["processes"] = {role: u.as_dict() if u else None for role, u in usage.items()}
+        if supervisor and supervisor.state in ENDED:
+            # The last report: what was measured while ffmpeg still ran says more than nothing.
+            figures |= self._running
+        self._running = {key: figures[key] for key in ("encoder", "processes")}
         figures["restarts"] = supervisor.restarts if supervisor else 0
         figures["warnings"] = capture.warnings()
         self._written(figures, segments, now)

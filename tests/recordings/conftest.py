@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import psutil
 import pytest
 
 from orchestrator.recordings.manager import Manager, create_manager
+from orchestrator.recordings.worker import runtime_directory
 from orchestrator.settings import Settings
 from tests.rooms import KEY, SECRET, Server
 
@@ -47,14 +47,16 @@ async def managing(settings: Settings) -> AsyncIterator[Manager]:
     try:
         yield manager
     finally:
+        recordings, _ = await manager.history(limit=100, offset=0)
         await manager.close()
-    await nothing_left()
+    await nothing_left(*(recording.id for recording in recordings))
 
 
-async def nothing_left() -> None:
-    """No child process and no folder for pipes stays."""
+async def nothing_left(*recording_ids: str) -> None:
+    """No child process stays, and no folder for the pipes of these recordings."""
+    folders = [runtime_directory(recording_id) for recording_id in recording_ids]
     async with asyncio.timeout(15):
-        while _children() or _runtime_folders():
+        while _children() or any(folder.exists() for folder in folders):
             await asyncio.sleep(0.05)
 
 
@@ -69,10 +71,6 @@ def _is_ours(process: psutil.Process) -> bool:
     except psutil.NoSuchProcess:
         return False
     return "orchestrator.recordings.worker" in line or ("ffmpeg" in line and ".nut" in line)
-
-
-def _runtime_folders() -> list[Path]:
-    return list(Path(tempfile.gettempdir()).glob("haven-recorder-*"))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,12 @@ def check(ended: Recording, *, frames: int) -> Reading:
     What came is counted: on a machine that is busy publisher and server drop some by themselves.
     """
     reading, video = read(Path(ended.output_path)), ended.figures["video"]
-    assert reading.in_order_and_once
-    assert len(reading.codes) == video["received"] - video["late"]
+    different = [number for number, _ in groupby(reading.numbers)]
+    assert all(a < b for a, b in pairwise(different))
+    # Where the publisher paused, the picture before is held: counted as filled.
+    assert len(reading.codes) - len(different) <= video["filled"]
+    came = video["received"] - video["late"]
+    assert len(reading.codes) + reading.unreadable == came + video["filled"]
     assert video["dropped"] == 0
     assert len(reading.codes) >= frames // 2
     assert reading.audio_gaps == 0
@@ -165,6 +170,7 @@ async def test_figures_and_samples_are_measured(manager: Manager, livekit_server
         assert figures["source"]["packets_received"] > 100
         assert figures["warnings"] == []
         ended = await manager.stop("figures")
+    assert ended.figures["processes"]["ffmpeg"]["cpu_seconds"] > 0, "the last that was measured"
     samples = await manager.catalog.samples(ended.id, 100)
     assert {sample.role for sample in samples} == {"worker", "ffmpeg"}
     kinds = [event.kind for event in await manager.catalog.events(ended.id)]
