@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from orchestrator.catalog.store import Catalog
+from tests.catalog.rows import url_of
 from tests.rooms import Server, server_binary
 
 
@@ -19,3 +22,12 @@ def livekit_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+async def catalog(tmp_path: Path) -> AsyncIterator[Catalog]:
+    """A catalog of its own for every test."""
+    made = Catalog(url_of(tmp_path / "catalog.db"))
+    await made.open(migrate=True)
+    yield made
+    await made.close()

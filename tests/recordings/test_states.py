@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 
 from orchestrator.catalog.models import ACTIVE_STATES
 from orchestrator.catalog.store import Catalog
 from orchestrator.recordings.ledger import Ledger
 from orchestrator.recordings.states import ACTIVE, CAPTURING, FINAL, TRANSITIONS, RecordingState
-from tests.catalog.rows import recording, url_of
-
-
-@pytest.fixture
-async def catalog(tmp_path: Path) -> AsyncIterator[Catalog]:
-    made = Catalog(url_of(tmp_path / "catalog.db"))
-    await made.open(migrate=True)
-    yield made
-    await made.close()
+from tests.catalog.rows import recording
 
 
 def test_every_state_has_its_row_and_can_be_reached() -> None:
