@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,6 +49,11 @@ class Reading:
         """Numbers between the first and the last that are not there."""
         numbers = self.numbers
         return 0 if not numbers else numbers[-1] - numbers[0] + 1 - len(set(numbers))
+
+    @property
+    def in_order(self) -> bool:
+        """Whether no number comes back; one that is held comes several times in a row."""
+        return all(a < b for a, b in pairwise([code for code, _ in groupby(self.numbers)]))
 
     @property
     def in_order_and_once(self) -> bool:

@@ -29,7 +29,7 @@ def settings_for(livekit_server: Server, tmp_path: Path) -> Callable[..., Settin
             "livekit_api_key": KEY,
             "livekit_api_secret": SECRET,
             "discovery": ["livekit"],
-            "database_url": f"sqlite+aiosqlite:///{tmp_path / 'catalog.db'}",
+            "database_url": f"sqlite:///{tmp_path / 'catalog.db'}",
             "output_directory": tmp_path / "out",
             "disk_reserve_bytes": 0,
             "connect_timeout_s": 8,
