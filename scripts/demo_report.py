@@ -108,7 +108,7 @@ def _serving(folder: Path, output: Path) -> Iterator[Server]:
 
 
 def _command(folder: Path, output: Path) -> list[str]:
-    database = f"sqlite+aiosqlite:///{folder / 'catalog.db'}"
+    database = f"sqlite:///{folder / 'catalog.db'}"
     options = {"--port": "0", "--discovery": "demo", "--database-url": database}
     words = [word for option in options.items() for word in option]
     serve = [sys.executable, "-m", "orchestrator", "serve", *words]

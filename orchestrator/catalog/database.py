@@ -15,8 +15,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, event, exc, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+import sqlalchemy
+from sqlalchemy import URL, Connection, Engine, event, exc, make_url
 
 from orchestrator.catalog.migrations import REVISIONS
 from orchestrator.errors import SettingsError, Unavailable
@@ -24,17 +24,19 @@ from orchestrator.errors import SettingsError, Unavailable
 BUSY_TIMEOUT_S: Final = 10.0
 """Longest wait for another process's transaction; ours take milliseconds."""
 
-DRIVER: Final = "sqlite+aiosqlite"
+_SCHEMES: Final = ("sqlite", "sqlite+aiosqlite")
+"""The second one stands in settings of earlier versions and means the same."""
+
 _SETTING: Final = "Set ORCHESTRATOR_DATABASE_URL to a file that can be written to."
 
 
 def database_path(url: str) -> Path:
-    """The database file of a ``sqlite+aiosqlite:///`` address; SettingsError for any other."""
+    """The database file of a ``sqlite:///`` address; SettingsError for any other."""
     try:
         parsed = make_url(url)
     except exc.ArgumentError as error:
         raise SettingsError(f"The database address can't be read: {url!r}.", _form()) from error
-    if parsed.drivername not in ("sqlite", DRIVER):
+    if parsed.drivername not in _SCHEMES:
         raise SettingsError(f"The catalog can't use a {parsed.drivername} database.", _form())
     if not parsed.database or parsed.database == ":memory:" or parsed.query:
         raise SettingsError("The catalog has to be a file: several processes share it.", _form())
@@ -42,7 +44,7 @@ def database_path(url: str) -> Path:
 
 
 def _form() -> str:
-    return f"ORCHESTRATOR_DATABASE_URL has the form {DRIVER}:////folder/catalog.db."
+    return "ORCHESTRATOR_DATABASE_URL has the form sqlite:////folder/catalog.db."
 
 
 def prepare(path: Path, *, migrate: bool) -> None:
@@ -109,18 +111,20 @@ def _upgrade(path: Path) -> None:
         raise SettingsError(f"The catalog {path} can't be updated: {error}.", _SETTING) from error
 
 
-def create_engine(path: Path) -> AsyncEngine:
-    """An engine whose connections are set up for several processes at once."""
-    engine = create_async_engine(
-        URL.create(DRIVER, database=str(path)),
+def create_engine(path: Path, *, connections: int) -> Engine:
+    """An engine whose connections are set up for several processes at once.
+
+    Each of at most `connections` threads can have one at a time.
+    """
+    engine = sqlalchemy.create_engine(
+        URL.create("sqlite", database=str(path)),
         # isolation_level None: sqlite3 begins no transactions of its own, `_begin` does.
         connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
-        pool_size=4,
+        pool_size=connections,
         max_overflow=0,
-        pool_timeout=3 * BUSY_TIMEOUT_S,
     )
-    event.listen(engine.sync_engine, "connect", _set_up)
-    event.listen(engine.sync_engine, "begin", _begin)
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -144,9 +148,13 @@ def reporting(path: Path) -> Iterator[None]:
         yield
     except exc.IntegrityError:
         raise
-    except (exc.DBAPIError, exc.TimeoutError) as error:
-        cause = getattr(error, "orig", None) or error
-        raise Unavailable(
-            f"The catalog {path} can't be used now: {cause}.",
-            "Check the free space and the permissions of its folder, then try again.",
-        ) from error
+    except exc.DBAPIError as error:
+        raise unavailable(path, str(error.orig)) from error
+
+
+def unavailable(path: Path, cause: str) -> Unavailable:
+    """The error that says why nothing can be read or written now."""
+    return Unavailable(
+        f"The catalog {path} can't be used now: {cause}.",
+        "Check the free space and the permissions of its folder, then try again.",
+    )

@@ -7,15 +7,15 @@ database. Errors: RecordingNotFound, AlreadyActive, and Unavailable when the dat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Delete, Update, delete, func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session
 
 from orchestrator.catalog import database
 from orchestrator.catalog.models import (
@@ -27,6 +27,7 @@ from orchestrator.catalog.models import (
     Sample,
     Segment,
 )
+from orchestrator.catalog.transactions import Transactions
 from orchestrator.errors import AlreadyActive, RecordingNotFound
 
 MAX_EVENTS: Final = 10_000
@@ -35,6 +36,7 @@ MAX_EVENTS: Final = 10_000
 SAMPLES_KEPT: Final = timedelta(hours=1)
 WANTED: Final = ("record", "stop")
 
+_T = TypeVar("_T")
 _NEWEST: Final = (Recording.created_at.desc(), Recording.id.desc())
 
 
@@ -43,9 +45,7 @@ class Catalog:
 
     def __init__(self, database_url: str) -> None:
         self.path = database.database_path(database_url)
-        self._engine: AsyncEngine | None = None
-        # Writers of one process take turns here; SQLite's own waiting polls and isn't fair.
-        self._turn = asyncio.Lock()
+        self._transactions: Transactions | None = None
 
     async def open(self, *, migrate: bool) -> None:
         """Opens the database; with `migrate` creates it or brings it up to date first.
@@ -53,26 +53,23 @@ class Catalog:
         SettingsError if it can't be opened or has a schema this program doesn't know.
         """
         await asyncio.to_thread(database.prepare, self.path, migrate=migrate)
-        self._engine = database.create_engine(self.path)
+        self._transactions = Transactions(self.path)
 
     async def close(self) -> None:
-        """Closes every connection; may be called again."""
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            await engine.dispose()
+        """Returns when the calls made so far are done and all is closed; may be called again."""
+        transactions, self._transactions = self._transactions, None
+        if transactions is not None:
+            await transactions.close()
 
     # -- recordings
 
     async def create(self, recording: Recording) -> None:
         """Adds a recording; AlreadyActive if its stream is being recorded."""
-        mint_id = recording.mint_id
-        async with self._writing(mint_id) as session:
-            session.add(recording)
+        await self._write(lambda session: session.add(recording), about=recording.mint_id)
 
     async def get(self, id: str) -> Recording:
         """The recording with this id, else RecordingNotFound."""
-        async with self._reading() as session:
-            found = await session.get(Recording, id)
+        found = await self._read(lambda session: session.get(Recording, id))
         if found is None:
             raise RecordingNotFound(id)
         return found
@@ -88,8 +85,7 @@ class Catalog:
     async def active(self) -> list[Recording]:
         """All recordings that run now, oldest first."""
         query = select(Recording).where(_is_active()).order_by(Recording.created_at, Recording.id)
-        async with self._reading() as session:
-            return list(await session.scalars(query))
+        return await self._read(lambda session: list(session.scalars(query)))
 
     async def history(
         self, *, limit: int, offset: int, state: str | None = None, mint_id: str | None = None
@@ -98,10 +94,10 @@ class Catalog:
         asked = {Recording.state: state, Recording.mint_id: mint_id}
         wanted = [column == value for column, value in asked.items() if value is not None]
         newest = select(Recording).where(*wanted).order_by(*_NEWEST).limit(limit).offset(offset)
-        async with self._reading() as session:
-            page = list(await session.scalars(newest))
-            total = await session.scalar(select(func.count(Recording.id)).where(*wanted))
-        return page, total or 0
+        count = select(func.count(Recording.id)).where(*wanted)
+        return await self._read(
+            lambda session: (list(session.scalars(newest)), session.scalar(count) or 0)
+        )
 
     async def update(self, id: str, /, **columns: Any) -> None:
         """Sets columns of a recording; RecordingNotFound, or TypeError for an unknown column."""
@@ -133,8 +129,7 @@ class Catalog:
 
     async def add_segment(self, segment: Segment) -> None:
         """Adds a segment to its recording."""
-        async with self._writing(segment.recording_id) as session:
-            session.add(segment)
+        await self._write(lambda session: session.add(segment), about=segment.recording_id)
 
     async def update_segment(self, recording_id: str, number: int, /, **columns: Any) -> None:
         """Sets columns of a segment; RecordingNotFound if it doesn't exist."""
@@ -148,8 +143,7 @@ class Catalog:
     async def segments(self, recording_id: str) -> list[Segment]:
         """All segments of a recording in their order."""
         query = select(Segment).where(Segment.recording_id == recording_id).order_by(Segment.number)
-        async with self._reading() as session:
-            return list(await session.scalars(query))
+        return await self._read(lambda session: list(session.scalars(query)))
 
     # -- events and samples
 
@@ -160,83 +154,80 @@ class Catalog:
         )
         mine = select(Event.id).where(Event.recording_id == recording_id)
         too_old = mine.order_by(Event.id.desc()).limit(1).offset(MAX_EVENTS).scalar_subquery()
-        async with self._writing(recording_id) as session:
+        outdated = delete(Event).where(Event.recording_id == recording_id, Event.id <= too_old)
+
+        def add(session: Session) -> None:
             session.add(event)
-            await session.flush()
-            await session.execute(
-                delete(Event).where(Event.recording_id == recording_id, Event.id <= too_old)
-            )
+            session.flush()
+            session.execute(outdated)
+
+        await self._write(add, about=recording_id)
 
     async def events(self, recording_id: str, limit: int = 1000) -> list[Event]:
         """The newest `limit` events, oldest first."""
-        query = select(Event).where(Event.recording_id == recording_id)
-        async with self._reading() as session:
-            newest = await session.scalars(query.order_by(Event.id.desc()).limit(limit))
-            return list(newest)[::-1]
+        mine = select(Event).where(Event.recording_id == recording_id)
+        newest = mine.order_by(Event.id.desc()).limit(limit)
+        return await self._read(lambda session: list(session.scalars(newest))[::-1])
 
     async def add_samples(self, samples: list[Sample]) -> None:
         """Adds measurements and drops those more than an hour older, of the same recordings."""
         if not samples:
             return
-        async with self._writing(samples[0].recording_id) as session:
-            for recording_id in sorted({sample.recording_id for sample in samples}):
-                await session.execute(_old_samples(recording_id, samples))
+        recordings = sorted({sample.recording_id for sample in samples})
+        outdated = [_old_samples(recording_id, samples) for recording_id in recordings]
+
+        def add(session: Session) -> None:
+            for statement in outdated:
+                session.execute(statement)
             session.add_all(samples)
+
+        await self._write(add, about=samples[0].recording_id)
 
     async def samples(self, recording_id: str, limit: int) -> list[Sample]:
         """The newest `limit` measurements, oldest first."""
-        query = select(Sample).where(Sample.recording_id == recording_id)
-        async with self._reading() as session:
-            newest = await session.scalars(query.order_by(Sample.id.desc()).limit(limit))
-            return list(newest)[::-1]
+        mine = select(Sample).where(Sample.recording_id == recording_id)
+        newest = mine.order_by(Sample.id.desc()).limit(limit)
+        return await self._read(lambda session: list(session.scalars(newest))[::-1])
 
     # -- preferences
 
     async def preference(self, key: str) -> str | None:
         """What the user chose for `key`."""
-        async with self._reading() as session:
-            return await session.scalar(select(Preference.value).where(Preference.key == key))
+        query = select(Preference.value).where(Preference.key == key)
+        return await self._read(lambda session: session.scalar(query))
 
     async def set_preference(self, key: str, value: str) -> None:
         """Remembers what the user chose."""
-        async with self._writing(key) as session:
-            await session.merge(Preference(key=key, value=value))
+        chosen = Preference(key=key, value=value)
+        await self._write(lambda session: session.merge(chosen), about=key)
 
     # -- transactions
 
     async def _newest(self, *conditions: ColumnElement[bool]) -> Recording | None:
         query = select(Recording).where(*conditions).order_by(*_NEWEST).limit(1)
-        async with self._reading() as session:
-            return (await session.scalars(query)).first()
+        return await self._read(lambda session: session.scalars(query).first())
 
     async def _change(self, statement: Update | Delete, *, about: str) -> int:
         """Executes one statement; how many rows it touched."""
-        async with self._writing(about) as session:
-            result = await session.execute(statement)
+
+        def change(session: Session) -> int:
+            result = session.execute(statement)
             return result.rowcount if isinstance(result, CursorResult) else 0
 
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[AsyncSession]:
-        with database.reporting(self.path):
-            async with AsyncSession(self._opened(), expire_on_commit=False) as session:
-                yield session
+        return await self._write(change, about=about)
 
-    @asynccontextmanager
-    async def _writing(self, about: str) -> AsyncIterator[AsyncSession]:
+    async def _read(self, work: Callable[[Session], _T]) -> _T:
+        return await self._opened().read(work)
+
+    async def _write(self, work: Callable[[Session], _T], *, about: str) -> _T:
         """A transaction that writes; `about` is the stream or recording that errors name."""
-        engine = self._opened().execution_options(writes=True)
-        with database.reporting(self.path), _translated(about):
-            async with (
-                self._turn,
-                AsyncSession(engine, expire_on_commit=False) as session,
-                session.begin(),
-            ):
-                yield session
+        with _translated(about):
+            return await self._opened().write(work)
 
-    def _opened(self) -> AsyncEngine:
-        if self._engine is None:
+    def _opened(self) -> Transactions:
+        if self._transactions is None:
             raise RuntimeError("the catalog isn't open")
-        return self._engine
+        return self._transactions
 
 
 def _is_active() -> ColumnElement[bool]:

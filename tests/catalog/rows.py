@@ -12,7 +12,7 @@ NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 def url_of(path: Path) -> str:
-    return f"sqlite+aiosqlite:///{path}"
+    return f"sqlite:///{path}"
 
 
 def recording(id: str, mint_id: str = "room", **columns: Any) -> Recording:

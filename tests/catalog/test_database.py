@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import stat
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from orchestrator.catalog.migrations.upgrade import config
 from orchestrator.catalog.models import Base
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import SettingsError, Unavailable
+from tests.catalog.programs import python
 from tests.catalog.rows import recording, url_of
 
 
@@ -67,17 +66,19 @@ def test_the_known_revisions_are_the_scripts() -> None:
 
 async def test_connections_are_set_up(tmp_path: Path) -> None:
     await opened(tmp_path / "catalog.db")
-    engine = database.create_engine(tmp_path / "catalog.db")
-    async with engine.connect() as connection:
+    engine = database.create_engine(tmp_path / "catalog.db", connections=1)
+    with engine.connect() as connection:
         for pragma, value in (("foreign_keys", 1), ("synchronous", 1), ("busy_timeout", 10_000)):
-            assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar() == value
-    await engine.dispose()
+            assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+    engine.dispose()
 
 
-@pytest.mark.parametrize(
-    "url",
-    ["nonsense", "mysql://host/db", "sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:"],
-)
+@pytest.mark.parametrize("scheme", ["sqlite", "sqlite+aiosqlite"])
+def test_addresses_of_this_and_of_earlier_versions(scheme: str, tmp_path: Path) -> None:
+    assert Catalog(f"{scheme}:///{tmp_path}/catalog.db").path == tmp_path / "catalog.db"
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://host/db", "sqlite://", "sqlite:///:memory:"])
 def test_addresses_that_are_no_database_file(url: str) -> None:
     with pytest.raises(SettingsError, match="ORCHESTRATOR_DATABASE_URL"):
         Catalog(url)
@@ -125,8 +126,8 @@ async def test_a_worker_does_not_create_it(tmp_path: Path) -> None:
 async def test_a_full_database_is_unavailable(tmp_path: Path) -> None:
     catalog = Catalog(url_of(tmp_path / "catalog.db"))
     await catalog.open(migrate=True)
-    assert catalog._engine is not None
-    event.listen(catalog._engine.sync_engine, "connect", no_room)
+    assert catalog._transactions is not None
+    event.listen(catalog._transactions.engine, "connect", no_room)
     with pytest.raises(Unavailable, match="database or disk is full"):
         await catalog.create(recording("a", detail="x" * 100_000))
     await catalog.close()
@@ -136,6 +137,24 @@ def no_room(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA max_page_count = 1")
     cursor.close()
+
+
+async def test_a_locked_database_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+    path = tmp_path / "catalog.db"
+    catalog = Catalog(url_of(path))
+    await catalog.open(migrate=True)
+    await catalog.create(recording("a"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as another:
+        another.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable, match=r"catalog\.db can't be used now: database is locked"):
+            await catalog.update("a", state="recording")
+        assert (await catalog.get("a")).state == "starting"
+    await catalog.update("a", state="recording")
+    assert (await catalog.get("a")).state == "recording"
+    await catalog.close()
 
 
 MIGRATE = """
@@ -150,23 +169,13 @@ asyncio.run(main())
 """
 
 
-async def python(code: str, *arguments: str) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", "-c", code, *arguments,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    return process.returncode or 0, output.decode()
-
-
 async def test_several_processes_migrate_at_once(tmp_path: Path) -> None:
     url = url_of(tmp_path / "catalog.db")
     ended = await asyncio.gather(*(python(MIGRATE, url) for _ in range(4)))
     assert ended == [(0, "None\n")] * 4
 
 
-WRITE = """
+CALL = """
 import asyncio, sys
 from orchestrator.catalog.store import Catalog
 from tests.catalog.rows import recording
@@ -174,21 +183,23 @@ async def main(url, name):
     catalog = Catalog(url)
     await catalog.open(migrate=False)
     await catalog.create(recording(name, name))
-    async def write(number):
+    async def call(number):
         await catalog.update(name, worker_starts=number)
         await catalog.add_event(name, "step", str(number))
+        assert str(number) in [event.message for event in await catalog.events(name)]
         await catalog.set_preference("last", name)
-    await asyncio.gather(*map(write, range(30)))
+        assert (await catalog.active_of(name)).id == name
+    await asyncio.gather(*map(call, range(30)))
     await catalog.close()
 asyncio.run(main(*sys.argv[1:]))
 """
 
 
-async def test_several_processes_write_at_once(tmp_path: Path) -> None:
+async def test_many_calls_of_several_processes_at_once(tmp_path: Path) -> None:
     url = url_of(tmp_path / "catalog.db")
     await opened(tmp_path / "catalog.db")
     names = ["a", "b", "c", "d"]
-    ended = await asyncio.gather(*(python(WRITE, url, name) for name in names))
+    ended = await asyncio.gather(*(python(CALL, url, name) for name in names))
     assert ended == [(0, "")] * 4
     catalog = Catalog(url)
     await catalog.open(migrate=False)

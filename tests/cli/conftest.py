@@ -26,7 +26,7 @@ class Place:
 
     @property
     def catalog(self) -> str:
-        return f"sqlite+aiosqlite:///{self.folder / 'catalog.db'}"
+        return f"sqlite:///{self.folder / 'catalog.db'}"
 
     @contextmanager
     def start(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
