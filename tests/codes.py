@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final
 
 import av
@@ -18,6 +19,8 @@ FLASH_S: Final = 0.1
 
 BEEP_HZ: Final = 1000
 Plane = npt.NDArray[np.uint8]
+Encoded = tuple[bytes, bool]
+"""A frame's data, and whether it is a key frame."""
 
 
 def draw(code: int, *, width: int, height: int, fps: int) -> av.VideoFrame:
@@ -89,12 +92,16 @@ class Encoder:
         context.options = (
             {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline"}
             if codec == "h264"
-            else {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
+            else {
+                "deadline": "realtime",
+                "cpu-used": "16" if codec == "vp8" else "8",
+                "lag-in-frames": "0",
+            }
         )
         self._context = context
 
-    def second(self, first: int) -> list[tuple[bytes, bool]]:
-        """One second from number `first` on: encoded frames, and whether each is a key frame."""
+    def second(self, first: int) -> list[Encoded]:
+        """One second from number `first` on."""
         found = []
         for code in range(first, first + self._fps):
             frame = draw(code, **self._size)
@@ -103,3 +110,10 @@ class Encoder:
                 frame.pict_type = av.video.frame.PictureType.I
             found += [(bytes(packet), packet.is_keyframe) for packet in self._context.encode(frame)]
         return found
+
+
+@lru_cache(maxsize=2)
+def encoded(codec: str, *, width: int, height: int, fps: int, seconds: int) -> list[Encoded]:
+    """The first `seconds` of the numbered pictures; kept, so that publishing them costs little."""
+    encoder = Encoder(codec, width=width, height=height, fps=fps)
+    return [frame for second in range(seconds) for frame in encoder.second(second * fps)]

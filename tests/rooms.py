@@ -1,11 +1,7 @@
-"""A real LiveKit server and a real publisher, for tests; run as a program it only publishes.
-
-`python -m tests.rooms URL ROOM --video vp8 --size 1280x720 --seconds 20`
-"""
+"""A real LiveKit server and a real publisher, for tests."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import os
@@ -21,7 +17,7 @@ import httpx
 from livekit import api, rtc
 from livekit.rtc._proto import video_frame_pb2 as proto
 
-from tests.codes import Encoder, beep, draw
+from tests.codes import Encoded, Encoder, beep, draw
 
 VERSION: Final = "v1.13.3"
 KEY: Final = "devkey"
@@ -110,11 +106,15 @@ class Server:
 class Publisher:
     """Publishes the numbered pictures and the beeps, in step, until it is closed."""
 
-    def __init__(self, *, width: int, height: int, fps: int) -> None:
+    def __init__(self, *, width: int, height: int, fps: int, drift_ppm: float = 0) -> None:
         self.room = rtc.Room()
+        self._audio_rate = AUDIO_RATE * (1 + drift_ppm / 1e6)
+        """What the microphone's crystal makes of it."""
         self.width, self.height, self.fps = width, height, fps
         self.sent = 0
         """The number that the next picture will have."""
+        self.prepared: list[Encoded] = []
+        """The first pictures, encoded beforehand."""
         self.refused: list[int] = []
         """Numbers of pictures that the SDK did not take."""
         self.video: rtc.LocalTrackPublication | None = None
@@ -147,22 +147,34 @@ class Publisher:
         self.video = await self.room.local_participant.publish_track(self.video_track, options)
         self._tasks.append(asyncio.create_task(feed))
 
-    async def publish_audio(self) -> None:
+    async def publish_audio(self, *, dtx: bool = False) -> None:
         source = rtc.AudioSource(AUDIO_RATE, 1, queue_size_ms=0)
         self.audio_track = rtc.LocalAudioTrack.create_audio_track("audio", source)
-        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=dtx)
         self.audio = await self.room.local_participant.publish_track(self.audio_track, options)
         self._tasks.append(asyncio.create_task(self._feed_audio(source)))
 
+    async def unpublish(self) -> None:
+        """Takes both tracks back; the participant stays."""
+        await self._stop_feeding()
+        for publication in filter(None, (self.video, self.audio)):
+            await self.room.local_participant.unpublish_track(publication.sid)
+        self.video = self.audio = None
+
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._stop_feeding()
         await self.room.disconnect()
 
-    def start_clock(self) -> None:
-        """Picture 0 and the first beep happen now."""
-        self._began = time.monotonic()
+    async def _stop_feeding(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def start_clock(self, began: float | None = None) -> float:
+        """Picture 0 and the first beep happen now, or when another publisher's clock began."""
+        self._began = time.monotonic() if began is None else began
+        return self._began
 
     async def _until(self, offset_s: float) -> None:
         await asyncio.sleep(max(0.0, self._began + offset_s - time.monotonic()))
@@ -172,28 +184,31 @@ class Publisher:
         return (int(time.monotonic() - self._began) + 1) * self.fps
 
     async def _feed_encoded(self, source: rtc.EncodedVideoSource, codec: str) -> None:
+        size = (self.width, self.height)
+        number = self._number_now()
+        async for data, key in self._encoded(codec, number):
+            await self._until(number / self.fps)
+            kind = proto.ENCODED_FRAME_KEY if key else proto.ENCODED_FRAME_DELTA
+            stamp = self._timestamp_us(number)
+            frame = rtc.EncodedVideoFrame(data, *size, _CODECS[codec], kind, stamp)
+            if not source.capture_frame(frame):
+                self.refused.append(number)
+            number += 1
+            self.sent = number
+
+    async def _encoded(self, codec: str, number: int) -> AsyncIterator[Encoded]:
+        """Encoded pictures from `number` on, a full second: from those prepared, then new ones."""
+        for each in self.prepared[number:]:
+            yield each
+        number = max(number, len(self.prepared))
         encoder = Encoder(codec, width=self.width, height=self.height, fps=self.fps)
-        large = self.width * self.height > 640 * 360
-        first = self._number_now() + (self.fps if large else 0)
-        ahead = asyncio.create_task(asyncio.to_thread(encoder.second, first))
+        ahead = asyncio.create_task(asyncio.to_thread(encoder.second, number))
         while True:
             frames = await ahead
-            ahead = asyncio.create_task(asyncio.to_thread(encoder.second, first + self.fps))
-            for number, (data, key) in enumerate(frames, first):
-                await self._until(number / self.fps)
-                kind = proto.ENCODED_FRAME_KEY if key else proto.ENCODED_FRAME_DELTA
-                frame = rtc.EncodedVideoFrame(
-                    data,
-                    self.width,
-                    self.height,
-                    _CODECS[codec],
-                    kind,
-                    self._timestamp_us(number),
-                )
-                if not source.capture_frame(frame):
-                    self.refused.append(number)
-                self.sent = number + 1
-            first += self.fps
+            number += self.fps
+            ahead = asyncio.create_task(asyncio.to_thread(encoder.second, number))
+            for each in frames:
+                yield each
 
     async def _feed_raw(self, source: rtc.VideoSource) -> None:
         number = self._number_now()
@@ -210,9 +225,9 @@ class Publisher:
         return int((self._began + number / self.fps) * 1e6)
 
     async def _feed_audio(self, source: rtc.AudioSource) -> None:
-        chunk = int((time.monotonic() - self._began) * AUDIO_RATE) // CHUNK + 1
+        chunk = int((time.monotonic() - self._began) * self._audio_rate) // CHUNK + 1
         while True:
-            await self._until(chunk * CHUNK / AUDIO_RATE)
+            await self._until(chunk * CHUNK / self._audio_rate)
             sound = beep(chunk * CHUNK, CHUNK, AUDIO_RATE).tobytes()
             await source.capture_frame(rtc.AudioFrame(sound, AUDIO_RATE, 1, CHUNK))
             chunk += 1
@@ -243,33 +258,3 @@ async def publish(
         yield publisher
     finally:
         await publisher.close()
-
-
-async def _main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("url")
-    parser.add_argument("room")
-    parser.add_argument("--token", help="else one is minted with the key of the tests")
-    parser.add_argument("--video", choices=[*_CODECS, "none"], default="vp8")
-    parser.add_argument("--size", default="1280x720")
-    parser.add_argument("--fps", type=int, default=30)
-    parser.add_argument("--seconds", type=float, default=3600)
-    parser.add_argument("--no-audio", action="store_true")
-    arguments = parser.parse_args()
-    width, height = map(int, arguments.size.split("x"))
-    publisher = Publisher(width=width, height=height, fps=arguments.fps)
-    grants = api.VideoGrants(room_join=True, room=arguments.room)
-    minted = api.AccessToken(KEY, SECRET).with_identity("publisher").with_grants(grants).to_jwt()
-    await publisher.connect(arguments.url, arguments.token or minted)
-    publisher.start_clock()
-    if not arguments.no_audio:
-        await publisher.publish_audio()
-    if arguments.video != "none":
-        await publisher.publish_video(arguments.video)
-    print("publishing", flush=True)
-    await asyncio.sleep(arguments.seconds)
-    await publisher.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(_main())

@@ -6,9 +6,10 @@ Three things move the offset:
 - **Arrivals.** A packet may come late, never early, so the least of ``arrival - rtp / rate`` within
   some seconds is the offset, up to the constant delay of the path. It is followed slowly, which
   also follows the drift of the sender's clock against ours.
-- **Sender reports** (RFC 3550 §6.4.1) map each track's RTP time to one clock of the sender, so the
+- **Sender reports** map each track's RTP time to one clock of the sender (`reports`), so the
   difference between two tracks is known to a few milliseconds. One track, an audio track when there
-  is one, is the *master* and stays on its arrivals; the others slew to their place beside it.
+  is one, is the *master* and stays on its arrivals; the others slew to their place beside it, as
+  far as reports are sure of it.
 - **Jumps.** A report that moves by more than `JUMP_NS` means that the RTP clock stood still or was
   set: this is followed at once. So is a timestamp far from anything that arrivals allow.
 """
@@ -19,21 +20,21 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from orchestrator.media import SECOND_NS, TrackKind
+from orchestrator.sources.reports import SenderClock, ntp_ns, uncertainty_ns
 
 JUMP_NS: Final = 80_000_000
 """Reports of a healthy publisher disagree by about 10 ms, those of a stalled clock by 100."""
 
-SLEW_TO_REPORTS: Final = 0.020
-"""Seconds per second towards the place that reports give: an error of 50 ms is gone in 2.5 s."""
+SLEW_TO_REPORTS: Final = {TrackKind.VIDEO: 0.1, TrackKind.AUDIO: 0.004}
+"""Seconds per second towards the place that reports give. Pictures 10 % closer together are not
+seen; sound that is stretched by more than 0.4 % (pipes.mixer, MAX_STRETCH) is heard."""
 
 SLEW_WHEN_FAR: Final = 0.25
 """The same while it is wrong by more than `JUMP_NS`: soon right matters more than smooth."""
 
-SLEW_TO_ARRIVALS: Final = 0.0005
-"""Seconds per second after arrivals: more than any crystal drifts, too little to be heard."""
-
-SMOOTHING: Final = 4
-"""A report counts a quarter, once as many have come."""
+SLEW_TO_ARRIVALS: Final = {TrackKind.VIDEO: 0.05, TrackKind.AUDIO: 0.0005}
+"""The same after arrivals. For sound more than any crystal drifts, and too little to be heard. A
+video's first picture is large and comes late: the next ones show by how much."""
 
 WINDOW_NS: Final = 10 * SECOND_NS
 """Arrivals are judged over one to two such windows."""
@@ -52,11 +53,6 @@ _WRAP: Final = 1 << 32
 def unwrap(reference: int, value: int) -> int:
     """The number nearest to `reference` that equals `value` modulo 2**32 (RFC 3550 §5.1)."""
     return reference + ((value - reference + (_WRAP >> 1)) % _WRAP) - (_WRAP >> 1)
-
-
-def ntp_ns(timestamp: int) -> int:
-    """Nanoseconds of a 64-bit NTP timestamp with 32 fractional bits (RFC 3550 §4)."""
-    return (timestamp * SECOND_NS) >> 32
 
 
 @dataclass(slots=True)
@@ -90,14 +86,14 @@ class _Track:
     rate: int
     floor_ns: int
     """Time of the publication's latest frame; nothing goes out at or before it."""
+    lateness_ns: int = 0
+    """How much later than its place its first frame is thought to arrive."""
     rtp: int = 0
     media_ns: int = 0
     arrival_ns: int = 0
     offset_ns: int | None = None
     least: _LeastDelay = field(default_factory=lambda: _LeastDelay(0, 0, 0))
-    sender_ns: int | None = None
-    """Smoothed ``ntp - rtp / rate``."""
-    reports: int = 0
+    sender: SenderClock | None = None
     waiting: tuple[int, int] | None = None
     """A report that came before the first frame."""
 
@@ -109,15 +105,15 @@ class _Track:
         """The RTP clock was set back by so much: the same numbers mean a later time."""
         self.offset_ns = (self.offset_ns or 0) + by_ns
         self.least.shift(by_ns)
-        if self.sender_ns is not None:
-            self.sender_ns += by_ns
+        if self.sender is not None:
+            self.sender.shift(by_ns)
 
     def arrive(self, rtp: int, arrival_ns: int) -> int:
         """Takes in a frame's arrival; returns how much media time passed since the last one."""
         media_ns = rtp * SECOND_NS // self.rate
         delay_ns = arrival_ns - media_ns
         if self.offset_ns is None:
-            self.start(delay_ns, arrival_ns)
+            self.start(delay_ns - self.lateness_ns, arrival_ns)
             self.media_ns = media_ns
         excess_ns = delay_ns - self.least.value()
         if not -AHEAD_NS < excess_ns < BEHIND_NS:
@@ -129,18 +125,18 @@ class _Track:
 
     def learn(self, rtp: int, ntp: int) -> None:
         """Takes in a sender report of a track that has had a frame."""
-        seen_ns = ntp_ns(ntp) - unwrap(self.rtp, rtp) * SECOND_NS // self.rate
-        self.reports += 1
-        if self.sender_ns is None:
-            self.sender_ns = seen_ns
+        media_ns = unwrap(self.rtp, rtp) * SECOND_NS // self.rate
+        difference_ns = ntp_ns(ntp) - media_ns
+        if self.sender is None:
+            self.sender = SenderClock(media_ns, difference_ns)
             return
-        error_ns = seen_ns - self.sender_ns
-        if abs(error_ns) > JUMP_NS:
-            # Arrivals since the clock was set belong to the new time line: judge them anew.
-            self.start((self.offset_ns or 0) + error_ns, self.arrival_ns)
-            self.sender_ns, self.reports = seen_ns, 1
+        error_ns = difference_ns - self.sender.at(media_ns)
+        if abs(error_ns) <= JUMP_NS:
+            self.sender.add(media_ns, difference_ns)
             return
-        self.sender_ns += error_ns // min(self.reports, SMOOTHING)
+        # Arrivals since the clock was set belong to the new time line: judge them anew.
+        self.start((self.offset_ns or 0) + error_ns, self.arrival_ns)
+        self.sender = SenderClock(media_ns, difference_ns)
 
     def emit(self, elapsed_ns: int) -> int:
         """The frame's time. Time that would run back runs at a quarter of its speed instead."""
@@ -155,6 +151,9 @@ class ParticipantClock:
     def __init__(self) -> None:
         self._tracks: dict[str, _Track] = {}
         self._master: _Track | None = None
+        self._lateness_ns: dict[TrackKind, int] = {}
+        """How much later than its place beside the master a kind arrives (encoding, pacing), as
+        earlier streams had it: where a new one begins, until its own first report."""
 
     def time(
         self, sid: str, stream: int, *, kind: TrackKind, rate: int, rtp: int, arrival_ns: int
@@ -186,7 +185,11 @@ class ParticipantClock:
     def forget(self, sid: str) -> None:
         """The publication is gone."""
         gone = self._tracks.pop(sid, None)
-        if gone is not None and gone is self._master:
+        if gone is None:
+            return
+        if gone.sender is not None and gone.offset_ns is not None:
+            self._lateness_ns[gone.kind] = gone.least.value() - gone.offset_ns
+        if gone is self._master:
             self._master = None
 
     def restart(self) -> None:
@@ -203,7 +206,8 @@ class ParticipantClock:
         if track is None or track.stream != stream:
             floor_ns = track.floor_ns if track is not None else -(1 << 62)
             self.forget(sid)
-            track = self._tracks[sid] = _Track(stream, kind, rate, floor_ns)
+            lateness_ns = self._lateness_ns.get(kind, 0)
+            track = self._tracks[sid] = _Track(stream, kind, rate, floor_ns, lateness_ns)
         return track
 
     def _choose_master(self, now_ns: int) -> _Track | None:
@@ -211,7 +215,7 @@ class ParticipantClock:
         able = [
             t
             for t in self._tracks.values()
-            if t.sender_ns is not None and now_ns - t.arrival_ns < IDLE_NS
+            if t.sender is not None and now_ns - t.arrival_ns < IDLE_NS
         ]
         candidates = [t for t in able if t.kind is TrackKind.AUDIO] or able
         if self._master not in candidates:
@@ -220,22 +224,29 @@ class ParticipantClock:
 
     def _move(self, track: _Track, elapsed_ns: int, idle_ns: int) -> None:
         """Brings the track's offset nearer to where it belongs."""
-        master = self._choose_master(track.arrival_ns)
         offset_ns = track.offset_ns or 0
-        beside = (
-            track.sender_ns - (master.sender_ns or 0) + (master.offset_ns or 0)
-            if master is not None and master is not track and track.sender_ns is not None
-            else None
-        )
+        beside = self._beside(track, self._choose_master(track.arrival_ns))
         if idle_ns > IDLE_NS:
             self._resume(track, beside, idle_ns)
         elif beside is not None:
             far = abs(beside - offset_ns) > JUMP_NS
-            step = elapsed_ns * (SLEW_WHEN_FAR if far else SLEW_TO_REPORTS)
+            step = elapsed_ns * (SLEW_WHEN_FAR if far else SLEW_TO_REPORTS[track.kind])
             track.offset_ns = _approach(offset_ns, beside, step)
         else:
-            step = elapsed_ns * SLEW_TO_ARRIVALS
+            step = elapsed_ns * SLEW_TO_ARRIVALS[track.kind]
             track.offset_ns = _approach(offset_ns, track.least.value(), step)
+
+    @staticmethod
+    def _beside(track: _Track, master: _Track | None) -> int | None:
+        """The offset nearest to the track's own at which it stands beside the master."""
+        if master is None or master is track or master.sender is None or track.sender is None:
+            return None
+        apart_ns = track.sender.at(track.media_ns) - master.sender.at(master.media_ns)
+        beside_ns = apart_ns + (master.offset_ns or 0)
+        # Of what may just as well be the reports' noise, half is left alone.
+        unsure_ns = uncertainty_ns(track.sender, master.sender) // 2
+        offset_ns = track.offset_ns or 0
+        return max(beside_ns - unsure_ns, min(beside_ns + unsure_ns, offset_ns))
 
     @staticmethod
     def _resume(track: _Track, beside_ns: int | None, idle_ns: int) -> None:
@@ -243,7 +254,7 @@ class ParticipantClock:
         delay_ns = track.arrival_ns - track.media_ns
         if beside_ns is not None:
             track.start(beside_ns, track.arrival_ns)
-        elif track.sender_ns is None or idle_ns > LONG_IDLE_NS:
+        elif track.sender is None or idle_ns > LONG_IDLE_NS:
             track.start(delay_ns, track.arrival_ns)
 
 

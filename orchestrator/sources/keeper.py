@@ -25,6 +25,7 @@ from orchestrator.sources.source import (
     SourceClosed,
     SourceStatistics,
 )
+from orchestrator.tokens import has_expired
 
 FIRST_PAUSE_S: Final = 0.3
 LONGEST_PAUSE_S: Final = 5.0
@@ -216,16 +217,17 @@ class KeptSource:
             end.cancel()
 
     async def _renewed(self, last: Endpoint | None) -> Endpoint:
-        """A fresh endpoint; if there is none to be had, the old one with its renewed token."""
+        """A fresh endpoint; if there is none to be had, the old one while its token is good."""
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 return await self._renew()
-        except (HavenError, TimeoutError):
-            if last is None:
+        except (HavenError, TimeoutError) as problem:
+            # With a token that is over we would be refused, and a refusal ends the recording.
+            if last is None or has_expired(last.token or "", time.time()):
                 raise SourceError(
-                    "The stream's address could not be asked for again.",
+                    f"The stream's address could not be asked for again: {_why(problem)}",
                     "Check that the directory that knows the stream answers.",
-                ) from None
+                ) from problem
             return last
 
     def _give_up(self, reason: str, failure: HavenError) -> None:
@@ -254,3 +256,7 @@ class KeptSource:
         problem = None if task.cancelled() else task.exception()
         if problem is not None:
             self._close("an internal error", SourceError(f"Receiving failed: {problem!r}"))
+
+
+def _why(problem: HavenError | TimeoutError) -> str:
+    return problem.error if isinstance(problem, HavenError) else "no answer in time."

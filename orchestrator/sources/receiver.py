@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from orchestrator.media import Publication
 from orchestrator.sources.arrived import ArrivedFrame, ArrivedReport
@@ -15,6 +16,9 @@ from orchestrator.sources.source import (
     PublicationChanged,
     PublicationRemoved,
 )
+
+CLOCKS_KEPT: Final = 16
+"""Clocks kept of participants who publish nothing now."""
 
 
 class Receiver:
@@ -82,10 +86,15 @@ class Receiver:
     def _clock(self, publication: Publication) -> ParticipantClock:
         return self._clocks.setdefault(publication.participant, ParticipantClock())
 
+    def _forget_clocks(self) -> None:
+        """Those of participants who left are of use when they come back, the latest few of them."""
+        unused = [who for who, clock in self._clocks.items() if not len(clock)]
+        for who in unused[:-CLOCKS_KEPT]:
+            del self._clocks[who]
+
     def _remove(self, gone: Publication) -> None:
         clock = self._clocks.get(gone.participant)
         if clock is not None:
             clock.forget(gone.sid)
-            if not len(clock):
-                del self._clocks[gone.participant]
+            self._forget_clocks()
         self.on_event(PublicationRemoved(gone.sid))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.media import SECOND_NS, TrackKind
-from orchestrator.sources.clock import ParticipantClock, ntp_ns, unwrap
+from orchestrator.sources.clock import ParticipantClock, unwrap
+from orchestrator.sources.reports import ntp_ns
 
 MS = 1_000_000
 NTP_EPOCH_NS = 3_900_000_000 * SECOND_NS
@@ -31,6 +33,9 @@ class Sender:
     step_ns: int
     delay_ns: int
     ppm: float = 0.0
+    """How fast the track's own crystal runs."""
+    clock_ppm: float | None = None
+    """The same of the clock in the reports; None if it is that crystal."""
     first_rtp: int = 0
     sid: str = ""
     stream: int = 1
@@ -44,6 +49,14 @@ class Sender:
     def media_ns(self, at_ns: int) -> int:
         """What the sender's own clock says at a true moment."""
         return at_ns + int(at_ns * self.ppm / 1e6)
+
+    def clock_ns(self, at_ns: int) -> int:
+        """What the clock in the reports says."""
+        return (
+            self.media_ns(at_ns)
+            if self.clock_ppm is None
+            else at_ns + int(at_ns * self.clock_ppm / 1e6)
+        )
 
     def rtp(self, at_ns: int) -> int:
         return self.first_rtp + (self.media_ns(at_ns) - self.stalled_ns) * self.rate // SECOND_NS
@@ -70,7 +83,7 @@ class Sender:
             kind=self.kind,
             rate=self.rate,
             rtp=self.rtp(at_ns) % (1 << 32),
-            ntp=ntp(self.media_ns(at_ns) + error_ns),
+            ntp=ntp(self.clock_ns(at_ns) + error_ns),
         )
 
 
@@ -122,11 +135,31 @@ def test_before_any_report_times_are_arrivals() -> None:
 
 def test_reports_bring_the_picture_to_the_sound_and_leave_the_sound_alone() -> None:
     clock, sound, picture = ParticipantClock(), audio(), video()
-    run(clock, [sound, picture], end_s=6)
+    run(clock, [sound, picture], end_s=2)
+    assert abs(apart_ns(picture, sound)) < 12 * MS, "one report may be off by so much"
+    run(clock, [sound, picture], start_s=2, end_s=120)
     assert max(sound.errors_ns) - min(sound.errors_ns) < 1 * MS
-    assert abs(apart_ns(picture, sound)) < 1 * MS
+    assert abs(apart_ns(picture, sound)) < 3 * MS
     steps = [b - a for a, b in zip(picture.errors_ns, picture.errors_ns[1:], strict=False)]
-    assert max(map(abs, steps)) <= 33 * MS * 0.021, "slewed, not leapt"
+    assert max(map(abs, steps)) <= 33 * MS * 0.101, "slewed, not leapt"
+
+
+def test_reports_that_disagree_are_taken_together() -> None:
+    spreads = []
+    for seed in range(8):
+        clock, sound, picture = ParticipantClock(), audio(), video()
+        run(clock, [sound, picture], end_s=60, report_error_ns=12 * MS, seed=seed)
+        away = [error - 30 * MS for error in picture.errors_ns[600:]]
+        assert max(map(abs, away)) < 12 * MS
+        spreads.append(max(away) - min(away))
+    assert statistics.median(spreads) < 8 * MS
+
+
+def test_a_crystal_that_runs_off_the_sender_s_clock_is_learned() -> None:
+    clock, picture = ParticipantClock(), video(clock_ppm=50)
+    sound = audio(ppm=200, clock_ppm=50)
+    run(clock, [sound, picture], end_s=1200, report_error_ns=8 * MS)
+    assert abs(apart_ns(picture, sound)) < 5 * MS
 
 
 def test_the_picture_stays_where_it_is_without_sound() -> None:
@@ -140,7 +173,7 @@ def test_sound_that_comes_later_is_not_moved_either() -> None:
     run(clock, [picture], end_s=10)
     run(clock, [sound, picture], start_s=10, end_s=20)
     assert max(sound.errors_ns) - min(sound.errors_ns) < 1 * MS
-    assert abs(apart_ns(picture, sound)) < 1 * MS
+    assert abs(apart_ns(picture, sound)) < 8 * MS
 
 
 @pytest.mark.parametrize("stalled_ms", [120, 500, 2000])
@@ -154,7 +187,7 @@ def test_a_stalled_audio_clock_becomes_a_hole_at_once(stalled_ms: int) -> None:
     assert before == pytest.approx(30 * MS, abs=stalled_ms * MS)
     assert after == pytest.approx(30 * MS, abs=2 * MS)
     run(clock, [sound, picture], start_s=10.05, end_s=20)
-    assert abs(apart_ns(picture, sound)) < 1 * MS
+    assert abs(apart_ns(picture, sound)) < 8 * MS
 
 
 def test_an_audio_clock_set_ahead_is_caught_up_with_without_a_step_back() -> None:
@@ -163,7 +196,7 @@ def test_an_audio_clock_set_ahead_is_caught_up_with_without_a_step_back() -> Non
     sound.stalled_ns = -300 * MS
     run(clock, [sound, picture], start_s=10, end_s=20)
     assert abs(sound.errors_ns[-1] - 30 * MS) < 2 * MS
-    assert abs(apart_ns(picture, sound)) < 2 * MS
+    assert abs(apart_ns(picture, sound)) < 8 * MS
 
 
 def test_a_new_stream_of_the_same_publication_goes_on() -> None:

@@ -1,0 +1,86 @@
+"""What a track's sender reports say, all together. Pure: no clock, no I/O.
+
+A report (RFC 3550 §6.4.1) gives one moment in RTP time and on the sender's clock. Their difference
+would be one number if reports were exact. Those of real publishers disagree by up to 15 ms, and a
+microphone's crystal runs up to 200 ppm off. So a Kalman filter keeps both, the difference and how
+fast it moves, and how sure it is of it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from orchestrator.media import SECOND_NS
+
+REPORT_NOISE_S: Final = 0.008
+"""Standard deviation of one report."""
+
+DRIFT: Final = 50e-6
+"""The same of an unknown crystal against the sender's clock, in seconds per second."""
+
+WANDER: Final = 0.05e-3**2
+"""Variance that the difference gains each second by itself, s²/s: some 50 reports count."""
+
+DRIFT_WANDER: Final = 0.1e-6**2
+"""The same of the drift: crystals warm up by about 1 ppm in minutes."""
+
+
+def ntp_ns(timestamp: int) -> int:
+    """Nanoseconds of a 64-bit NTP timestamp with 32 fractional bits (RFC 3550 §4)."""
+    return (timestamp * SECOND_NS) >> 32
+
+
+class SenderClock:
+    """``sender's time - media time`` of a track, in nanoseconds, from its reports so far."""
+
+    def __init__(self, media_ns: int, difference_ns: int) -> None:
+        self._media_ns = media_ns
+        self._base_ns = difference_ns
+        """What `_difference_s` counts from, so that floats stay exact."""
+        self._difference_s = 0.0
+        self._drift = 0.0
+        self._variance = REPORT_NOISE_S**2
+        self._covariance = 0.0
+        self._drift_variance = DRIFT**2
+
+    def at(self, media_ns: int) -> int:
+        """The difference at a moment of media time."""
+        passed_s = (media_ns - self._media_ns) / SECOND_NS
+        return self._base_ns + round((self._difference_s + self._drift * passed_s) * SECOND_NS)
+
+    @property
+    def variance_s2(self) -> float:
+        """How unsure it was at the last report, s²."""
+        return self._variance
+
+    def add(self, media_ns: int, difference_ns: int) -> None:
+        """Takes in another report."""
+        self._pass((media_ns - self._media_ns) / SECOND_NS)
+        self._media_ns = max(self._media_ns, media_ns)
+        error_s = (difference_ns - self._base_ns) / SECOND_NS - self._difference_s
+        total = self._variance + REPORT_NOISE_S**2
+        gain, drift_gain = self._variance / total, self._covariance / total
+        self._difference_s += gain * error_s
+        self._drift += drift_gain * error_s
+        self._drift_variance -= drift_gain * self._covariance
+        self._covariance *= 1 - gain
+        self._variance *= 1 - gain
+
+    def shift(self, by_ns: int) -> None:
+        """The RTP clock was set back by so much: the same media times mean later moments."""
+        self._base_ns += by_ns
+
+    def _pass(self, passed_s: float) -> None:
+        passed_s = max(passed_s, 0.0)
+        self._difference_s += self._drift * passed_s
+        self._variance += passed_s * (
+            2 * self._covariance + passed_s * self._drift_variance + WANDER
+        )
+        self._covariance += passed_s * self._drift_variance
+        self._drift_variance += passed_s * DRIFT_WANDER
+
+
+def uncertainty_ns(one: SenderClock, other: SenderClock) -> int:
+    """Standard deviation of the difference of two."""
+    return round(math.sqrt(one.variance_s2 + other.variance_s2) * SECOND_NS)
