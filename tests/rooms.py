@@ -48,11 +48,11 @@ def free_port(kind: socket.SocketKind) -> int:
 class Server:
     """A LiveKit server process on ports of its own, on the loopback address only."""
 
-    def __init__(self, binary: Path, log: Path) -> None:
+    def __init__(self, binary: Path, log: Path, udp_port: int | None = None) -> None:
         self._binary = binary
         self._log = log
         self.port = free_port(socket.SOCK_STREAM)
-        self._udp = free_port(socket.SOCK_DGRAM)
+        self._udp = udp_port or free_port(socket.SOCK_DGRAM)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -1,7 +1,7 @@
 """How true the times in a recording are: the file against what the publisher's own reports say.
 
-`python -m tests.timing --scenario mute` makes everything it needs (a LiveKit server, a publisher, a
-second subscriber as the reference, a manager), records and prints the figures as JSON.
+`python -m tests.timing --scenario mute [--loss 5]` makes everything it needs (a LiveKit server, a
+publisher, a second subscriber as the reference, a manager), records and prints the figures as JSON.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import argparse
 import asyncio
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -33,6 +35,7 @@ from orchestrator.sources.livekit import LiveKitSession
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.reports import ntp_ns
 from tests.codes import luma_of, read_code
+from tests.network import UDP_PORT, Wire, lossy, wired
 from tests.publishing import RemotePublisher, publishing
 from tests.reading import LOUD, Reading, read
 from tests.rooms import KEY, SECRET, Server, server_binary
@@ -181,7 +184,7 @@ def compare(reading: Reading, reference: Reference) -> Timing:
     errors = np.abs(shifts - shift) * 1e3
     quarter = max(1, len(off) // 4)
     beeps = _beep_errors(reading.beeps, [beep + shift for beep in reference.beeps()])
-    span = [code for code in true if min(first) <= code <= max(first)]
+    sent = _sent(sorted(true), min(first), max(first))
     at = sorted(first.values())
     return Timing(
         seconds=len(off),
@@ -194,11 +197,20 @@ def compare(reading: Reading, reference: Reference) -> Timing:
         beeps_missing=_beeps_missing(reading, [beep + shift for beep in reference.beeps()]),
         frames_ms=float(np.percentile(errors, 95)),
         frames_worst_ms=float(errors.max()),
-        frames_missing_percent=100 * (1 - len(set(first) & set(span)) / len(span)),
+        frames_missing_percent=100 * (1 - len(first.keys() & sent) / len(sent)),
         freeze_s=max((b - a for a, b in pairwise(at)), default=0.0),
         audio_gaps=reading.audio_gaps,
         length_ms=1e3 * (reading.audio_end_s - reading.video_end_s),
     )
+
+
+def _sent(seen: list[int], first: int, last: int) -> set[int]:
+    """The numbers that were sent: those seen, and those missing for less than half a second."""
+    found = set(seen)
+    for a, b in pairwise(seen):
+        if b - a < FPS / 2:
+            found.update(range(a, b))
+    return {number for number in found if first <= number <= last}
 
 
 def _offsets(
@@ -236,63 +248,95 @@ def _beeps_missing(reading: Reading, true_beeps: list[float]) -> int:
 # -- what happens meanwhile
 
 
-Scenario = Callable[[RemotePublisher, Server, float], Awaitable[None]]
+@dataclass(frozen=True)
+class World:
+    """What a scenario can meddle with."""
+
+    publisher: RemotePublisher
+    wire: Wire
+    """The recorder's way to the server's signalling."""
+    seconds: float
+    """How long it is to take."""
 
 
-async def plain(publisher: RemotePublisher, server: Server, seconds: float) -> None:
+async def plain(world: World) -> None:
     """Nothing happens."""
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(world.seconds)
 
 
-async def mute(publisher: RemotePublisher, server: Server, seconds: float) -> None:
+async def mute(world: World) -> None:
     """Sound, then picture, is muted for three seconds."""
     for kind in ("audio", "video"):
-        await asyncio.sleep((seconds - 6) / 3)
-        await publisher.do(f"mute-{kind}")
+        await asyncio.sleep((world.seconds - 6) / 3)
+        await world.publisher.do(f"mute-{kind}")
         await asyncio.sleep(3)
-        await publisher.do(f"unmute-{kind}")
-    await asyncio.sleep((seconds - 6) / 3)
+        await world.publisher.do(f"unmute-{kind}")
+    await asyncio.sleep((world.seconds - 6) / 3)
 
 
-async def rejoin(publisher: RemotePublisher, server: Server, seconds: float) -> None:
+async def rejoin(world: World) -> None:
     """The publisher leaves for three seconds."""
-    await asyncio.sleep((seconds - 3) / 2)
-    await publisher.do("leave")
+    await asyncio.sleep((world.seconds - 3) / 2)
+    await world.publisher.do("leave")
     await asyncio.sleep(3)
-    await publisher.do("join")
-    await asyncio.sleep((seconds - 3) / 2)
+    await world.publisher.do("join")
+    await asyncio.sleep((world.seconds - 3) / 2)
 
 
-async def republish(publisher: RemotePublisher, server: Server, seconds: float) -> None:
+async def republish(world: World) -> None:
     """Both tracks are unpublished and published again: the same transceivers, other streams."""
-    await asyncio.sleep((seconds - 2) / 2)
-    await publisher.do("unpublish")
+    await asyncio.sleep((world.seconds - 2) / 2)
+    await world.publisher.do("unpublish")
     await asyncio.sleep(2)
-    await publisher.do("publish")
-    await asyncio.sleep((seconds - 2) / 2)
+    await world.publisher.do("publish")
+    await asyncio.sleep((world.seconds - 2) / 2)
 
 
-async def resize(publisher: RemotePublisher, server: Server, seconds: float) -> None:
-    """The picture comes in another size, upright."""
-    await asyncio.sleep(seconds / 2)
-    await publisher.do("resize 360x640")
-    await asyncio.sleep(seconds / 2)
+async def resize(world: World) -> None:
+    """The picture comes in another size."""
+    await asyncio.sleep(world.seconds / 2)
+    await world.publisher.do("resize 640x360")
+    await asyncio.sleep(world.seconds / 2)
 
 
-SCENARIOS: Final[dict[str, tuple[Scenario, Sequence[str]]]] = {
+async def reconnect(world: World) -> None:
+    """The recorder loses the server for five seconds, and joins anew."""
+    await asyncio.sleep((world.seconds - 5) / 2)
+    await world.wire.cut()
+    await asyncio.sleep(5)
+    await world.wire.mend()
+    await asyncio.sleep((world.seconds - 5) / 2)
+
+
+async def everything(world: World) -> None:
+    """One after the other."""
+    each = replace(world, seconds=world.seconds / 5)
+    for happens in (mute, republish, reconnect, rejoin, resize):
+        await happens(each)
+
+
+SCENARIOS: Final[dict[str, tuple[Callable[[World], Awaitable[None]], Sequence[str]]]] = {
     "plain": (plain, ()),
     "dtx": (plain, ("--audio", "dtx")),
     "drift": (plain, ("--drift-ppm", "200")),
     "mute": (mute, ()),
     "rejoin": (rejoin, ()),
     "republish": (republish, ()),
+    "reconnect": (reconnect, ()),
     "resize": (resize, ()),
+    "everything": (everything, ("--audio", "dtx")),
 }
 """What happens, and the publisher's options."""
 
 
 async def record(
-    manager: Manager, server: Server, scenario: str, *, seconds: float, size: str = "1280x720"
+    manager: Manager,
+    server: Server,
+    wire: Wire,
+    scenario: str,
+    *,
+    seconds: float,
+    size: str = "1280x720",
 ) -> tuple[Timing, Recording]:
     """Records a room in which that happens, and compares the file with the truth."""
     happens, options = SCENARIOS[scenario]
@@ -304,7 +348,7 @@ async def record(
     ):
         await _until_seen(reference)
         await manager.start(StartRequest(room, "mp4", None, "medium"))
-        await happens(publisher, server, seconds)
+        await happens(World(publisher, wire, seconds))
         ended = await manager.stop(room)
         await asyncio.sleep(1)  # so that the last reports count for the last pictures
     reading = await asyncio.to_thread(read, Path(ended.output_path))
@@ -319,41 +363,52 @@ async def _until_seen(reference: Reference) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _run(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+async def measure(scenario: str, *, seconds: float, size: str, folder: Path) -> Timing:
+    """One scenario, with a server and a manager of its own."""
     binary = server_binary()
     assert binary is not None, "no LiveKit server: run scripts/livekit-server"
-    server = Server(binary, folder / "livekit.log")
+    server = Server(binary, folder / "livekit.log", UDP_PORT)
     await asyncio.to_thread(server.start)
-    settings = Settings(
-        livekit_url=server.url,
+    async with wired(server.port) as wire:
+        manager = create_manager(settings_for(wire, folder))
+        await manager.open()
+        try:
+            return (await record(manager, server, wire, scenario, seconds=seconds, size=size))[0]
+        finally:
+            await manager.close()
+            await asyncio.to_thread(server.stop)
+
+
+def settings_for(wire: Wire, folder: Path) -> Settings:
+    """A recorder that reaches the server over the wire."""
+    return Settings(
+        livekit_url=f"ws://127.0.0.1:{wire.port}",
         livekit_api_key=KEY,
         livekit_api_secret=SECRET,
         discovery=["livekit"],
         database_url=f"sqlite:///{folder / 'catalog.db'}",
         output_directory=folder,
+        disk_reserve_bytes=0,
         log_level="warning",
     )
-    manager = create_manager(settings)
-    await manager.open()
-    try:
-        timing, _ = await record(
-            manager, server, arguments.scenario, seconds=arguments.seconds, size=arguments.size
-        )
-        return asdict(timing)
-    finally:
-        await manager.close()
-        await asyncio.to_thread(server.stop)
 
 
 def main() -> None:
     """Measure one scenario; prints JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenario", choices=SCENARIOS, default="plain")
-    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--size", default="1280x720")
-    arguments = parser.parse_args()
+    parser.add_argument("--loss", type=int, metavar="PERCENT", help="of the packets to subscribers")
+    given = parser.parse_args()
+    if given.loss:
+        again = [sys.executable, "-m", "tests.timing", "--scenario", given.scenario]
+        again += ["--seconds", str(given.seconds), "--size", given.size]
+        with lossy(given.loss) as inside:
+            sys.exit(subprocess.run([*inside, *again], check=False).returncode)
     with tempfile.TemporaryDirectory(prefix="haven-timing-") as folder:
-        print(json.dumps(asyncio.run(_run(arguments, Path(folder))), indent=1))
+        how = {"seconds": given.seconds, "size": given.size, "folder": Path(folder)}
+        print(json.dumps(asdict(asyncio.run(measure(given.scenario, **how))), indent=1))
 
 
 if __name__ == "__main__":

@@ -48,9 +48,9 @@ class MixerStatistics:
     received: int = 0
     written: int = 0
     filled: int = 0
-    """Silence put where nothing came."""
+    """Silence put where nothing came; part of `written`."""
     late: int = 0
-    """Came after their place had been given out."""
+    """Came after their place had been given out, or where their publication has sound already."""
     early: int = 0
     """Lay further ahead than the window."""
 
@@ -62,8 +62,10 @@ class Mixer:
         self.position = start
         """The next sample to give out."""
         self._mix = np.zeros((2 * WINDOW_SAMPLES, AUDIO_CHANNELS), np.int32)
+        self._came = np.zeros(2 * WINDOW_SAMPLES, np.bool_)
+        """Where in the buffer any publication has sound."""
         self._base = start
-        """Position of the buffer's first sample."""
+        """Position of the buffers' first sample."""
         self._heads: dict[str, int] = {}
         """Where the sound of each publication ends so far."""
         self._expected: frozenset[str] = frozenset()
@@ -80,19 +82,21 @@ class Mixer:
             if abs(off) > TOLERANCE_SAMPLES and len(samples) > 2 * MAX_STRETCH:
                 samples = stretch(samples, max(-MAX_STRETCH, min(MAX_STRETCH, off)))
         elif head is not None and position < head:
+            self._late += min(head - position, len(samples))
             samples = samples[head - position :]
             position = head
-        limit = self.position + WINDOW_SAMPLES
-        end = min(position + len(samples), limit)
+        end = min(position + len(samples), self.position + WINDOW_SAMPLES)
         self._heads[sid] = end
-        self._filled += max(min(position, limit) - max(self.furthest, self.position), 0)
         self.furthest = max(self.furthest, end)
         self._add(position, samples)
 
     def expect(self, sids: frozenset[str]) -> None:
         """The publications to wait for; what the others left behind is still given out."""
         self._expected = sids
-        self._heads = {sid: head for sid, head in self._heads.items() if sid in sids}
+        # Sound that is still held may be followed by frames that were on their way.
+        self._heads = {
+            sid: head for sid, head in self._heads.items() if sid in sids or head > self.position
+        }
 
     @property
     def ready(self) -> int:
@@ -125,10 +129,12 @@ class Mixer:
             samples = samples[: max(room, 0)]
         at = position - self._base
         self._mix[at : at + len(samples)] += samples
+        self._came[at : at + len(samples)] = True
 
     def _take(self, until: int) -> AudioItem:
         first, last = self.position - self._base, until - self._base
         samples = np.clip(self._mix[first:last], -32768, 32767).astype(np.int16)
+        self._filled += len(samples) - int(np.count_nonzero(self._came[first:last]))
         item = AudioItem(self.position, until - self.position, samples)
         self._advance(until)
         return item
@@ -137,7 +143,8 @@ class Mixer:
         self._written += until - self.position
         self.position = until
         if (used := until - self._base) > WINDOW_SAMPLES:
-            kept = max(len(self._mix) - used, 0)
-            self._mix[:kept] = self._mix[len(self._mix) - kept :]
-            self._mix[kept:] = 0
+            for buffer in (self._mix, self._came):
+                kept = max(len(buffer) - used, 0)
+                buffer[:kept] = buffer[len(buffer) - kept :]
+                buffer[kept:] = 0
             self._base = until

@@ -7,7 +7,6 @@ so that nothing behind us waits.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +18,9 @@ from orchestrator.pipes.mixer import Mixer, MixerStatistics, samples_at
 
 START_WAIT_NS: Final = 2 * SECOND_NS
 """How long sound waits for the first picture before the recording begins without one."""
+
+EARLY_FRAMES: Final = 2048
+"""So many frames of sound wait at most: those of twenty microphones (20 ms each)."""
 
 LAG_NS: Final = 700_000_000
 """How late a frame may come. aiortc holds audio back for up to 320 ms after a loss (16 packets)."""
@@ -64,7 +66,8 @@ class Timeline:
         """The moment of zero; None before the first frame."""
         self.begun = False
         """Whether a first frame has come, and zero is fixed."""
-        self._early: deque[tuple[str, int, Samples]] = deque(maxlen=512)
+        self._early: list[tuple[str, int, Samples]] = []
+        """Sound that waits for the first picture."""
         self._mixer = Mixer()
         self._expects_audio: frozenset[str] = frozenset()
         self._expects_video = False
@@ -89,10 +92,11 @@ class Timeline:
         """Sound captured at `time_ns`; gives what is complete by it."""
         if not self.begun:
             self._early.append((sid, time_ns, samples))
-            waited = time_ns - self._early[0][1]
-            if self._expects_video and waited < START_WAIT_NS:
+            first_ns = min(at_ns for _, at_ns, _ in self._early)
+            waits = time_ns - first_ns < START_WAIT_NS and len(self._early) < EARLY_FRAMES
+            if self._expects_video and waits:
                 return []
-            self._begin(self._early[0][1])
+            self._begin(first_ns)
         else:
             self._mixer.push(sid, samples_at(self._offset(time_ns)), samples)
         return [*self._mixer.pull(self._mixer.ready)]
@@ -106,7 +110,8 @@ class Timeline:
         if pts < self._earliest():
             self._late += 1
             return []
-        self._last_frame = frame
+        # What was on its way when the video was muted is not held: black follows.
+        self._last_frame = frame if self._expects_video else None
         self._last_pts = pts
         return [VideoItem(pts, frame)]
 

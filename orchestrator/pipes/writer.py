@@ -7,6 +7,7 @@ one segment; when its ffmpeg goes away the next writer goes on with the same que
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +19,7 @@ import structlog
 
 from orchestrator.media import AUDIO_CHANNELS, AUDIO_RATE, AUDIO_TIME_BASE, VIDEO_TIME_BASE
 from orchestrator.pipes.canvas import PIXEL_FORMAT, Canvas, CanvasSize
+from orchestrator.pipes.cut import Cut
 from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
 from orchestrator.pipes.items import AudioItem, Item
 from orchestrator.pipes.queue import FrameQueue
@@ -25,6 +27,10 @@ from orchestrator.pipes.queue import FrameQueue
 log = structlog.get_logger(__name__)
 
 _QUEUE_WAIT_S: Final = 0.2
+_CUT_WAIT_S: Final = 2.0
+"""How long a cut waits for the sound and the picture that belong before it; 1.7 s may pass between
+two pictures that are held."""
+
 _SILENCE: Final = np.zeros((AUDIO_RATE, AUDIO_CHANNELS), np.int16)
 _NUT_OPTIONS: Final = {"flush_packets": "1"}  # what is written is in the pipe, not in a buffer here
 
@@ -46,6 +52,8 @@ class WriterStatistics:
     """Where the segment begins in the recording."""
     video_dropped: int
     """Pictures from before that: the writer before had written the sound they belong to."""
+    refused: int = 0
+    """Items that libav would not take."""
 
 
 class SegmentWriter:
@@ -78,6 +86,8 @@ class SegmentWriter:
         self.refused = 0
         """Items that libav would not take."""
         self._finish = threading.Event()
+        self._cut = threading.Event()
+        self._last_pts = 0
         self._begun = False
         self._video_dropped = 0
         self._video_frames = self._video_filled = self._audio_samples = self._audio_end = 0
@@ -90,6 +100,14 @@ class SegmentWriter:
     def finish(self) -> None:
         """Write what is in the queue, then end the file."""
         self._finish.set()
+
+    def cut(self) -> None:
+        """End the file at one moment in sound and picture, and leave the rest to the next writer.
+
+        The moment is that of the newest picture or sound written; what is later goes back into
+        the queue.
+        """
+        self._cut.set()
 
     def abort(self) -> None:
         """Stop where it is: ffmpeg is gone or has to go."""
@@ -111,6 +129,7 @@ class SegmentWriter:
             self._fifo.written_bytes,
             float(self._begins),
             self._video_dropped,
+            self.refused,
         )
 
     def _run(self) -> None:
@@ -126,6 +145,9 @@ class SegmentWriter:
     def _write_all(self, nut: _Nut) -> None:
         try:
             while not (self._finish.is_set() and self._queue.empty):
+                if self._cut.is_set():
+                    self._write_until_cut(nut)
+                    break
                 if (item := self._queue.get(_QUEUE_WAIT_S)) is not None:
                     self._write(nut, item)
                 elif self._queue.drained:
@@ -135,7 +157,34 @@ class SegmentWriter:
             raise
         nut.close()
 
+    def _write_until_cut(self, nut: _Nut) -> None:
+        """Up to one moment in both; what is later goes back, in its order."""
+        cut = Cut.after(self._queue.next_sample, self._last_pts)
+        deadline = time.monotonic() + _CUT_WAIT_S
+        before: Item | None = None
+        later: list[Item] = []
+        try:
+            while not cut.passed and not self._queue.drained and time.monotonic() < deadline:
+                if (item := self._queue.get(_QUEUE_WAIT_S)) is None:
+                    continue
+                before, after = cut.divide(item)
+                if after is not None:
+                    later.append(after)
+                if before is not None:
+                    self._take(nut, before)
+                before = None
+        finally:
+            for item in reversed(later if before is None else [before, *later]):
+                self._queue.put_back(item)
+
     def _write(self, nut: _Nut, item: Item) -> None:
+        try:
+            self._take(nut, item)
+        except (Aborted, ReaderGone):
+            self._queue.put_back(item)
+            raise
+
+    def _take(self, nut: _Nut, item: Item) -> None:
         try:
             if isinstance(item, AudioItem):
                 self._write_audio(nut, item)
@@ -144,9 +193,6 @@ class SegmentWriter:
             else:
                 self._video_dropped += 1
                 return
-        except (Aborted, ReaderGone):
-            self._queue.put_back(item)
-            raise
         except (av.FFmpegError, ValueError) as error:
             # This one can't be written, to whichever ffmpeg: the next ones can.
             self.refused += 1
@@ -169,7 +215,9 @@ class SegmentWriter:
         if isinstance(item, AudioItem):
             self._audio_end = item.pts + item.count
             self._audio_samples += 0 if item.samples is None else item.count
-        elif item.filler:
+            return
+        self._last_pts = item.pts
+        if item.filler:
             self._video_filled += 1
         else:
             self._video_frames += 1

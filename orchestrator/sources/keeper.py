@@ -28,7 +28,7 @@ from orchestrator.sources.source import (
 from orchestrator.tokens import has_expired
 
 FIRST_PAUSE_S: Final = 0.3
-LONGEST_PAUSE_S: Final = 5.0
+LONGEST_PAUSE_S: Final = 2.0
 STEADY_S: Final = 10.0
 """A connection that breaks sooner than this after it was made counts as the same outage."""
 

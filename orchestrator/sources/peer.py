@@ -190,7 +190,7 @@ class Peer:
 
     def next_stream(self) -> int:
         """A number for a new RTP stream."""
-        # 16 bits: what stays free in a pts above the RTP time (tap.STREAM_SHIFT).
+        # 16 bits: what stays free in a pts above the RTP time (standins.STREAM_SHIFT).
         self._streams = self._streams % 0xFFFF + 1
         return self._streams
 

@@ -50,10 +50,10 @@ class Room:
         for info in self._participants.values():
             for track in info.tracks:
                 if track.type in _KINDS:
-                    yield publication_of(track, info.identity)
+                    yield publication_of(track, info)
 
 
-def publication_of(track: models.TrackInfo, identity: str) -> Publication:
+def publication_of(track: models.TrackInfo, info: models.ParticipantInfo) -> Publication:
     """A track's announcement in our words."""
     # A browser that publishes VP9 or AV1 offers VP8 beside it (backup codec): the server sends each
     # subscriber the one it can decode.
@@ -65,7 +65,8 @@ def publication_of(track: models.TrackInfo, identity: str) -> Publication:
         kind=_KINDS[track.type],
         source=_SOURCES.get(track.source, TrackSource.UNKNOWN),
         mime_type=mime_type,
-        participant=identity,
+        participant=info.identity,
+        joined_at_ms=info.joined_at_ms or 1000 * info.joined_at,
         width=track.width,
         height=track.height,
         muted=track.muted,

@@ -13,6 +13,7 @@ What aiortc 1.16 doesn't offer and a recorder needs, done on each `RTCRtpReceive
 - a busy machine must not look like a congested network: aiortc's estimate of the bit rate (REMB)
   judges arrivals by when they are processed, and an SFU that hears it falling pauses the video;
 - an end to the queue of encoded frames, which would grow without one;
+- after a loss aiortc's jitter buffers throw good packets away, or wait for seconds (`ordering`);
 - an empty RTP payload (an SFU's probe) must not reach the decoder, which would end there.
 
 `tests/sources/test_tap.py` fails when a name in `INTERNALS` is gone.
@@ -20,7 +21,6 @@ What aiortc 1.16 doesn't offer and a recorder needs, done on each `RTCRtpReceive
 
 from __future__ import annotations
 
-import queue
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -28,7 +28,6 @@ from typing import Any, Final
 
 import av
 from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpTransceiver
-from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtcrtpreceiver import NackGenerator
 from aiortc.rtp import AnyRtcpPacket, RtcpByePacket, RtcpSrPacket, RtpPacket
@@ -36,7 +35,8 @@ from aiortc.sdp import MediaDescription
 
 from orchestrator.media import TrackKind
 from orchestrator.sources.arrived import ArrivedFrame, ArrivedReport, TapOwner
-from orchestrator.sources.clock import unwrap
+from orchestrator.sources.ordering import AudioOrder, VideoOrder, begins_key_frame
+from orchestrator.sources.standins import STREAM_SHIFT, DecoderQueue, RtpTime, Willing
 
 INTERNALS: Final = {
     name: f"_RTCRtpReceiver__{name}"
@@ -54,18 +54,8 @@ INTERNALS: Final = {
 }
 """Attributes of `RTCRtpReceiver` read or replaced here."""
 
-DECODER_QUEUE: Final = 120
-"""Encoded frames waiting for a decoder: four seconds of video; then new ones are skipped."""
-
 CONNECT: Final = "_RTCPeerConnection__connect"
 """Starts transports and receivers; harmless where they are started."""
-
-WILLING_BPS: Final = 100_000_000
-"""The bit rate we say we can take: whatever the publisher sends. Loss is still reported."""
-
-STREAM_SHIFT: Final = 46
-"""A frame's pts is its RTP stream's number above this bit and the unwrapped RTP time below it:
-24 years at 90 kHz, and room for the decoder of G.722 to double it."""
 
 ARRIVALS: Final = 512
 """Frames whose first packet's arrival is remembered: more than any jitter buffer holds."""
@@ -81,65 +71,6 @@ LARGEST_FILLER: Final = 16
 async def start_receivers(connection: RTCPeerConnection) -> None:
     """Starts the receivers that aiortc left out because the transport was not connected yet."""
     await getattr(connection, CONNECT)()
-
-
-class _DecoderQueue(queue.Queue[Any]):
-    """aiortc's queue of encoded frames, with an end and without the frames that break decoders."""
-
-    def __init__(self, behind: Any) -> None:
-        super().__init__()
-        self._behind = behind
-        self.skipped = 0
-
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        if item is None:  # the end: nobody waits for what is still to decode
-            self._forget()
-        elif not item[1].data:
-            return
-        elif self.qsize() >= DECODER_QUEUE:
-            self.skipped += 1
-            self._behind.set()  # aiortc then asks the sender for a key frame
-            return
-        super().put(item, block, timeout)
-
-    def _forget(self) -> None:
-        try:
-            while True:
-                self.get_nowait()
-        except queue.Empty:
-            return
-
-
-class _Willing:
-    """Stands in for aiortc's estimator: each second the same bit rate."""
-
-    def __init__(self) -> None:
-        self._said_ms = 0
-
-    def add(
-        self, *, abs_send_time: int, arrival_time_ms: int, payload_size: int, ssrc: int
-    ) -> tuple[int, list[int]] | None:
-        if arrival_time_ms - self._said_ms < 1000:
-            return None
-        self._said_ms = arrival_time_ms
-        return WILLING_BPS, [ssrc]
-
-
-class _RtpTime:
-    """Stands in for aiortc's TimestampMapper: pts that tell RTP stream and unwrapped RTP time."""
-
-    def __init__(self) -> None:
-        self.stream = 0
-        self._latest: int | None = None
-
-    def begin(self, stream: int) -> None:
-        self.stream, self._latest = stream, None
-
-    def map(self, timestamp: int) -> int:
-        # One wrap is added so that a packet from before the first one stays above zero.
-        reference = timestamp + (1 << 32) if self._latest is None else self._latest
-        self._latest = unwrap(reference, timestamp)
-        return (self.stream << STREAM_SHIFT) | self._latest
 
 
 @dataclass(slots=True)
@@ -167,12 +98,14 @@ class Tap:
         self._switched_ns = 0
         self.frames = 0
         self.reports = 0
-        self._time = _RtpTime()
-        self._queue = _DecoderQueue(self._get("decoder_error"))
+        self._time = RtpTime()
+        self._codec: Any = None
+        self._queue = DecoderQueue(self._get("decoder_error"))
         self._set("timestamp_mapper", self._time)
         self._set("decoder_queue", self._queue)
+        self._order: AudioOrder | VideoOrder = self._use_order()
         if self.kind is TrackKind.VIDEO:
-            self._set("remote_bitrate_estimator", _Willing())
+            self._set("remote_bitrate_estimator", Willing())
         self._handle_rtp = self.receiver._handle_rtp_packet
         self._handle_rtcp = self.receiver._handle_rtcp_packet
         setattr(self.receiver, "_handle_rtp_packet", self._rtp_arrived)  # noqa: B010
@@ -184,6 +117,17 @@ class Tap:
     def _set(self, name: str, value: object) -> None:
         setattr(self.receiver, INTERNALS[name], value)
 
+    def _use_order(self) -> AudioOrder | VideoOrder:
+        video = self.kind is TrackKind.VIDEO
+        self._order = VideoOrder(self._begins_key_frame) if video else AudioOrder()
+        self._set("jitter_buffer", self._order)
+        self._set("nack_generator", NackGenerator() if video else None)
+        return self._order
+
+    def _begins_key_frame(self, packet: RtpPacket) -> bool:
+        codec = self._get("codecs").get(packet.payload_type)
+        return codec is not None and begins_key_frame(codec.name.upper(), packet.payload)
+
     async def _rtp_arrived(self, packet: RtpPacket, arrival_time_ms: int) -> None:
         current = self._streams[-1].ssrc if self._streams else None
         if packet.ssrc != current and not self._belongs(packet):
@@ -194,6 +138,19 @@ class Tap:
             if len(arrivals) > ARRIVALS:
                 del arrivals[next(iter(arrivals))]
         await self._handle_rtp(packet, arrival_time_ms)
+        self._drain(packet)
+        if isinstance(self._order, VideoOrder) and (missing := self._order.ask_again()):
+            await self.receiver._send_rtcp_nack(self._streams[-1].ssrc, missing)
+
+    def _drain(self, packet: RtpPacket) -> None:
+        """Decode what waited for this packet; aiortc takes one frame for each packet only."""
+        codec = self._get("codecs").get(packet.payload_type)
+        if codec is None or codec.name.lower() == "rtx":
+            codec = self._codec
+        self._codec = codec
+        while codec is not None and (frame := self._order.next_frame()) is not None:
+            frame.timestamp = self._time.map(frame.timestamp)
+            self._queue.put((codec, frame))
 
     def _belongs(self, packet: RtpPacket) -> bool:
         """A packet of another SSRC: a retransmission, a new stream, or a late one of an old one."""
@@ -222,14 +179,7 @@ class Tap:
 
     def _drop_history(self) -> None:
         """The new SSRC's sequence numbers have nothing to do with the old one's."""
-        video = self.kind is TrackKind.VIDEO
-        fresh = (
-            JitterBuffer(capacity=512, is_video=True)
-            if video
-            else JitterBuffer(capacity=16, prefetch=4)
-        )
-        self._set("jitter_buffer", fresh)
-        self._set("nack_generator", NackGenerator() if video else None)
+        self._use_order()
         # aiortc reports on every SSRC it ever saw; a report has room for 31 (RFC 3550 §6.4.2).
         self._gone = self.packets()
         self._get("remote_streams").clear()

@@ -88,6 +88,42 @@ def test_what_comes_late_is_cut_and_counted() -> None:
     assert mixer.statistics().late == 100
 
 
+def test_sound_that_fills_another_one_s_hole_is_not_counted_as_filled() -> None:
+    mixer = expecting("a", "b")
+    mixer.push("a", 0, tone(1))
+    mixer.push("a", 3 * FRAME, tone(1))
+    mixer.push("b", FRAME, tone(2))
+    samples = joined(mixer.pull(4 * FRAME))
+    assert samples[::FRAME, 0].tolist() == [1, 2, 0, 1]
+    assert mixer.statistics().filled == FRAME
+
+
+def test_a_publication_that_comes_later_does_not_move_the_first() -> None:
+    """The first one's clock is off by less than a hole, and it goes on being followed."""
+    out = []
+    for sids in ("a", "ab"):
+        mixer, items = expecting("a"), []
+        for n in range(100):
+            if n == 50:
+                mixer.expect(frozenset(sids))
+            mixer.push("a", n * FRAME + min(n, 70), tone(n + 1))
+            if n >= 50 and "b" in sids:
+                mixer.push("b", n * FRAME + 200, tone(1000))
+            items += mixer.pull(mixer.ready)
+        out.append(joined([*items, *mixer.pull(100 * FRAME)]))
+    alone, together = out
+    assert (together % 1000 == alone).all()
+    assert (together >= 1000).any()
+
+
+def test_frames_on_their_way_when_a_publication_is_muted_follow_what_is_held() -> None:
+    mixer = expecting("a", "b")
+    mixer.push("a", 0, tone(1))
+    mixer.expect(frozenset("b"))
+    mixer.push("a", FRAME - 20, tone(1))
+    assert (joined(mixer.pull(2 * FRAME)) == 1).all(), "20 samples would be doubled"
+
+
 def test_what_lies_beyond_the_window_is_cut_and_counted() -> None:
     mixer = Mixer()
     mixer.push("a", WINDOW_SAMPLES - 10, tone(7))
@@ -113,6 +149,7 @@ def test_a_frame_that_overlaps_far_loses_what_is_there_already() -> None:
     samples = joined(mixer.pull(mixer.ready))
     assert (samples[:FRAME] == 1).all()
     assert len(samples) == FRAME + 100
+    assert mixer.statistics().late == FRAME - 100
 
 
 @given(st.integers(-MAX_STRETCH, MAX_STRETCH), st.integers(20, 2000))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.pipes.items import AudioItem, Item, Samples, VideoItem
-from orchestrator.pipes.timeline import LAG_NS, START_WAIT_NS, Timeline, video_pts
+from orchestrator.pipes.timeline import EARLY_FRAMES, LAG_NS, START_WAIT_NS, Timeline, video_pts
 
 MS = 10**6
 FRAME_NS = 20 * MS
@@ -66,6 +66,34 @@ def test_sound_alone_begins_at_once() -> None:
     assert [(v.pts, v.frame, v.filler) for v in black] == [(0, None, True)]
 
 
+def test_sound_of_many_waits_for_a_picture_only_so_long_too(timeline: Timeline) -> None:
+    items: list[Item] = []
+    frames = ((sid, n * FRAME_NS) for n in range(500) for sid in "abcdefghijkl")
+    while not timeline.begun:
+        sid, time_ns = next(frames)
+        items = timeline.push_audio(sid, time_ns, SOUND)
+    assert time_ns == START_WAIT_NS
+    (sound,) = audio([*items, *timeline.finish()][:1])
+    assert sound.samples is not None
+    assert (sound.samples[: 100 * 960] == 12).all(), "none of the sound is lost"
+
+
+def test_no_more_sound_waits_than_there_is_room_for(timeline: Timeline) -> None:
+    for n in range(EARLY_FRAMES):
+        assert not timeline.begun
+        timeline.push_audio("a", n, SOUND)
+    assert timeline.begun
+
+
+def test_the_earliest_sound_is_zero_not_the_first_that_came(timeline: Timeline) -> None:
+    timeline.push_audio("a", 100 * MS, SOUND)
+    timeline.push_audio("b", 0, SOUND)
+    (item,) = audio(timeline.push_audio("a", START_WAIT_NS, SOUND))[:1]
+    assert timeline.origin_ns == 0
+    assert item.samples is not None
+    assert (item.samples[:960] == 1).all()
+
+
 def test_video_keeps_its_own_times(timeline: Timeline) -> None:
     times = [0, 33_366_667, 66_733_333, 300 * MS]
     found = [video(timeline.push_video(t, PICTURE))[0].pts for t in times]
@@ -95,6 +123,49 @@ def test_a_muted_picture_is_black(timeline: Timeline) -> None:
     timeline.push_video(0, PICTURE)
     timeline.expect(audio=frozenset("a"), video=False)
     assert video(timeline.tick(2_000 * MS))[0].frame is None
+
+
+def test_a_picture_that_was_on_its_way_when_muted_is_not_held(timeline: Timeline) -> None:
+    timeline.push_video(0, PICTURE)
+    timeline.expect(audio=frozenset("a"), video=False)
+    assert video(timeline.push_video(33 * MS, PICTURE)) != []
+    assert video(timeline.tick(2_000 * MS))[0].frame is None
+
+
+@pytest.mark.parametrize("muted", [False, True])
+def test_pictures_after_a_hole_stand_at_their_own_time(timeline: Timeline, muted: bool) -> None:
+    timeline.push_video(0, PICTURE)
+    timeline.expect(audio=frozenset("a"), video=not muted)
+    held = [v.pts for ms in range(0, 7_500, 100) for v in video(timeline.tick(ms * MS))]
+    assert held == [90_000 * n for n in range(1, 7 if not muted else 8)]
+    timeline.expect(audio=frozenset("a"), video=True)
+    times = [7_444_444_444, 7_477_777_778, 7_511_111_111]
+    found = [v.pts for t in times for v in video(timeline.push_video(t, PICTURE))]
+    assert found == [670_000, 673_000, 676_000]
+    assert video(timeline.tick(8_400 * MS)) == []
+    assert timeline.statistics().video_late == 0
+
+
+@pytest.mark.parametrize("muted", [False, True])
+def test_sound_after_a_hole_longer_than_the_window_stands_in_its_place(
+    timeline: Timeline, muted: bool
+) -> None:
+    timeline.push_video(0, PICTURE)
+    items = timeline.push_audio("a", 0, SOUND)
+    timeline.expect(audio=frozenset("" if muted else "a"), video=True)
+    items += timeline.push_audio("a", FRAME_NS, SOUND)  # was on its way
+    for ms in range(0, 60_000, 100):
+        items += timeline.tick(ms * MS)
+    timeline.expect(audio=frozenset("a"), video=True)
+    items += timeline.push_audio("a", 60_000 * MS + 20_833, SOUND)
+    sound = audio(items)
+    assert [s.pts for s in sound[1:]] == [s.pts + s.count for s in sound[:-1]]
+    last = sound[-1]
+    assert last.samples is not None
+    assert last.pts + last.count == 60 * 48_000 + 1 + 960
+    assert (last.samples[-960:] == 1).all()
+    assert not last.samples[:-960].any()
+    assert timeline.statistics().audio.filled == 60 * 48_000 + 1 - 2 * 960
 
 
 def test_silence_follows_when_sound_stops(timeline: Timeline) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
-from orchestrator.pipes.items import AudioItem, VideoItem
+from orchestrator.pipes.items import AudioItem, Item, VideoItem
 from orchestrator.pipes.queue import FrameQueue
 from orchestrator.pipes.writer import SegmentWriter
 
@@ -166,3 +167,63 @@ def test_the_pipe_is_private(tmp_path: Path) -> None:
     fifo = Fifo(tmp_path / "h.nut")
     assert fifo.path.stat().st_mode & 0o777 == 0o600
     fifo.close()
+
+
+def test_a_cut_leaves_the_rest_to_the_next_writer(tmp_path: Path) -> None:
+    """Pictures run ahead of the sound, as they do in a recording."""
+    queue = FrameQueue(2**26)
+    writer, reader = make(tmp_path / "e.nut", queue), Reader(tmp_path / "e.nut")
+    for n in range(30):
+        queue.put_nowait(VideoItem(n * 3000, picture(n)))
+    for n in range(20):
+        queue.put_nowait(sound(n * 960, 1))
+    writer.start()
+    # All of it is written before the cut is asked for.
+    while writer.statistics().end_s < 0.4:
+        time.sleep(0.005)
+    writer.cut()
+    for n in range(30, 60):
+        queue.put_nowait(VideoItem(n * 3000, picture(n)))
+        queue.put_nowait(sound((n - 10) * 960, 1))
+    for n in range(50, 100):
+        queue.put_nowait(sound(n * 960, 1))
+    assert writer.join(10)
+    reader.join(10)
+    assert writer.problem is None
+    queue.close()
+    following, next_reader = make(tmp_path / "f.nut", queue), Reader(tmp_path / "f.nut")
+    following.start()
+    assert following.join(10)
+    next_reader.join(10)
+    lumas = [luma for _, luma in reader.video + next_reader.video]
+    assert lumas == list(range(60)), "each picture once, in order"
+    assert 25 < len(next_reader.video) <= 30, "what was written is before the cut"
+    first, second = writer.statistics(), following.statistics()
+    assert second.begins_s == first.end_s, "to the sample"
+    assert (second.video_dropped, second.end_s) == (0, 2.0)
+    assert sum(count for _, count in reader.audio) == round(first.end_s * 48_000)
+    assert sum(count for _, count in reader.audio + next_reader.audio) == 96_000
+
+
+class Broken(SegmentWriter):
+    """Its reader goes away as soon as it comes to the sound."""
+
+    def _take(self, nut: object, item: Item) -> None:
+        if isinstance(item, AudioItem):
+            raise ReaderGone
+
+
+def test_a_cut_in_vain_puts_everything_back(tmp_path: Path) -> None:
+    queue = FrameQueue(2**26)
+    writer = Broken(Fifo(tmp_path / "g"), queue, SIZE, open_timeout_s=1, on_first=lambda: None)
+    writer._last_pts = 90_000
+    items: list[Item] = [VideoItem(93_000, picture(2)), sound(48_000 - 480, 1), sound(48_480, 1)]
+    for item in items:
+        queue.put_nowait(item)
+    with pytest.raises(ReaderGone):
+        writer._write_until_cut(None)  # type: ignore[arg-type]
+    left = [queue.get(0) for _ in range(4)]
+    spans = [(i.pts, i.count) for i in left if isinstance(i, AudioItem)]
+    assert spans == [(47_520, 482), (48_002, 478), (48_480, 960)]
+    assert [i.pts for i in left if isinstance(i, VideoItem)] == [93_000]
+    assert queue.empty

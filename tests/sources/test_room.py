@@ -30,9 +30,9 @@ def joined(*others: models.ParticipantInfo) -> Room:
 def test_a_backup_codec_makes_a_publication_receivable() -> None:
     codecs = [models.SimulcastCodecInfo(mime_type=each) for each in ("video/AV1", "video/VP8")]
     track = models.TrackInfo(sid="TR", type=VIDEO, mime_type="video/AV1", codecs=codecs)
-    assert publication_of(track, "host").mime_type == "video/vp8"
+    assert publication_of(track, models.ParticipantInfo(identity="host")).mime_type == "video/vp8"
     alone = models.TrackInfo(sid="TR", type=VIDEO, mime_type="video/AV1")
-    assert not publication_of(alone, "host").receivable
+    assert not publication_of(alone, models.ParticipantInfo(identity="host")).receivable
 
 
 def test_an_encrypted_screen_is_told_as_such() -> None:
@@ -46,7 +46,7 @@ def test_an_encrypted_screen_is_told_as_such() -> None:
         height=1080,
         muted=True,
     )
-    assert publication_of(track, "host") == Publication(
+    assert publication_of(track, models.ParticipantInfo(identity="host")) == Publication(
         sid="TR",
         kind=TrackKind.VIDEO,
         source=TrackSource.SCREEN_SHARE,

@@ -14,16 +14,18 @@ from aiortc.rtp import RtcpByePacket, RtpPacket, pack_remb_fci
 
 from orchestrator.media import TrackKind
 from orchestrator.sources.arrived import ArrivedFrame, ArrivedReport
-from orchestrator.sources.tap import (
-    CONNECT,
+from orchestrator.sources.standins import (
     DECODER_QUEUE,
-    INTERNALS,
     STREAM_SHIFT,
     WILLING_BPS,
+    DecoderQueue,
+    RtpTime,
+    Willing,
+)
+from orchestrator.sources.tap import (
+    CONNECT,
+    INTERNALS,
     Tap,
-    _DecoderQueue,
-    _RtpTime,
-    _Willing,
 )
 
 
@@ -87,7 +89,7 @@ def test_aiortc_uses_them_in_the_way_the_tap_relies_on() -> None:
 
 
 def test_pts_tell_the_stream_and_the_unwrapped_time() -> None:
-    times = _RtpTime()
+    times = RtpTime()
     times.begin(3)
     stamps = [0xFFFFFF00, 0x00000010, 0xFFFFFFF0, 0x00000F00]
     found = [times.map(stamp) for stamp in stamps]
@@ -101,7 +103,7 @@ def test_pts_tell_the_stream_and_the_unwrapped_time() -> None:
 
 def test_the_decoder_queue_has_an_end_and_takes_nothing_that_breaks_a_decoder() -> None:
     behind = threading.Event()
-    queue = _DecoderQueue(behind)
+    queue = DecoderQueue(behind)
     for _ in range(DECODER_QUEUE + 5):
         queue.put((None, SimpleNamespace(data=b"x")))
     queue.put((None, SimpleNamespace(data=b"")))
@@ -111,7 +113,7 @@ def test_the_decoder_queue_has_an_end_and_takes_nothing_that_breaks_a_decoder() 
 
 
 def test_the_bit_rate_we_can_take_never_falls() -> None:
-    willing, other = _Willing(), RemoteBitrateEstimator()
+    willing, other = Willing(), RemoteBitrateEstimator()
     arguments = inspect.signature(other.add).parameters.keys()
     assert arguments == inspect.signature(willing.add).parameters.keys()
     said = [

@@ -1,0 +1,109 @@
+"""Networks that fail: a way to a server that can be cut, and a namespace that loses packets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+UDP_PORT: Final = 7882
+"""What comes from this port is lost in a `lossy` namespace."""
+
+_INTERFACES: Final = (
+    "ip link set lo up",
+    # libwebrtc, which publishes, gathers no candidates on the loopback interface.
+    "ip link add haven0 type veth peer name haven1",
+    "ip address add 192.0.2.1/24 dev haven0",
+    "ip link set haven0 up",
+    "ip link set haven1 up",
+)
+
+
+class Wire:
+    """A TCP relay to a port of this machine, which can be cut and mended."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._server: asyncio.Server | None = None
+        self._flows: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    async def mend(self) -> None:
+        """Lets connections through, at the same port as before."""
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        """Ends all connections and refuses new ones."""
+        if self._server is not None:
+            self._server.close()
+        for flow in self._flows:
+            flow.cancel()
+        await asyncio.gather(*self._flows, return_exceptions=True)
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        ways = [self._flow(reader, back), self._flow(there, writer)]
+        tasks = {asyncio.create_task(way) for way in ways}
+        self._flows |= tasks
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._flows -= tasks
+        for end in (back, writer):
+            end.close()
+
+    @staticmethod
+    async def _flow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        except ConnectionError:
+            return
+
+
+@asynccontextmanager
+async def wired(port: int) -> AsyncIterator[Wire]:
+    """A relay to the port, open."""
+    wire = Wire(port)
+    await wire.mend()
+    try:
+        yield wire
+    finally:
+        await wire.cut()
+
+
+def why_no_namespaces() -> str | None:
+    """What is missing for `lossy`; None if it can be used."""
+    if os.geteuid() != 0:
+        return "a network namespace needs root"
+    missing = [tool for tool in ("ip", "nft") if shutil.which(tool) is None]
+    packages = {"ip": "iproute2", "nft": "nftables"}
+    if missing:
+        return f"not installed: {', '.join(packages[tool] for tool in missing)}"
+    return None
+
+
+@contextmanager
+def lossy(percent: int) -> Iterator[list[str]]:
+    """A namespace that loses packets from `UDP_PORT`; gives what to begin a command with."""
+    name = f"haven-{os.getpid()}"
+    inside = ["ip", "netns", "exec", name]
+    rules = (
+        "table inet loss { chain out { type filter hook output priority 0;\n"
+        f"udp sport {UDP_PORT} numgen random mod 100 < {percent} drop\n}}\n}}\n"
+    )
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        for command in _INTERFACES:
+            subprocess.run([*inside, *command.split()], check=True)
+        subprocess.run([*inside, "nft", "-f", "-"], input=rules, text=True, check=True)
+        yield inside
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=True)
