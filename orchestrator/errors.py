@@ -15,15 +15,20 @@
     ├─ Unavailable                503  this machine can't do it now
     │  ├─ FFmpegNotFound
     │  ├─ EncoderMissing
+    │  ├─ TooManyRecordings            as many run as may
     │  └─ PipelineBroken               a preset that doesn't load or builds nothing
     ├─ NotEnoughDisk              507
     ├─ SourceError                502  the stream can't be received
     │  ├─ SourceRefused                wrong key, token, or no such room
     │  ├─ SourceUnreachable            nothing answers
+    │  ├─ SourceGarbled                answers something that can't be understood
+    │  ├─ SourceBusy              503  too many requests; `retry_after_s` where it is known
     │  ├─ NoMedia                 504  joined, and nothing to record came
+    │  │  └─ NobodyPublishes           said to be live, and nobody publishes
     │  └─ UnsupportedCodec        422  published in a codec we can't receive
     ├─ EncodingFailed             500  ffmpeg ended, again and again; carries its last lines
     ├─ WorkerFailed               500  the recording's process died
+    ├─ OutputLost                 500  the folder that was recorded to is gone
     └─ SettingsError              2    (exit code) a setting that can't be used
 """
 
@@ -156,6 +161,12 @@ class EncoderMissing(Unavailable):
     code = "encoder_missing"
 
 
+class TooManyRecordings(Unavailable):
+    """As many recordings run as the setting `max_recordings` allows."""
+
+    code = "too_many_recordings"
+
+
 class PipelineBroken(Unavailable):
     """A preset file that doesn't load, or whose function doesn't give an output."""
 
@@ -188,11 +199,30 @@ class SourceUnreachable(SourceError):
     code = "source_unreachable"
 
 
+class SourceGarbled(SourceError):
+    """Something answers, and not as it should: no JSON, or JSON of another shape."""
+
+    code = "source_garbled"
+
+
+class SourceBusy(SourceError):
+    """We are asked to wait; `context["retry_after_s"]` has the seconds where they are known."""
+
+    status = 503
+    code = "source_busy"
+
+
 class NoMedia(SourceError):
     """Joined, but nothing that can be recorded came in time."""
 
     status = 504
     code = "no_media"
+
+
+class NobodyPublishes(NoMedia):
+    """The directory says that the stream is live, but nobody publishes in its room."""
+
+    code = "nobody_publishes"
 
 
 class UnsupportedCodec(SourceError):
@@ -212,6 +242,12 @@ class WorkerFailed(HavenError):
     """The process of the recording died, or never answered."""
 
     code = "worker_failed"
+
+
+class OutputLost(HavenError):
+    """The folder of a recording disappeared while it was being recorded to."""
+
+    code = "output_lost"
 
 
 class SettingsError(HavenError):

@@ -65,6 +65,8 @@ class Publication:
     """Lower case, e.g. ``video/vp8``; empty where the announcement doesn't say."""
     participant: str = ""
     """The participant's identity."""
+    joined_at_ms: int = 0
+    """When the participant joined, since 1970; 0 where nobody says."""
     width: int = 0
     height: int = 0
     muted: bool = False
@@ -95,6 +97,10 @@ class WhepEndpoint:
 
 
 Endpoint = LiveKitEndpoint | WhepEndpoint
+
+
+TITLES: Final = {"livekit": "LiveKit", "pumpfun": "pump.fun"}
+"""What people call a directory, where that is another word."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,13 @@ def _wrong_origin(method: str, headers: Headers, allowed: list[str]) -> HavenErr
     )
 
 
+def check_origin(headers: Headers, settings: Settings) -> None:
+    """Raises Forbidden for a web page that may change nothing: for a GET that tells a secret."""
+    error = _wrong_origin("POST", headers, settings.allowed_origins)
+    if error is not None:
+        raise error
+
+
 def _wrong_key(path: str, given: str, settings: Settings) -> HavenError | None:
     if settings.api_key is None or not path.startswith("/api/"):
         return None
@@ -111,9 +118,13 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         error = None
-        if scope["type"] == "http":
-            headers = Headers(scope=scope)
-            error = refusal(scope["method"], scope["path"], headers, self.settings)
+        if scope["type"] in ("http", "websocket"):
+            # A page's WebSocket has no preflight (RFC 6455 §10.2): its origin is looked at always.
+            method = scope.get("method", "CONNECT")
+            error = refusal(method, scope["path"], Headers(scope=scope), self.settings)
+        if error and scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": error.error})
+            return
         await (answer(error) if error else self.app)(scope, receive, send)
 
 

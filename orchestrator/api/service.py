@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from orchestrator.catalog.models import Event, Recording, Segment
-from orchestrator.media import Stream
+from orchestrator.catalog.models import Event, File, Recording, Segment
+from orchestrator.errors import HavenError
+from orchestrator.media import Endpoint, Stream
 from orchestrator.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,8 +43,18 @@ class Directory(Protocol):
     def names(self) -> Sequence[str]:
         """The directories that are asked, in their order."""
 
+    @property
+    def failures(self) -> Mapping[str, HavenError]:
+        """What went wrong the last time, of each directory whose last answer was a failure."""
+
+    async def find(self, id: str, /) -> Stream:
+        """The live stream with this id, or StreamNotFound, or why that can't be found out."""
+
     async def live(self, limit: int, /) -> list[Stream]:
         """Live streams, the most watched first."""
+
+    async def endpoint(self, stream: Stream, identity: str, /) -> Endpoint:
+        """How to connect to the stream as `identity`."""
 
 
 class Story(Protocol):
@@ -51,6 +62,9 @@ class Story(Protocol):
 
     async def latest_of(self, mint_id: str, /) -> Recording | None:
         """The newest recording of a stream, finished or not."""
+
+    async def files(self, recording_id: str, /) -> list[File]:
+        """Its final files, in order."""
 
     async def segments(self, recording_id: str, /) -> list[Segment]:
         """Its files, in order."""

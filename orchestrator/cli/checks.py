@@ -21,7 +21,7 @@ from orchestrator.discovery.directory import Directory
 from orchestrator.encoding.capabilities import FEATURES, FFmpeg, find_ffmpeg, require
 from orchestrator.encoding.presets import Presets
 from orchestrator.errors import HavenError
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, masked
 
 Verdict = Literal["ok", "warning", "failed"]
 
@@ -53,6 +53,7 @@ async def check_all(settings: Settings) -> list[Finding]:
         ("platform", _platform),
         ("ffmpeg", _ffmpeg),
         ("livekit", _livekit),
+        ("pumpfun", _pumpfun),
         ("output directory", _output_directory),
         ("catalog", _catalog),
     )
@@ -116,14 +117,26 @@ async def _livekit(settings: Settings) -> list[Finding]:
     if settings.livekit_url is None or "livekit" not in settings.discovery:
         advice = "Set ORCHESTRATOR_LIVEKIT_URL, _API_KEY and _API_SECRET to record its rooms."
         return [Finding("livekit", "warning", "no server is set", advice)]
-    only = settings.model_copy(update={"discovery": ["livekit"]})
-    directory = Directory.from_settings(only)
+    live = await _live_of("livekit", settings)
+    said = f"{settings.livekit_url} answers and takes the key; {live} rooms are live"
+    return [Finding("livekit", "ok", said)]
+
+
+async def _pumpfun(settings: Settings) -> list[Finding]:
+    if "pumpfun" not in settings.discovery:
+        return []
+    live = await _live_of("pumpfun", settings)
+    said = f"{masked(settings.pumpfun_api_url)} answers; {live} streams are live"
+    return [Finding("pumpfun", "ok", said)]
+
+
+async def _live_of(name: str, settings: Settings) -> int:
+    """How many streams one directory lists."""
+    directory = Directory.from_settings(settings.model_copy(update={"discovery": [name]}))
     try:
-        live = await directory.live(1000)
+        return len(await directory.live(1000))
     finally:
         await directory.close()
-    said = f"{settings.livekit_url} answers and takes the key; {len(live)} rooms are live"
-    return [Finding("livekit", "ok", said)]
 
 
 async def _output_directory(settings: Settings) -> list[Finding]:

@@ -13,6 +13,7 @@ from typing import Final, Protocol, TypeVar
 
 from orchestrator.discovery.demo import DemoDiscovery
 from orchestrator.discovery.livekit import LiveKitDiscovery
+from orchestrator.discovery.pumpfun import PumpFunDiscovery
 from orchestrator.errors import HavenError, NotFound, SourceUnreachable, StreamNotFound
 from orchestrator.media import Endpoint, Stream
 from orchestrator.settings import Settings
@@ -156,8 +157,8 @@ def _weightier(first: HavenError | None, second: HavenError) -> HavenError:
 def _make(name: str, settings: Settings) -> Discovery | None:
     makers: dict[str, Callable[[Settings], Discovery | None]] = {
         "livekit": _livekit,
+        "pumpfun": _pumpfun,
         "demo": _demo,
-        # "pumpfun" finds its place here.
     }
     maker = makers.get(name)
     return maker(settings) if maker else None
@@ -172,6 +173,12 @@ def _livekit(settings: Settings) -> Discovery | None:
     if not (url and key and secret):
         return None
     return LiveKitDiscovery(url, key, secret.get_secret_value())
+
+
+def _pumpfun(settings: Settings) -> Discovery:
+    return PumpFunDiscovery(
+        settings.pumpfun_api_url, settings.pumpfun_livestream_url, settings.pumpfun_livekit_url
+    )
 
 
 def _demo(settings: Settings) -> Discovery:

@@ -43,14 +43,42 @@ class StreamSummary(Wire):
     )
 
 
+class DirectoryFailure(Wire):
+    """A directory whose streams are missing, and why."""
+
+    discovery: str
+    error: str
+    detail: str
+    """What to do."""
+    code: str
+
+    model_config = example(
+        {
+            "discovery": "pumpfun",
+            "error": "pump.fun (frontend-api-v3.pump.fun) can't be reached: no answer in time.",
+            "detail": "Check this machine's network; if that is well, pump.fun is down.",
+            "code": "source_unreachable",
+        }
+    )
+
+
 class Streams(Wire):
     """Streams that are live now, the most watched first."""
 
     success: Literal[True] = True
     streams: list[StreamSummary]
     count: int
+    failures: list[DirectoryFailure]
+    """Directories that could not be asked; empty when the list is whole."""
 
-    model_config = example({"success": True, "streams": [example_of(StreamSummary)], "count": 1})
+    model_config = example(
+        {
+            "success": True,
+            "streams": [example_of(StreamSummary)],
+            "count": 1,
+            "failures": [example_of(DirectoryFailure)],
+        }
+    )
 
 
 class PipelineSummary(Wire):
