@@ -83,7 +83,8 @@ def why_no_namespaces() -> str | None:
     """What is missing for `lossy`; None if it can be used."""
     if os.geteuid() != 0:
         return "a network namespace needs root"
-    missing = [tool for tool in ("ip", "nft") if shutil.which(tool) is None]
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    missing = [tool for tool in ("ip", "nft") if shutil.which(tool, path=path) is None]
     packages = {"ip": "iproute2", "nft": "nftables"}
     if missing:
         return f"not installed: {', '.join(packages[tool] for tool in missing)}"

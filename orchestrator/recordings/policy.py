@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 from orchestrator.media import Publication, TrackKind, TrackSource
 
-
-def _rank(publication: Publication) -> tuple[bool, bool, bool, int, str]:
-    shared = publication.source is TrackSource.SCREEN_SHARE
-    size = publication.width * publication.height
-    return (publication.receivable, not publication.muted, shared, size, publication.sid)
+DEFAULT: Final = ("screen_share", "host", "largest")
+"""The setting `picture`: what makes one picture the one to record, the first word first."""
 
 
-def choose_video(publications: Iterable[Publication]) -> Publication | None:
-    """One picture: one that isn't muted before others, then a screen share, then the largest.
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One picture, all the sound."""
 
-    One that can't be received is chosen when there is no other: browsers that publish VP9 or AV1
-    send VP8 as well once somebody subscribes who needs it.
-    """
-    videos = [p for p in publications if p.kind is TrackKind.VIDEO]
-    return max(videos, key=_rank, default=None)
+    picture: Sequence[str] = DEFAULT
+    host: str | None = None
+    """Identity of the participant whose stream it is, where discovery knows it; else the host is
+    who has been in the room for longest."""
+
+    def choose_video(
+        self, publications: Iterable[Publication], current: str | None = None
+    ) -> Publication | None:
+        """One picture: one that isn't muted before others, then by the words of `picture`.
+
+        Of equals the `current` one stays. One that can't be received is chosen when there is no
+        other: browsers that publish VP9 or AV1 send VP8 as well once somebody needs it.
+        """
+        videos = [p for p in publications if p.kind is TrackKind.VIDEO]
+        return max(videos, key=lambda each: self._rank(each, current), default=None)
+
+    def _rank(self, video: Publication, current: str | None) -> tuple[Any, ...]:
+        wishes = tuple(_WISHES[word](video, self.host) for word in self.picture)
+        steady = (video.sid == current, video.width * video.height, video.sid)
+        return (video.receivable, not video.muted, *wishes, *steady)
+
+
+_WISHES: Final[Mapping[str, Callable[[Publication, str | None], Any]]] = {
+    "screen_share": lambda video, host: video.source is TrackSource.SCREEN_SHARE,
+    "camera": lambda video, host: video.source is TrackSource.CAMERA,
+    "host": lambda video, host: (video.participant == host, -video.joined_at_ms),
+    "largest": lambda video, host: video.width * video.height,
+}
+"""What each word prefers: the larger value wins."""
 
 
 def choose_audio(publications: Iterable[Publication]) -> list[Publication]:
@@ -33,3 +57,9 @@ def codec_name(publication: Publication) -> str:
     if publication.encrypted:
         return "end-to-end encrypted media"
     return publication.mime_type.rpartition("/")[2].upper()
+
+
+def described(publication: Publication) -> str:
+    """A publication in words."""
+    codec = codec_name(publication) or "unknown codec"
+    return f"{publication.source} {publication.kind} of {publication.participant!r} ({codec})"

@@ -9,7 +9,7 @@ from orchestrator.errors import InvalidRequest
 from orchestrator.media import Publication, TrackKind, TrackSource
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.recordings.capture import canvas_for
-from orchestrator.recordings.policy import choose_audio, choose_video, codec_name
+from orchestrator.recordings.policy import Policy, choose_audio, codec_name
 from orchestrator.recordings.request import QUALITIES, bits, format_named, quality_named
 
 
@@ -38,8 +38,39 @@ VP9 = video("vp9", mime_type="video/vp9", width=3840, height=2160)
     ],
 )
 def test_which_picture_is_recorded(there: list[Publication], chosen: Publication | None) -> None:
-    assert choose_video(there) == chosen
-    assert choose_video(there[::-1]) == chosen
+    assert Policy().choose_video(there) == chosen
+    assert Policy().choose_video(there[::-1]) == chosen
+
+
+EARLY = video("early", participant="early", joined_at_ms=1000, source=TrackSource.CAMERA)
+LATE = video("late", participant="late", joined_at_ms=2000, width=1920, height=1080)
+SCREEN = video("screen", participant="late", joined_at_ms=2000, source=TrackSource.SCREEN_SHARE)
+
+
+@pytest.mark.parametrize(
+    ("words", "host", "chosen"),
+    [
+        (["screen_share", "host", "largest"], None, SCREEN),
+        (["host"], None, EARLY),
+        (["host", "screen_share"], "late", SCREEN),
+        (["host", "largest"], "late", LATE),
+        (["host"], "somebody who is not there", EARLY),
+        (["camera", "largest"], None, EARLY),
+        (["largest"], None, LATE),
+    ],
+)
+def test_the_words_of_the_policy(words: list[str], host: str | None, chosen: Publication) -> None:
+    there = [EARLY, LATE, SCREEN]
+    assert Policy(words, host).choose_video(there) == chosen
+    assert Policy(words, host).choose_video(there[::-1]) == chosen
+
+
+def test_of_equals_the_one_that_is_recorded_stays() -> None:
+    twins = [video("a"), video("b")]
+    for current in ("a", "b"):
+        found = Policy().choose_video(twins, current)
+        assert found is not None
+        assert found.sid == current
 
 
 def test_all_sound_that_can_be_received_is_recorded() -> None:
