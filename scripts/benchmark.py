@@ -27,11 +27,14 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmark_timing import measure_timing, show_timing
+
 from orchestrator.catalog.models import Recording, Sample
 from orchestrator.recordings.manager import Manager, create_manager
 from orchestrator.recordings.request import StartRequest
 from orchestrator.settings import Settings
 from tests.api.serving import serving
+from tests.publishing import publishing
 from tests.reading import Reading, read
 from tests.rooms import KEY, SECRET, Server, server_binary
 
@@ -66,26 +69,10 @@ class Result:
     size_bytes: int
 
 
-@asynccontextmanager
-async def publishing(server: Server, room: str, size: str = SIZE) -> AsyncIterator[None]:
-    """A publisher in a process of its own, so that its CPU isn't counted as ours."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.rooms", server.url, room, "--size", size),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        await process.stdout.readline()
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
-
-
 async def measure(manager: Manager, server: Server, pipeline: str, seconds: float) -> Result:
     """Record one room for so long and read the file."""
     room = f"bench {pipeline}"
-    async with publishing(server, room):
+    async with publishing(server, room, "--size", SIZE):
         await until_live(manager, room)
         began = time.monotonic()
         await manager.start(StartRequest(room, pipeline=pipeline))
@@ -156,7 +143,7 @@ async def measure_api(manager: Manager, server: Server) -> dict[str, float]:
         url = await stack.enter_async_context(serving(manager))
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30))
         for room in rooms:
-            await stack.enter_async_context(publishing(server, room, "320x180"))
+            await stack.enter_async_context(publishing(server, room, "--size", "320x180"))
             await until_live(manager, room)
             await manager.start(StartRequest(room, "mp4", None, "low", "low"))
         found = {path: await latency_ms(client, path) for path in paths}
@@ -177,7 +164,7 @@ async def latency_ms(client: httpx.AsyncClient, path: str) -> float:
 
 async def soak(manager: Manager, server: Server, minutes: float) -> dict[str, float]:
     """The worker's memory after one minute and at the end, in MB."""
-    async with publishing(server, "soak"):
+    async with publishing(server, "soak", "--size", SIZE):
         await until_live(manager, "soak")
         await manager.start(StartRequest("soak", "mp4"))
         await asyncio.sleep(60 * minutes)
@@ -226,7 +213,7 @@ async def prepared(folder: Path) -> AsyncIterator[tuple[Callable[[], Manager], S
         livekit_api_key=KEY,
         livekit_api_secret=SECRET,
         discovery=["livekit"],
-        database_url=f"sqlite+aiosqlite:///{folder / 'catalog.db'}",
+        database_url=f"sqlite:///{folder / 'catalog.db'}",
         output_directory=folder,
         log_level="warning",
     )
@@ -239,6 +226,10 @@ async def prepared(folder: Path) -> AsyncIterator[tuple[Callable[[], Manager], S
 async def run(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All that was asked for."""
     found: dict[str, Any] = {"machine": machine()}
+    if arguments.timing:
+        found["timing"] = await measure_timing(arguments.seconds)
+        show_timing(found["timing"], f"{SIZE} at {FPS} fps")
+        return found
     async with prepared(folder) as (make, server):
         manager = make()
         await manager.open()
@@ -263,6 +254,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--formats", default="av1,mp4,webm,av1-svt", help="pipelines, by name")
     parser.add_argument("--api", action="store_true", help="only the API's answers")
+    parser.add_argument("--timing", action="store_true", help="only how true the times are")
     parser.add_argument("--soak", type=float, metavar="MINUTES")
     parser.add_argument("--json", type=Path, help="also write the figures into this file")
     arguments = parser.parse_args()

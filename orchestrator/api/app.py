@@ -37,6 +37,7 @@ def create_app(manager: Manager) -> FastAPI:
     )
     app.state.manager = manager
     app.state.began_s = time.monotonic()
+    app.state.failure = None
     errors.install(app)
     _add_middleware(app, manager)
     for module in (recording, recordings, live, pipelines, monitoring):
@@ -48,7 +49,11 @@ def create_app(manager: Manager) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     manager: Manager = app.state.manager
-    await manager.open()
+    try:
+        await manager.open()
+    except Exception as error:
+        app.state.failure = error  # for whoever runs the server; ASGI passes on only a text
+        raise
     try:
         yield
     finally:

@@ -38,8 +38,10 @@ from orchestrator.errors import (
     SourceUnreachable,
     StoppedWhileStarting,
     StreamNotFound,
+    TooManyRecordings,
     WorkerFailed,
 )
+from orchestrator.recordings.limits import asked
 from orchestrator.recordings.request import StartRequest
 
 router = APIRouter(prefix="/api/recording", tags=["recording"])
@@ -53,6 +55,7 @@ _START_ERRORS = failures_of_post(
     InvalidRequest("Unknown output_format: 'avi'", "Use one of: av1, mp4, webm."),
     SourceUnreachable("Nothing answers at wss://example.org", "Check ORCHESTRATOR_LIVEKIT_URL."),
     FFmpegNotFound(),
+    TooManyRecordings("4 recordings run, and no more may (max_recordings)", retry_after_s=30),
     EncoderMissing("Pipeline av1 needs libaom-av1, and the ffmpeg at /usr/bin/ffmpeg has none"),
     NoMedia("No frame came within 15 s", "Check that the stream shows a picture."),
     NotEnoughDisk("Only 100 MB are free on /path/to/recordings", "512 MB are kept free."),
@@ -84,6 +87,9 @@ def _request(body: StartBody) -> StartRequest:
         video_quality=body.video_quality,
         audio_quality=body.audio_quality,
         output_directory=body.output_directory,
+        limits=asked(
+            body.max_duration_s, body.max_size_bytes, body.split_minutes, body.split_bytes
+        ),
     )
 
 

@@ -82,8 +82,9 @@ async def history(
 async def get(id: RecordingId, manager: ManagerHere) -> RecordingDetails:
     """One recording with its segments, its story, its figures and what its file holds."""
     recording = await manager.get(id)
-    segments = await manager.catalog.segments(id)
-    return views.details(recording, segments, await manager.catalog.events(id))
+    catalog = manager.catalog
+    segments, events = await catalog.segments(id), await catalog.events(id)
+    return views.details(recording, await catalog.files(id), segments, events)
 
 
 @router.delete("/{id}", responses=failures(_UNKNOWN, _RUNNING), summary="Delete Recording")
@@ -99,16 +100,30 @@ async def file(
     id: RecordingId,
     manager: ManagerHere,
     download: Annotated[bool, Query(description="Save it instead of playing it.")] = False,
+    part: Annotated[int, Query(ge=1, le=2**31, description="Of a split recording.")] = 1,
 ) -> VideoFile:
     """The finished file, to play or to save. Range, If-Range and If-None-Match are understood."""
     recording = await manager.get(id)
-    if recording.state in ACTIVE:
-        raise StillActive(
-            f"Recording {id} is not finished", "Its file is final once it is stopped."
-        )
-    path = Path(recording.output_path)
+    path = await _path_of(recording, part, manager)
     status = await _status_of(path, recording)
     return VideoFile(path, status, media_type=_media_type(recording, manager), download=download)
+
+
+async def _path_of(recording: Recording, part: int, manager: Manager) -> Path:
+    """Where the part lies; parts that are whole can be had while the recording goes on."""
+    files = {file.number: Path(file.path) for file in await manager.catalog.files(recording.id)}
+    if part in files:
+        return files[part]
+    if recording.state in ACTIVE:
+        raise StillActive(
+            f"Recording {recording.id} is not finished", "Its file is final once it is stopped."
+        )
+    if part > 1:
+        raise FileMissing(
+            f"Recording {recording.id} has no part {part}",
+            f"GET /api/recordings/{recording.id} lists its files.",
+        )
+    return Path(recording.output_path)
 
 
 async def _status_of(path: Path, recording: Recording) -> os.stat_result:

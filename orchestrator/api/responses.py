@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from orchestrator.api.errors import Forbidden, Unauthorized, Unexpected, body_of, http_failure
@@ -23,22 +25,25 @@ _EVERYWHERE = (
 
 
 def failures_of_post(*errors: HavenError) -> Responses:
-    """The same for a route that takes a body."""
-    unreadable: Responses = {
-        status: _response([http_failure(status, "POST /…")]) for status in (413, 415)
-    }
-    return {**failures(*errors), **unreadable}
+    """The same for a route that takes a body: one that can't be read, or is too large."""
+    unreadable = [(status, http_failure(status, "POST /…")) for status in (400, 413, 415)]
+    return _by_status([*_told(errors), *unreadable])
 
 
 def failures(*errors: HavenError) -> Responses:
     """The `responses` of a route that can fail so, besides with what every route can."""
-    known = sorted((*errors, *_EVERYWHERE), key=lambda e: e.status)
-    by_status = {s: list(group) for s, group in groupby(known, key=lambda e: e.status)}
-    refused = [e for e in by_status.pop(422, []) if isinstance(e, HavenError)]
-    return {
-        **{status: _response([body_of(e) for e in group]) for status, group in by_status.items()},
-        422: _response([_validation(), *(body_of(e) for e in refused)]),
-    }
+    return _by_status(_told(errors))
+
+
+def _told(errors: Sequence[HavenError]) -> list[tuple[int, Failure]]:
+    told = [(e.status, body_of(e)) for e in (*errors, *_EVERYWHERE)]
+    return [(InvalidRequest.status, _validation()), *told]
+
+
+def _by_status(told: list[tuple[int, Failure]]) -> Responses:
+    in_order = sorted(told, key=itemgetter(0))
+    groups = groupby(in_order, key=itemgetter(0))
+    return {status: _response([body for _, body in group]) for status, group in groups}
 
 
 def _response(bodies: list[Failure]) -> dict[str, Any]:

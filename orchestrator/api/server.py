@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from orchestrator.api.app import create_app
 from orchestrator.api.guard import check_listening
 from orchestrator.api.service import Manager
+from orchestrator.catalog.database import database_path
 from orchestrator.errors import SettingsError
+from orchestrator.recordings.lock import ServerLock
 from orchestrator.recordings.manager import create_manager
 from orchestrator.settings import Settings
 
@@ -29,17 +32,33 @@ MOST_CONNECTIONS = 512
 def serve(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM; returns when recordings are finished (or left running).
 
-    Raises SettingsError when the address can't be listened on.
+    Raises SettingsError when the address can't be listened on, or another server has the catalog.
     """
-    run(create_manager(settings))
+    lock = ServerLock(database_path(settings.database_url))
+    run(create_manager(settings, lock), lock)
 
 
-def run(manager: Manager) -> None:
-    """Serves one manager at the address of its settings."""
+def run(manager: Manager, lock: ServerLock | None = None) -> None:
+    """Serves one manager at the address of its settings; takes the lock once it has the port."""
     check_listening(manager.settings)
-    with listening(manager.settings.host, manager.settings.port) as listener, _calm_end():
-        server = _Server(_configuration(manager))
-        asyncio.run(server.serve(sockets=[listener]))
+    with listening(manager.settings.host, manager.settings.port) as listener, _held(lock):
+        app = create_app(manager)
+        with _calm_end():
+            asyncio.run(_Server(_configuration(app)).serve(sockets=[listener]))
+    if failure := app.state.failure:
+        raise failure
+
+
+@contextmanager
+def _held(lock: ServerLock | None) -> Iterator[None]:
+    if lock is None:
+        yield
+        return
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -70,9 +89,9 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _configuration(manager: Manager) -> uvicorn.Config:
+def _configuration(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(manager),
+        app,
         log_config=None,  # its lines go where ours go
         log_level=logging.WARNING,
         access_log=False,  # the app asks for the status each second
@@ -87,7 +106,12 @@ class _Server(uvicorn.Server):
     """Says its address when it answers."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        quiet = logging.getLogger("uvicorn.error")
+        quiet.setLevel(logging.CRITICAL)  # what failed is raised by `run`, and needs no traceback
         await super().startup(sockets)
+        quiet.setLevel(logging.WARNING)
+        if self.should_exit:
+            return
         for listener in sockets or []:
             url = url_of(listener)
             print(f"Haven Recorder listens on {url} (documentation: {url}/docs)", flush=True)

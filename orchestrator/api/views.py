@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from orchestrator.api.schemas.recording import StartConfig, Started, Stopped, StreamInfo
 from orchestrator.api.schemas.recordings import (
     EventInfo,
+    FileInfo,
     RecordingDetails,
     RecordingSummary,
     SegmentInfo,
 )
 from orchestrator.api.schemas.status import ActiveConfig, ActiveRecording, Live, Status
-from orchestrator.catalog.models import Event, Recording, Segment
+from orchestrator.catalog.models import Event, File, Recording, Segment
+from orchestrator.recordings.integrity import INCOMPLETE
 from orchestrator.recordings.states import ACTIVE, CAPTURING, RecordingState
 
 
@@ -159,6 +161,8 @@ def live(recording: Recording) -> Live:
         restarts=_whole(figures, "restarts"),
         no_picture_since=_moment(figures, "video", "no_picture_since"),
         no_picture_reason=_text(figures, "video", "no_picture_reason"),
+        no_sound_since=_moment(figures, "audio", "no_sound_since"),
+        no_sound_reason=_text(figures, "audio", "no_sound_reason"),
         warnings=tuple(str(line) for line in _at(figures, "warnings") or ()),
     )
 
@@ -209,7 +213,10 @@ def summary(recording: Recording) -> RecordingSummary:
 
 
 def details(
-    recording: Recording, segments: Iterable[Segment], events: Iterable[Event]
+    recording: Recording,
+    files: Sequence[File],
+    segments: Iterable[Segment],
+    events: Iterable[Event],
 ) -> RecordingDetails:
     """Everything known of one recording."""
     return RecordingDetails(
@@ -217,7 +224,11 @@ def details(
         wanted=recording.wanted,
         figures=recording.figures,
         figures_at=recording.figures_at,
+        limits=recording.limits,
+        integrity=_integrity(files),
+        sha256=files[0].sha256 if files else None,
         probe=recording.probe,
+        files=[_file(f) for f in files],
         segments=[_segment(s) for s in segments],
         events=[EventInfo(at=e.at, kind=e.kind, message=e.message, data=e.data) for e in events],
     )
@@ -226,8 +237,10 @@ def details(
 def _summary(recording: Recording) -> dict[str, Any]:
     same = "id mint_id state output_format pipeline video_quality audio_quality video_codec"
     same += " audio_codec output_path created_at started_at ended_at reason error_code error detail"
-    has_file = recording.state == RecordingState.COMPLETED
+    same += " recovered"
     running = recording.state in ACTIVE
+    # One that failed may have a file all the same: of what there was until then.
+    has_file = not running and recording.size_bytes is not None
     duration = _number(recording.figures, "duration_s") if running else recording.duration_s
     return {
         **{name: getattr(recording, name) for name in same.split()},
@@ -238,9 +251,31 @@ def _summary(recording: Recording) -> dict[str, Any]:
     }
 
 
+def _integrity(files: Sequence[File]) -> str | None:
+    outcomes = {file.integrity for file in files}
+    return outcomes.pop() if len(outcomes) == 1 else INCOMPLETE if INCOMPLETE in outcomes else None
+
+
+def _file(file: File) -> FileInfo:
+    part = f"?part={file.number}" if file.number > 1 else ""
+    return FileInfo(
+        part=file.number,
+        path=file.path,
+        file_url=f"/api/recordings/{file.recording_id}/file{part}",
+        offset_seconds=file.offset_s,
+        duration_seconds=file.duration_s,
+        file_size_bytes=file.size_bytes,
+        integrity=file.integrity,
+        problem=file.problem,
+        sha256=file.sha256,
+        probe=file.probe,
+    )
+
+
 def _segment(segment: Segment) -> SegmentInfo:
     return SegmentInfo(
         number=segment.number,
+        part=segment.part,
         started_at=segment.started_at,
         ended_at=segment.ended_at,
         offset_seconds=segment.offset_s,

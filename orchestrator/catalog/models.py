@@ -69,6 +69,8 @@ class Recording(Base):
     """The file as it is (or will be) called when it is final."""
     work_directory: Mapped[str] = mapped_column(Text)
     """Hidden folder beside it; gone when the recording is completed."""
+    limits: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Where it ends by itself, and where it is split (recordings.limits.Limits)."""
 
     wanted: Mapped[str] = mapped_column(String(16), default="record")
     """`record` or `stop`: the control plane's word."""
@@ -79,22 +81,52 @@ class Recording(Base):
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     reason: Mapped[str | None] = mapped_column(Text, default=None)
     """Why it ended, in words: stopped, room closed, …"""
+    recovered: Mapped[bool] = mapped_column(default=False)
+    """Finished from its segments by a later server: server and worker had died (power cut)."""
     error_code: Mapped[str | None] = mapped_column(String(32), default=None)
     error: Mapped[str | None] = mapped_column(Text, default=None)
     detail: Mapped[str | None] = mapped_column(Text, default=None)
 
     worker_pid: Mapped[int | None] = mapped_column(default=None)
     worker_created: Mapped[float | None] = mapped_column(default=None)
-    """psutil's create_time: pid and this name one process, whatever else reuses the pid."""
+    """monitor.usage.created: with pid and boot it names one process, whatever reuses the pid."""
+    worker_boot: Mapped[str | None] = mapped_column(String(64), default=None)
+    """The run of the machine on which that process lives (monitor.usage.boot_id)."""
     worker_starts: Mapped[int] = mapped_column(default=0)
     figures: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Latest figures of the worker, renewed once a second (recordings.figures.Figures)."""
     figures_at: Mapped[datetime | None] = mapped_column(default=None)
 
     duration_s: Mapped[float | None] = mapped_column(default=None)
+    """Of all its files together, like `size_bytes`."""
     size_bytes: Mapped[int | None] = mapped_column(default=None)
     probe: Mapped[dict[str, Any] | None] = mapped_column(JSON, default=None)
-    """What the final file holds, read from the file itself (catalog.probe.Probe)."""
+    """What its (first) final file holds, read from the file itself (catalog.probe.Probe)."""
+
+
+class File(Base):
+    """One final file of a recording. A recording that was split has one for each part."""
+
+    __tablename__ = "files"
+
+    recording_id: Mapped[str] = mapped_column(
+        ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    """Which part it is, from 1 on."""
+    path: Mapped[str] = mapped_column(Text)
+    offset_s: Mapped[float]
+    """Where it begins on the recording's timeline."""
+    duration_s: Mapped[float | None]
+    size_bytes: Mapped[int]
+    integrity: Mapped[str | None] = mapped_column(String(16), default=None)
+    """whole or incomplete (recordings.integrity); None for files of versions that didn't check."""
+    problem: Mapped[str | None] = mapped_column(Text, default=None)
+    """What is wrong with it, when something is."""
+    sha256: Mapped[str | None] = mapped_column(String(64), default=None)
+    """In hexadecimal digits; None until it is computed, just after the recording is final."""
+    probe: Mapped[dict[str, Any] | None] = mapped_column(JSON, default=None)
+    made_at: Mapped[datetime]
 
 
 class Segment(Base):
@@ -107,9 +139,13 @@ class Segment(Base):
     )
     number: Mapped[int] = mapped_column(primary_key=True)
     path: Mapped[str] = mapped_column(Text)
+    part: Mapped[int] = mapped_column(default=1)
+    """Number of the final file that it goes into."""
     started_at: Mapped[datetime]
     offset_s: Mapped[float] = mapped_column(default=0.0)
     """Where its first frame stands on the recording's timeline."""
+    end_s: Mapped[float | None] = mapped_column(default=None)
+    """Where what was given to its ffmpeg ends there; at most a second old if its worker died."""
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     outcome: Mapped[str | None] = mapped_column(String(16), default=None)
     """finished, failed or killed; None while it runs."""

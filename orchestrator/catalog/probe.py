@@ -19,6 +19,8 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from orchestrator.catalog.media_file import Unreadable, opened, seconds, words
+
 SPAN_S: Final = 1.0
 """How much of the beginning and of the end is decoded."""
 
@@ -66,24 +68,11 @@ class Probe:
 def probe(path: Path, *, count_frames: bool = False) -> Probe:
     """Reads the file at `path`. Blocking. `count_frames` reads all of it to count the pictures."""
     try:
-        size_bytes = path.stat().st_size
-    except OSError as error:
-        return _unreadable(0, f"can't be read: {error.strerror or error}")
-    if not size_bytes:
-        return _unreadable(0, "is empty")
-    try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with opened(path) as (container, size_bytes):
             return _examine(container, path, size_bytes, count_frames)
-    except (av.FFmpegError, OSError) as error:
-        return _unreadable(size_bytes, f"is no media file, or was cut short: {_words(error)}")
-
-
-def _unreadable(size_bytes: int, problem: str) -> Probe:
-    return Probe(None, None, size_bytes, None, None, problem=f"The file {problem}.")
-
-
-def _words(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+    except Unreadable as error:
+        problem = f"The file {error.problem}."
+        return Probe(None, None, error.size_bytes, None, None, problem=problem)
 
 
 def _examine(container: InputContainer, path: Path, size_bytes: int, count_frames: bool) -> Probe:
@@ -106,10 +95,6 @@ def _examine(container: InputContainer, path: Path, size_bytes: int, count_frame
     )
 
 
-def _seconds(value: int | None, time_base: Fraction | None) -> float | None:
-    return None if value is None or time_base is None else float(value * time_base)
-
-
 def _video(stream: VideoStream, counted: int | None) -> VideoProbe:
     context = stream.codec_context
     return VideoProbe(
@@ -123,7 +108,7 @@ def _video(stream: VideoStream, counted: int | None) -> VideoProbe:
 
 def _audio(stream: AudioStream, whole_s: float | None) -> AudioProbe:
     context = stream.codec_context
-    own_s = _seconds(stream.duration, stream.time_base)
+    own_s = seconds(stream.duration, stream.time_base)
     return AudioProbe(
         codec=context.codec.canonical_name,
         sample_rate=context.sample_rate,
@@ -134,7 +119,7 @@ def _audio(stream: AudioStream, whole_s: float | None) -> AudioProbe:
 
 def _duration_s(container: InputContainer, deadline: float) -> float | None:
     """What the header says; a file that was cut short may not say it, so it is walked through."""
-    stated = _seconds(container.duration, Fraction(1, av.time_base))
+    stated = seconds(container.duration, Fraction(1, av.time_base))
     if stated is not None:
         return stated
     last_s = None
@@ -162,12 +147,12 @@ def _problem(
                 if not _decodes(container, stream, start_s, stop_s, deadline):
                     return f"The file has no {kind} that can be decoded at its {where}."
             except (av.FFmpegError, OSError) as error:
-                return f"The {kind} at the file's {where} can't be decoded: {_words(error)}."
+                return f"The {kind} at the file's {where} can't be decoded: {words(error)}."
     return None
 
 
 def _length_s(stream: _Stream, duration_s: float) -> float:
-    own_s = _seconds(stream.duration, stream.time_base)
+    own_s = seconds(stream.duration, stream.time_base)
     return duration_s if own_s is None else own_s
 
 
@@ -175,7 +160,7 @@ def _decodes(
     container: InputContainer, stream: _Stream, start_s: float, stop_s: float, deadline: float
 ) -> bool:
     """Whether at least one frame between two moments, from the stream's first on, decodes."""
-    first_s = _seconds(stream.start_time, stream.time_base) or 0.0
+    first_s = seconds(stream.start_time, stream.time_base) or 0.0
     container.seek(int((first_s + start_s) * av.time_base), backward=True)
     seen = False
     for packet in container.demux(stream):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Delete, Update, delete, func, select, update
@@ -20,20 +20,23 @@ from sqlalchemy.orm import Session
 from orchestrator.catalog import database
 from orchestrator.catalog.models import (
     ACTIVE_STATES,
-    Base,
     Event,
+    File,
     Preference,
     Recording,
     Sample,
     Segment,
 )
+from orchestrator.catalog.statements import check_columns, old_samples
 from orchestrator.catalog.transactions import Transactions
-from orchestrator.errors import AlreadyActive, RecordingNotFound
+from orchestrator.errors import AlreadyActive, RecordingNotFound, TooManyRecordings
 
 MAX_EVENTS: Final = 10_000
 """Events kept of one recording."""
 
-SAMPLES_KEPT: Final = timedelta(hours=1)
+RETRY_AFTER_S: Final = 30.0
+"""When it makes sense to ask again after all places were taken; nobody knows when one ends."""
+
 WANTED: Final = ("record", "stop")
 
 _T = TypeVar("_T")
@@ -63,9 +66,23 @@ class Catalog:
 
     # -- recordings
 
-    async def create(self, recording: Recording) -> None:
-        """Adds a recording; AlreadyActive if its stream is being recorded."""
-        await self._write(lambda session: session.add(recording), about=recording.mint_id)
+    async def create(self, recording: Recording, *, most: int | None = None) -> None:
+        """Adds a recording; AlreadyActive if its stream is being recorded.
+
+        TooManyRecordings if `most` are active already, whoever started them.
+        """
+        count = select(func.count(Recording.id)).where(_is_active())
+
+        def add(session: Session) -> None:
+            if most is not None and (session.scalar(count) or 0) >= most:
+                raise TooManyRecordings(
+                    f"{most} recordings run, and no more may (max_recordings).",
+                    "Stop one, or wait until one has ended.",
+                    retry_after_s=RETRY_AFTER_S,
+                )
+            session.add(recording)
+
+        await self._write(add, about=recording.mint_id)
 
     async def get(self, id: str) -> Recording:
         """The recording with this id, else RecordingNotFound."""
@@ -101,7 +118,7 @@ class Catalog:
 
     async def update(self, id: str, /, **columns: Any) -> None:
         """Sets columns of a recording; RecordingNotFound, or TypeError for an unknown column."""
-        _check_columns(Recording, columns, fixed=("id", "mint_id"))
+        check_columns(Recording, columns, fixed=("id", "mint_id"))
         changed = await self._change(
             update(Recording).where(Recording.id == id).values(**columns), about=id
         )
@@ -111,7 +128,8 @@ class Catalog:
     async def claim(self, id: str, starts: int) -> bool:
         """Takes the right to start the worker after `starts` of them; False if another has it."""
         free = update(Recording).where(Recording.id == id, Recording.worker_starts == starts)
-        claimed = free.values(worker_starts=starts + 1, worker_pid=None, worker_created=None)
+        nobody = {"worker_pid": None, "worker_created": None, "worker_boot": None}
+        claimed = free.values(worker_starts=starts + 1, **nobody)
         return bool(await self._change(claimed, about=id))
 
     async def want(self, id: str, wanted: str) -> None:
@@ -128,12 +146,12 @@ class Catalog:
     # -- segments
 
     async def add_segment(self, segment: Segment) -> None:
-        """Adds a segment to its recording."""
-        await self._write(lambda session: session.add(segment), about=segment.recording_id)
+        """Adds a segment to its recording, or writes over the one with its number."""
+        await self._write(lambda session: session.merge(segment), about=segment.recording_id)
 
     async def update_segment(self, recording_id: str, number: int, /, **columns: Any) -> None:
         """Sets columns of a segment; RecordingNotFound if it doesn't exist."""
-        _check_columns(Segment, columns, fixed=("recording_id", "number"))
+        check_columns(Segment, columns, fixed=("recording_id", "number"))
         this = (Segment.recording_id == recording_id, Segment.number == number)
         if not await self._change(
             update(Segment).where(*this).values(**columns), about=recording_id
@@ -144,6 +162,30 @@ class Catalog:
         """All segments of a recording in their order."""
         query = select(Segment).where(Segment.recording_id == recording_id).order_by(Segment.number)
         return await self._read(lambda session: list(session.scalars(query)))
+
+    # -- final files
+
+    async def put_file(self, file: File) -> None:
+        """Adds a final file, or writes over the one with its number."""
+        await self._write(lambda session: session.merge(file), about=file.recording_id)
+
+    async def files(self, recording_id: str) -> list[File]:
+        """The final files of a recording in their order."""
+        query = select(File).where(File.recording_id == recording_id).order_by(File.number)
+        return await self._read(lambda session: list(session.scalars(query)))
+
+    async def files_without_sum(self, limit: int) -> list[File]:
+        """Files that were checked and whose SHA-256 isn't known, of recordings that have ended."""
+        ended = select(Recording.id).where(~_is_active())
+        wanted = (File.sha256.is_(None), File.integrity.is_not(None), File.recording_id.in_(ended))
+        query = select(File).where(*wanted).order_by(File.made_at).limit(limit)
+        return await self._read(lambda session: list(session.scalars(query)))
+
+    async def set_sum(self, file: File, sha256: str) -> bool:
+        """Writes down its SHA-256; False if the file is no longer known."""
+        this = (File.recording_id == file.recording_id, File.number == file.number)
+        change = update(File).where(*this).values(sha256=sha256)
+        return bool(await self._change(change, about=file.recording_id))
 
     # -- events and samples
 
@@ -174,7 +216,7 @@ class Catalog:
         if not samples:
             return
         recordings = sorted({sample.recording_id for sample in samples})
-        outdated = [_old_samples(recording_id, samples) for recording_id in recordings]
+        outdated = [old_samples(recording_id, samples) for recording_id in recordings]
 
         def add(session: Session) -> None:
             for statement in outdated:
@@ -232,21 +274,6 @@ class Catalog:
 
 def _is_active() -> ColumnElement[bool]:
     return Recording.state.in_(ACTIVE_STATES)
-
-
-def _check_columns(table: type[Base], columns: dict[str, Any], *, fixed: tuple[str, ...]) -> None:
-    known = set(table.__mapper__.column_attrs.keys()) - set(fixed)
-    if unknown := sorted(set(columns) - known):
-        raise TypeError(f"{table.__tablename__} has no column {', '.join(unknown)} to update")
-
-
-def _old_samples(recording_id: str, added: list[Sample]) -> Delete:
-    """Deletes outdated ones among the oldest: a few more than are added, so it keeps pace."""
-    newest = max(sample.at for sample in added)
-    mine = select(Sample.id, Sample.at).where(Sample.recording_id == recording_id)
-    oldest = mine.order_by(Sample.id).limit(len(added) + 16).subquery()
-    outdated = select(oldest.c.id).where(oldest.c.at < newest - SAMPLES_KEPT)
-    return delete(Sample).where(Sample.id.in_(outdated))
 
 
 @contextmanager

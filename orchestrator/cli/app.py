@@ -13,6 +13,7 @@ from orchestrator import __version__
 from orchestrator.cli import (
     demo_stream,
     doctor,
+    inspect,
     pipelines,
     record,
     recordings,
@@ -36,6 +37,7 @@ app.command()(streams.streams)
 app.add_typer(recordings.app, name="recordings")
 app.add_typer(pipelines.app, name="pipelines")
 app.command()(settings.settings)
+app.command()(inspect.inspect)
 app.command()(doctor.doctor)
 app.command()(demo_stream.demo_stream)
 

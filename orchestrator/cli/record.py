@@ -46,6 +46,7 @@ def record(
     """Record a live stream until it ends, --duration is over, or Ctrl-C. No server is needed."""
     from orchestrator import logs
     from orchestrator.cli.progress import summary
+    from orchestrator.recordings.limits import asked
     from orchestrator.recordings.request import StartRequest
     from orchestrator.settings import load_settings
 
@@ -60,16 +61,17 @@ def record(
         video_quality=quality,
         audio_quality=audio_quality,
         output_directory=str(folder) if folder else None,
+        limits=asked(duration, None, None, None),
     )
     try:
-        ended = asyncio.run(_record(settings, request, duration))
+        ended = asyncio.run(_record(settings, request))
     except asyncio.CancelledError:
         _say("Left. The recording's own process goes on finishing the file.")
         raise typer.Exit(130) from None
     summary(ended)
 
 
-async def _record(settings: Settings, request: StartRequest, duration_s: float | None) -> Recording:
+async def _record(settings: Settings, request: StartRequest) -> Recording:
     from orchestrator.cli.session import Session
     from orchestrator.recordings.manager import create_manager
 
@@ -77,7 +79,7 @@ async def _record(settings: Settings, request: StartRequest, duration_s: float |
     manager = create_manager(settings.model_copy(update={"leave_recordings_running": True}))
     await manager.open()
     try:
-        return await Session(manager, request, duration_s).run()
+        return await Session(manager, request).run()
     finally:
         await manager.close()
 

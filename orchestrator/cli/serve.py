@@ -18,7 +18,9 @@ def serve(
     output_directory: Annotated[
         Path | None, typer.Option("--output-directory", "-o", help="Where recordings go.")
     ] = None,
-    discovery: Annotated[_Text, typer.Option(help="Where streams come from: livekit,demo.")] = None,
+    discovery: Annotated[
+        _Text, typer.Option(help="Where streams come from: livekit,pumpfun,demo.")
+    ] = None,
     livekit_url: Annotated[_Text, typer.Option(help="LiveKit server, ws:// or wss://.")] = None,
     ffmpeg: Annotated[Path | None, typer.Option(help="The ffmpeg to use.")] = None,
     pipelines_directory: Annotated[Path | None, typer.Option(help="Your own presets.")] = None,

@@ -1,4 +1,4 @@
-"""The life of one recording on the terminal: start, watch, stop by signal or time, end."""
+"""The life of one recording on the terminal: start, watch, stop by signal, end."""
 
 from __future__ import annotations
 
@@ -29,12 +29,9 @@ class Recorder(Protocol):
 class Session:
     """Runs one recording to its end; raises a HavenError when there is no good file at the end."""
 
-    def __init__(
-        self, manager: Recorder, request: StartRequest, duration_s: float | None = None
-    ) -> None:
+    def __init__(self, manager: Recorder, request: StartRequest) -> None:
         self._manager = manager
         self._request = request
-        self._duration_s = duration_s
         self._stop = asyncio.Event()
         self._screen = Screen()
 
@@ -72,13 +69,10 @@ class Session:
             await asyncio.wait({starting}, timeout=TICK_S)
 
     async def _watch(self, recording: Recording) -> Recording:
-        """Shows it until it has ended, or has to."""
-        begun_s = asyncio.get_running_loop().time()
-        while RecordingState(recording.state) not in FINAL:
-            if self._stop.is_set() or self._is_over(begun_s):
-                break
+        """Shows it until it has ended (a limit ends it too), or has to."""
+        while RecordingState(recording.state) not in FINAL and not self._stop.is_set():
             self._screen.show(line(recording))
-            await self._tick(begun_s)
+            await self._tick()
             recording = await self._manager.get(recording.id)
         return recording
 
@@ -86,18 +80,10 @@ class Session:
         self._screen.note("Finishing the file ... (Ctrl-C once more leaves it to its own process)")
         return await self._manager.stop(self._request.mint_id)
 
-    def _is_over(self, begun_s: float) -> bool:
-        return self._left_s(begun_s) <= 0
-
-    def _left_s(self, begun_s: float) -> float:
-        if self._duration_s is None:
-            return TICK_S
-        return begun_s + self._duration_s - asyncio.get_running_loop().time()
-
-    async def _tick(self, begun_s: float) -> None:
-        """Waits for the next look: a tick, or less when a signal or the end comes first."""
+    async def _tick(self) -> None:
+        """Waits for the next look: a tick, or less when a signal comes first."""
         try:
-            async with asyncio.timeout(min(TICK_S, max(0.0, self._left_s(begun_s)))):
+            async with asyncio.timeout(TICK_S):
                 await self._stop.wait()
         except TimeoutError:
             return

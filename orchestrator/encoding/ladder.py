@@ -59,6 +59,8 @@ class Ladder:
 
     async def descend(self, end_input: Callable[[], None]) -> Ending:
         """Until the process is reaped; EncodingFailed if not even SIGKILL ends it."""
+        # One that was halted (SIGSTOP) can still finish its file; others don't notice.
+        self._run.signal(signal.SIGCONT)
         closing = asyncio.create_task(self._close(end_input))
         try:
             if not await self._patience(self._grace_s, self._cap_s):

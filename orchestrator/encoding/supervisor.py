@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -14,6 +13,7 @@ import structlog
 from orchestrator.encoding.backoff import Backoff
 from orchestrator.encoding.ending import Ending
 from orchestrator.encoding.ffmpeg import Run
+from orchestrator.encoding.plan import Plan
 from orchestrator.encoding.states import ProcessState, may_follow
 from orchestrator.encoding.watch import Watch
 from orchestrator.errors import EncodingFailed, HavenError
@@ -34,21 +34,6 @@ _NOT_STARTED: Final = 127
 _S = ProcessState
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One run, prepared: what to start, and whom to tell."""
-
-    argv: list[str]
-    log_path: Path
-    end_input: Callable[[], None]
-    """Ends ffmpeg's input after what waits is written; called in a thread, once at most."""
-    started: Callable[[Run], None]
-    ended: Callable[[Ending], Awaitable[None]]
-    """Always called, once, after the run (or its failure to start): cleans up what `begin` made."""
-    fed: Callable[[], int] | None = None
-    """Bytes written to the input so far: tells standing still from being starved."""
-
-
 class Supervisor:
     """`run` until `stop`. Every change of state goes to `on_change` with the reason in words."""
 
@@ -60,13 +45,13 @@ class Supervisor:
         *,
         max_restarts: int,
         start_timeout_s: float = 15.0,
-        stall_s: float = 5.0,
+        stall_s: float = 4.0,
         backoff: Backoff | None = None,
     ) -> None:
         self.state = _S.STOPPED
         self.current: Run | None = None
         self.restarts = 0
-        """Runs started after the first one."""
+        """Runs started because the one before had failed or ended by itself."""
         self._begin = begin
         self._on_change = on_change
         self._on_ended = on_ended
@@ -77,6 +62,11 @@ class Supervisor:
         self._ran_s = 0.0
         self._running_since_s = 0.0
         self._stop_wanted = asyncio.Event()
+        self._split_wanted = asyncio.Event()
+        self._draining: set[asyncio.Task[None]] = set()
+        """Runs that finish their file after a split: one at the most."""
+        self._waiting: Callable[[], bool] = lambda: False
+        self._last_chance_taken = self._unasked = False
         self._finished = asyncio.Event()
         self._entered = False
         self._last: Ending | None = None
@@ -111,6 +101,13 @@ class Supervisor:
             await self._finished.wait()
         return self._last
 
+    def split(self) -> None:
+        """Goes on in a new run, which begins exactly where the present one ends; soon.
+
+        The run before finishes its file meanwhile.
+        """
+        self._split_wanted.set()
+
     async def _keep_running(self) -> None:
         try:
             await self._segments()
@@ -119,60 +116,100 @@ class Supervisor:
                 self._change(_S.EXITED, error.error)
             self._change(_S.FATAL, error.error)
             raise
+        finally:
+            if self._draining:
+                await asyncio.wait(self._draining)
 
     async def _segments(self) -> None:
         number = 0
-        while not self._stop_wanted.is_set():
+        while not self._stop_wanted.is_set() or self._last_chance():
             number += 1
-            self.restarts = number - 1
+            self.restarts += self._unasked
+            self._unasked = False
             self._change(_S.STARTING, f"segment {number}")
             await self._segment(number)
         if self.state is not _S.STOPPED:
             self._change(_S.STOPPED, "stopped between two runs")
 
+    def _last_chance(self) -> bool:
+        """Whether a last run has to write what waits: once, if the stop found none that could."""
+        if self._last_chance_taken or not self._waiting():
+            return False
+        self._last_chance_taken = True
+        return True
+
     async def _segment(self, number: int) -> None:
         self._ran_s = 0.0
-        ending = self._last = await self._planned(number)
+        self._split_wanted.clear()
+        ending = await self._planned(number)
+        if ending is None:
+            self._change(_S.EXITED, "the recording is split here")
+            return
+        self._last = ending
         self._on_ended(number, ending)
         if self._stop_wanted.is_set():
             if self.state is not _S.STOPPING:
                 self._change(_S.STOPPING, ending.reason)
             self._change(_S.STOPPED, ending.reason)
-        else:
-            await self._after(ending)
+            return
+        await self._after(ending)
 
-    async def _planned(self, number: int) -> Ending:
-        """One run from its plan to its end. What can't begin (OSError) counts as a failed run."""
+    async def _planned(self, number: int) -> Ending | None:
+        """One run from its plan to its end. What can't begin (OSError) counts as a failed run.
+
+        None if it was split off: it ends in the background.
+        """
         try:
             plan = await self._begin(number)
         except OSError as error:
             return _not_started(f"segment {number} can't be prepared: {error}")
+        self._waiting = plan.waiting
         try:
-            ending = await self._one(plan)
+            ending = await self._one(number, plan)
         except OSError as error:
             ending = _not_started(f"{plan.argv[0]} can't be started: {error}")
-        await plan.ended(ending)
+        if ending is not None:
+            await plan.ended(ending)
         return ending
 
-    async def _one(self, plan: Plan) -> Ending:
+    async def _one(self, number: int, plan: Plan) -> Ending | None:
         run = Run(plan.argv, plan.log_path)
         await run.start()
         self.current = run
+        kept = False
         try:
             plan.started(run)
-            return await self._attend(run, plan)
+            ending = await self._attend(run, plan)
+            if kept := ending is None:
+                self._draining.add(asyncio.create_task(self._drain(number, run, plan)))
+            return ending
         finally:
             self.current = None
-            if run.alive:
+            if run.alive and not kept:
                 await run.kill()
 
-    async def _attend(self, run: Run, plan: Plan) -> Ending:
-        """Until the run has ended: by itself, by `stop`, or because it stands still."""
+    async def _drain(self, number: int, run: Run, plan: Plan) -> None:
+        """Lets a run finish its file whose input has ended; the next one runs already."""
+        try:
+            ending = await run.stop(plan.end_input, grace_s=self._grace_s)
+        except HavenError as error:
+            log.error("a run that was split off can't be ended", pid=run.pid, error=error.error)
+            ending = _not_started(error.error)
+        await plan.ended(ending)
+        self._on_ended(number, ending)
+        self._draining.clear()
+
+    async def _attend(self, run: Run, plan: Plan) -> Ending | None:
+        """Until the run has ended: by itself, by `stop`, or because it stands still.
+
+        None when its input was ended for a split.
+        """
         watch = Watch(run.started_at_s, self._start_timeout_s, self._stall_s)
         events = {
             "ended": asyncio.create_task(run.wait()),
             "stop": asyncio.create_task(self._stop_wanted.wait()),
             "begun": asyncio.create_task(run.wait_until_begun()),
+            "split": asyncio.create_task(self._split_wanted.wait()),
         }
         try:
             while not events["ended"].done():
@@ -180,7 +217,9 @@ class Supervisor:
                 if events["stop"].done():
                     self._change(_S.STOPPING, "stop was asked for")
                     return await run.stop(plan.end_input, grace_s=self._grace_s)
-                if reason := _look(watch, run, plan.fed):
+                if events["split"].done() and await self._cut(plan):
+                    return None
+                if reason := _look(watch, run, plan):
                     log.warning("ffmpeg is killed", pid=run.pid, reason=reason)
                     return replace(await run.kill(), stderr=(*run.stderr_tail(), reason))
             return await run.wait()
@@ -197,8 +236,15 @@ class Supervisor:
         if self.state is _S.RUNNING:
             self._ran_s = max(time.monotonic() - self._running_since_s, 1e-3)
 
+    async def _cut(self, plan: Plan) -> bool:
+        """Whether the input was ended for a split; else it is tried at the next look."""
+        if plan.cut is None or self.state is not _S.RUNNING or self._draining:
+            return False
+        return await asyncio.to_thread(plan.cut)
+
     async def _after(self, ending: Ending) -> None:
         """What follows a run that nobody asked to end."""
+        self._unasked = True
         if ending.outcome == "finished" and self._ran_s >= _BRIEF_S:
             self._change(_S.EXITED, ending.reason)
             return
@@ -226,12 +272,13 @@ class Supervisor:
         self._on_change(new, reason)
 
 
-def _look(watch: Watch, run: Run, fed: Callable[[], int] | None) -> str | None:
+def _look(watch: Watch, run: Run, plan: Plan) -> str | None:
     return watch.look(
         time.monotonic(),
         begun=run.begun,
         moved_s=run.moved_at_s,
-        fed=None if fed is None else fed(),
+        fed=None if plan.fed is None else plan.fed(),
+        waiting=plan.waiting(),
         cpu_s=run.cpu_s(),
     )
 

@@ -12,9 +12,9 @@ _IDLE_CPU: float = 0.02
 class Watch:
     """Looks at one run; `look` gives the reason to kill it, or None.
 
-    Starved (nothing was fed since its last progress) is not its fault. Blocked (fed, no progress,
-    no CPU time) is certain after `stall_s`. Fed and busy without progress may be an overloaded
-    machine: it gets `busy_s`.
+    Starved (nothing was fed since its last progress, and nothing waits) is not its fault. Blocked
+    (fed, no progress, no CPU time) is certain after `stall_s`. Fed and busy without progress may be
+    an overloaded machine: it gets `busy_s`.
     """
 
     started_s: float
@@ -27,16 +27,26 @@ class Watch:
     _cpu: tuple[float, float] | None = field(default=None, init=False)
 
     def look(
-        self, now_s: float, *, begun: bool, moved_s: float, fed: int | None, cpu_s: float | None
+        self,
+        now_s: float,
+        *,
+        begun: bool,
+        moved_s: float,
+        fed: int | None,
+        cpu_s: float | None,
+        waiting: bool = False,
     ) -> str | None:
-        """Why the run has to be ended, as of `now_s`. `moved_s`: when its progress last moved."""
+        """Why the run has to be ended, as of `now_s`.
+
+        `moved_s`: when its progress last moved; `waiting`: it is fed more as soon as it takes it.
+        """
         self._note_cpu(now_s, cpu_s)
         if moved_s != self._moved_s:
             self._moved_s, self._fed = moved_s, fed or 0
         if not begun:
             late = now_s - self.started_s >= self.start_timeout_s
             return f"no frame encoded within {self.start_timeout_s:g} s" if late else None
-        if fed is not None and fed <= self._fed:
+        if fed is not None and fed <= self._fed and not waiting:
             return None
         return self._stalled(now_s)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -53,18 +56,38 @@ class ProcessUsage:
 
 
 def created(pid: int) -> float | None:
-    """When the process began (with the pid this names it for good); None when there is none."""
+    """When the process began, in seconds; None when there is none.
+
+    With the pid and the boot this names a process for good. On Linux it counts from the boot
+    (proc(5), `starttime`): setting the clock changes nothing. Elsewhere it is the wall clock's.
+    """
     try:
-        return psutil.Process(pid).create_time()
-    except psutil.NoSuchProcess:
+        return _since_boot(pid) if psutil.LINUX else psutil.Process(pid).create_time()
+    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
         return None
 
 
 def is_running(pid: int, created_at: float) -> bool:
     """Whether that very process runs. A zombie doesn't."""
+    began = created(pid)
+    if began is None or abs(began - created_at) >= 1:
+        return False
     try:
-        process = psutil.Process(pid)
-        same = abs(process.create_time() - created_at) < 1
-        return same and process.status() != psutil.STATUS_ZOMBIE
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@cache
+def boot_id() -> str:
+    """Names this run of the machine: another after every boot (random(4))."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:  # no Linux: the wall clock in `created` tells boots apart
+        return "unknown"
+
+
+def _since_boot(pid: int) -> float:
+    # The program's name is in parentheses, and may hold spaces and parentheses itself.
+    fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    return int(fields[19]) / os.sysconf("SC_CLK_TCK")

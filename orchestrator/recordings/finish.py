@@ -1,146 +1,163 @@
-"""From segments to the file: choose, join or rename, probe. Whatever fails, segments are kept."""
+"""The end of a recording: its last files are made, and how it ended is written down, and why."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 from collections.abc import Awaitable, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from orchestrator.catalog.models import Recording, Segment
-from orchestrator.catalog.paths import publish
-from orchestrator.catalog.probe import Probe, probe
-from orchestrator.encoding.join import Part, join
+import structlog
+
+from orchestrator.catalog.models import File, Segment
 from orchestrator.errors import (
     EncodingFailed,
     HavenError,
     SourceError,
     StoppedWhileStarting,
 )
+from orchestrator.recordings import parts
+from orchestrator.recordings.integrity import WHOLE
 from orchestrator.recordings.ledger import Ledger
 from orchestrator.recordings.segments import Encoding
 from orchestrator.recordings.states import RecordingState
+from orchestrator.recordings.unlisted import list_all
 
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A final file, in its place and probed."""
-
-    path: Path
-    probe: Probe
-
-    def columns(self) -> dict[str, Any]:
-        """For the recording's row."""
-        return {
-            "output_path": str(self.path),
-            "duration_s": self.probe.duration_s,
-            "size_bytes": self.probe.size_bytes,
-            "probe": asdict(self.probe),
-        }
+log = structlog.get_logger(__name__)
 
 
 async def conclude(
     ledger: Ledger, encoding: Awaitable[Encoding], reason: str | None, error: HavenError | None
 ) -> None:
-    """Make the file of what there is, and write down how the recording ended, and why."""
+    """Make the files of what there is, and write down how the recording ended, and why."""
     columns: dict[str, Any] = {"ended_at": datetime.now(UTC), "reason": reason}
+    kept: HavenError | None = None
     try:
-        columns |= await _finished(ledger, encoding)
+        files, kept = await _finished(ledger, encoding)
+        columns |= _columns(files)
+        if isinstance(error, SourceError | StoppedWhileStarting) and files and kept is None:
+            # A worker that took over found the stream gone, or was to stop: it is all whole.
+            columns["reason"], error = reason or error.error, None
     except HavenError as failure:
         error = error or failure
-    except OSError as failure:
-        error = error or EncodingFailed(
-            f"The file can't be put in its place: {failure}.",
-            f"The segments are kept in {ledger.recording.work_directory}.",
-        )
-    if isinstance(error, SourceError | StoppedWhileStarting) and "size_bytes" in columns:
-        # A worker that took over found the stream gone, or was to stop: what there is is whole.
-        columns["reason"], error = reason or error.error, None
-    if error is not None:
-        columns |= {"error_code": error.code, "error": error.error, "detail": _advice(error)}
+    if error := error or kept:
+        detail = _advice(error) if error is kept or kept is None else f"{_advice(error)} {kept}"
+        columns |= {"error_code": error.code, "error": error.error, "detail": detail}
         await ledger.become(RecordingState.FAILED, **columns)
         return
     await ledger.become(RecordingState.STOPPING)
     await ledger.become(RecordingState.COMPLETED, **columns)
 
 
-async def _finished(ledger: Ledger, encoding: Awaitable[Encoding]) -> dict[str, Any]:
-    segments = await ledger.catalog.segments(ledger.recording.id)
+async def _finished(
+    ledger: Ledger, encoding: Awaitable[Encoding]
+) -> tuple[list[File], HavenError | None]:
+    """All final files, and the first error there was; then the segments are kept."""
+    async with ledger.making:
+        return await _all_made(ledger, encoding)
+
+
+async def _all_made(
+    ledger: Ledger, encoding: Awaitable[Encoding]
+) -> tuple[list[File], HavenError | None]:
+    id = ledger.recording.id
+    segments = await _segments(ledger, encoding)
     if not segments:
-        await asyncio.to_thread(discard, ledger.recording)
-        return {}
-    finished = await finish(ledger.recording, segments, await encoding)
-    await ledger.event("file", f"Final file: {finished.path}")
-    return finished.columns()
-
-
-async def finish(recording: Recording, segments: Sequence[Segment], encoding: Encoding) -> Finished:
-    """Makes the final file; EncodingFailed when there is nothing to make it of."""
-    parts = [s for s in segments if await asyncio.to_thread(_holds_media, Path(s.path))]
-    if not parts:
-        if (made := await asyncio.to_thread(_made_before, recording)) is not None:
-            return made
-        await asyncio.to_thread(discard, recording)
+        await discard(ledger)
+        raise EncodingFailed(
+            "Nothing was recorded: it ended before anything was encoded.",
+            "Start it again; `orchestrator recordings show ID` tells its story.",
+        )
+    files = await ledger.surely("the files", lambda: ledger.catalog.files(id))
+    made = {file.number: file for file in files}
+    errors: list[HavenError] = []
+    for number in sorted({s.part for s in segments} - made.keys()):
+        of_part = [s for s in segments if s.part == number]
+        try:
+            file = await _make_part(ledger, number, of_part, await encoding)
+        except HavenError as error:
+            log.error("a part is not made", part=number, error=error.error)
+            errors.append(error)
+        else:
+            made |= {} if file is None else {number: file}
+    if not made and not errors:
+        await discard(ledger)
         raise EncodingFailed(
             "Nothing was recorded: ffmpeg wrote no readable file.",
             "Its last lines stand with the segments: GET /api/recordings/{id}.",
         )
-    whole = await _whole(recording, parts, encoding)
-    found = await asyncio.to_thread(probe, whole)
-    if not found.playable:
+    if not errors and all(file.integrity == WHOLE for file in made.values()):
+        await discard(ledger)
+    return [made[number] for number in sorted(made)], errors[0] if errors else None
+
+
+async def _segments(ledger: Ledger, encoding: Awaitable[Encoding]) -> list[Segment]:
+    recording = ledger.recording
+    if recording.started_at is not None:  # when this worker came: another one was before it
+        await list_all(ledger, (await encoding).preset.segment_suffix)
+    return await ledger.surely("the segments", lambda: ledger.catalog.segments(recording.id))
+
+
+async def make_whole_parts(ledger: Ledger, numbers: Sequence[int], encoding: Encoding) -> None:
+    """While the recording goes on: the files of these parts, as far as that can be done now.
+
+    What fails is tried again at the end.
+    """
+    if not numbers:
+        return
+    async with ledger.making:
+        id = ledger.recording.id
+        try:
+            made = {file.number for file in await ledger.catalog.files(id)}
+            for number in (n for n in numbers if n not in made | ledger.put_off):
+                segments = [s for s in await ledger.catalog.segments(id) if s.part == number]
+                # One without an outcome may still be written by an ffmpeg without a worker.
+                if segments and all(s.outcome for s in segments):
+                    await _make_part(ledger, number, segments, encoding)
+                else:
+                    ledger.put_off.add(number)
+        except HavenError as error:
+            log.warning("parts are made at the end", parts=list(numbers), error=error.error)
+            ledger.put_off.update(numbers)
+
+
+async def _make_part(
+    ledger: Ledger, number: int, segments: Sequence[Segment], encoding: Encoding
+) -> File | None:
+    """One final file; EncodingFailed or NotEnoughDisk say what is missing, and what is kept."""
+    try:
+        file = await parts.make(ledger, number, segments, encoding)
+    except OSError as failure:
         raise EncodingFailed(
-            f"The recorded file is damaged: {found.problem}.",
-            f"The segments are kept in {recording.work_directory}.",
-        )
-    path = await asyncio.to_thread(publish, whole, Path(recording.output_path))
-    await asyncio.to_thread(discard, recording)
-    return Finished(path, found)
+            f"The file can't be put in its place: {failure}.",
+            f"The segments are kept in {ledger.recording.work_directory}.",
+        ) from failure
+    if file is not None:
+        ledger.note("file", f"Final file: {file.path}")
+        ledger.note("integrity", file.problem or f"{Path(file.path).name} is {file.integrity}.")
+    return file
 
 
-async def _whole(recording: Recording, parts: Sequence[Segment], encoding: Encoding) -> Path:
-    """One file with just the streams that the room had: a lone whole segment as it is."""
-    # What a killed worker wrote in its last second is not counted: it may have had both.
-    has_video = any(s.video_frames or s.outcome is None for s in parts)
-    has_audio = any(s.audio_samples or s.outcome is None for s in parts)
-    clean = len(parts) == 1 and parts[0].outcome == "finished"
-    if clean and has_video == has_audio:
-        return Path(parts[0].path)
-    joined = Path(recording.work_directory) / f"joined{encoding.preset.segment_suffix}"
-    await join(
-        encoding.ffmpeg.path,
-        [Part(Path(s.path), s.offset_s) for s in parts],
-        joined,
-        container=encoding.preset.container,
-        keep_video=has_video or not has_audio,
-        keep_audio=has_audio or not has_video,
-        tags=encoding.tags,
-        log_path=joined.with_suffix(".log"),
-    )
-    return joined
+def _columns(files: Sequence[File]) -> dict[str, Any]:
+    """For the recording's row: its first file, and the length and size of all."""
+    if not files:
+        return {}
+    durations = [file.duration_s for file in files]
+    known = [duration for duration in durations if duration is not None]
+    return {
+        "output_path": files[0].path,
+        "duration_s": sum(known) if len(known) == len(durations) else None,
+        "size_bytes": sum(file.size_bytes for file in files),
+        "probe": files[0].probe,
+    }
 
 
-def _made_before(recording: Recording) -> Finished | None:
-    """The final file, if a worker before died after it had put it in its place."""
-    path = Path(recording.output_path)
-    if not path.is_file() or not (found := probe(path)).playable:
-        return None
-    discard(recording)
-    return Finished(path, found)
-
-
-def discard(recording: Recording) -> None:
-    """Remove the work folder of a recording that has nothing in it."""
-    shutil.rmtree(recording.work_directory, ignore_errors=True)
-
-
-def _holds_media(path: Path) -> bool:
-    if not path.is_file() or not path.stat().st_size:
-        return False
-    found = probe(path)
-    return found.video is not None or found.audio is not None
+async def discard(ledger: Ledger) -> None:
+    """Remove the work folder: nothing in it is needed any more."""
+    work = ledger.recording.work_directory
+    await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
 
 
 def _advice(error: HavenError) -> str:

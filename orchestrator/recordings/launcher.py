@@ -1,7 +1,7 @@
 """Starts worker processes and tells whether they live. Nothing else spawns workers.
 
-A worker is told what to do by one line of JSON on its standard input: that keeps the LiveKit secret
-out of its arguments and environment, and lets a worker that has already imported everything wait.
+A worker is told what to do by one line of JSON on its standard input: that keeps secrets out of its
+arguments and environment, and lets a worker that has already imported everything wait.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import psutil
 import structlog
 
 from orchestrator.errors import WorkerFailed
-from orchestrator.monitor.usage import created, is_running
+from orchestrator.monitor.usage import boot_id, created, is_running
+from orchestrator.settings import PREFIX
 
 log = structlog.get_logger(__name__)
 
@@ -29,10 +30,11 @@ _WORKER: Final = (sys.executable, "-m", "orchestrator.recordings.worker")
 
 @dataclass(frozen=True, slots=True)
 class WorkerHandle:
-    """Names one worker process for good: also after its pid was used again."""
+    """Names one worker process for good: also after its pid was used again, or after a boot."""
 
     pid: int
     created: float
+    boot: str
 
 
 class Launcher(Protocol):
@@ -46,6 +48,9 @@ class Launcher(Protocol):
 
     def alive(self, worker: WorkerHandle) -> bool:
         """Whether that very process runs."""
+
+    def reap(self) -> None:
+        """Let go of those that have ended."""
 
     async def kill(self, worker: WorkerHandle) -> None:
         """End it at once; its ffmpeg finishes its file by itself."""
@@ -66,11 +71,16 @@ class LocalLauncher:
 
     async def start(self, job: str, log: Path) -> WorkerHandle:
         """Spawn, hand over the job, and close its standard input."""
-        pid = await asyncio.to_thread(_spawn, job, log)
-        self._children.add(pid)
+        pid = await asyncio.to_thread(self._spawn, job, log)
         if (began := created(pid)) is None:
             raise WorkerFailed("The recording's process ended at once.", f"See {log}.")
-        return WorkerHandle(pid, began)
+        return WorkerHandle(pid, began, boot_id())
+
+    def _spawn(self, job: str, log: Path) -> int:
+        # Noted here, in the thread, which goes on when the caller is cancelled.
+        pid = _spawn(job, log)
+        self._children.add(pid)
+        return pid
 
     def wake(self, worker: WorkerHandle) -> None:
         """SIGUSR1: the worker reads what is wanted of it now, not within a second."""
@@ -79,7 +89,14 @@ class LocalLauncher:
 
     def alive(self, worker: WorkerHandle) -> bool:
         """Whether that very process runs; a child that has ended is reaped on the way."""
-        return not self._reaped(worker.pid) and is_running(worker.pid, worker.created)
+        if self._reaped(worker.pid) or worker.boot != boot_id():
+            return False
+        return is_running(worker.pid, worker.created)
+
+    def reap(self) -> None:
+        """Take note of all that have ended, so that none stays a zombie."""
+        for pid in list(self._children):
+            self._reaped(pid)
 
     async def kill(self, worker: WorkerHandle) -> None:
         """SIGKILL, and wait until it is gone."""
@@ -125,7 +142,7 @@ def _spawn(job: str, log_path: Path) -> int:
             pid = os.posix_spawn(
                 _WORKER[0],
                 _WORKER,
-                os.environ,
+                _environment(),
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, reading, 0),
                     (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -143,6 +160,15 @@ def _spawn(job: str, log_path: Path) -> int:
     finally:
         os.close(writing)
     return pid
+
+
+def _environment() -> dict[str, str]:
+    """Ours, less the settings: the job has them, and a worker's environment shows no secret."""
+    return {name: value for name, value in os.environ.items() if not _is_setting(name)}
+
+
+def _is_setting(name: str) -> bool:
+    return name.upper().startswith(PREFIX)
 
 
 def _open_log(path: Path) -> int:

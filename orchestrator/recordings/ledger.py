@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -28,7 +28,9 @@ _TELL_S: Final = 15.0
 """How long the story's last lines may take."""
 
 _ATTEMPTS: Final = 30
-"""How often a state is written anew, a second apart, before it is given up."""
+"""How often what has to be written is tried, a second apart, before it is given up."""
+
+_T = TypeVar("_T")
 
 _NOTES: Final = 1000
 """Lines of the story that may wait for the catalog."""
@@ -40,6 +42,10 @@ class Ledger:
     def __init__(self, recording: Recording, catalog: Catalog) -> None:
         self.recording, self.catalog = recording, catalog
         self.state = RecordingState(recording.state)
+        self.making = asyncio.Lock()
+        """Held by whoever makes final files."""
+        self.put_off: set[int] = set()
+        """Parts whose files are made at the end."""
         self._look = asyncio.Event()
         self._notes: asyncio.Queue[tuple[str, str]] = asyncio.Queue(maxsize=_NOTES)
 
@@ -73,15 +79,24 @@ class Ledger:
         log.info("recording", change=f"{self.state} -> {state}")
         self.note("state", f"{self.state} -> {state}")
         self.state = state
+        await self.surely(
+            f"the state {state}",
+            lambda: self.catalog.update(self.recording.id, state=state.value, **columns),
+        )
+
+    async def surely(self, what: str, call: Callable[[], Awaitable[_T]]) -> _T:
+        """What the catalog answers, tried again while it is busy; Unavailable after half a minute.
+
+        `what` is to be written or read.
+        """
         for attempt in range(_ATTEMPTS):
             try:
-                await self.catalog.update(self.recording.id, state=state.value, **columns)
-                return
+                return await call()
             except Unavailable as error:
-                log.warning("state not written", state=state, attempt=attempt, error=error.error)
+                log.warning("catalog is busy", wanted=what, attempt=attempt, error=error.error)
                 await asyncio.sleep(LOOK_S)
         raise Unavailable(
-            f"The catalog didn't take the state {state} of {self.recording.mint_id}.",
+            f"The catalog didn't take {what} of {self.recording.mint_id}.",
             "Check the disk it lies on; the next worker finishes the recording.",
         )
 

@@ -9,9 +9,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-import uuid
-from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -29,25 +26,28 @@ from orchestrator.errors import (
     AlreadyActive,
     EncodingFailed,
     HavenError,
-    InvalidRequest,
     NoMedia,
     NothingToStop,
     StillActive,
     WorkerFailed,
-    restore,
 )
 from orchestrator.media import Stream
+from orchestrator.recordings.checksums import make_up
+from orchestrator.recordings.creation import Meant, add, meant, new_recording
 from orchestrator.recordings.folders import Folders
 from orchestrator.recordings.keeper import Keeper
 from orchestrator.recordings.launcher import Launcher, LocalLauncher
-from orchestrator.recordings.request import StartRequest, format_named, quality_named
-from orchestrator.recordings.states import ACTIVE, FINAL, RecordingState
+from orchestrator.recordings.lock import ServerLock, is_served
+from orchestrator.recordings.request import StartRequest
+from orchestrator.recordings.resume import Resumption
+from orchestrator.recordings.retention import Retention, Rule
+from orchestrator.recordings.states import ACTIVE, RecordingState
+from orchestrator.recordings.sweep import sweep
+from orchestrator.recordings.waiting import failure, finish, has_begun, is_final, until
+from orchestrator.recordings.workers import Workers
 from orchestrator.settings import Settings
 
 log = structlog.get_logger(__name__)
-
-POLL_S: Final = 0.04
-"""How often a waiting /start or /stop looks into the catalog."""
 
 STOP_TIMEOUT_S: Final = 110.0
 """The desktop app gives up after 120 s."""
@@ -57,32 +57,82 @@ class Manager:
     """Everything that can be asked of the recorder."""
 
     def __init__(
-        self, settings: Settings, catalog: Catalog, directory: Directory, launcher: Launcher
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        directory: Directory,
+        launcher: Launcher,
+        lock: ServerLock | None = None,
     ) -> None:
         self.settings, self.catalog, self.directory = settings, catalog, directory
         self.presets = Presets({})
         self._folders = Folders(settings, catalog)
-        self._keeper = Keeper(settings, catalog, directory, launcher)
+        self._lock = lock
+        """Held already, if this is a server's; given up as soon as another may serve."""
+        self._workers = Workers(settings, catalog, directory, launcher)
+        self._keeper = Keeper(catalog, self._workers, self._recovered)
+        self._resumption = Resumption(catalog, self.start)
+        self._retention = Retention(Rule.of(settings), catalog)
+        self._summing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Open the catalog, load the presets, find the recordings that run."""
         try:
             await self.catalog.open(migrate=True)
             self.presets = await asyncio.to_thread(Presets.load, self.settings.pipelines_directory)
-            await self._keeper.open()
+            if self._lock is not None:
+                await sweep(self.catalog)
+                self._summing = asyncio.create_task(make_up(self.catalog))
+                self._retention.open()
+            await self._keeper.open(alone=await self._is_alone())
         except BaseException:
             await self._close_parts()
             raise
 
     async def close(self) -> None:
-        """Finish the recordings (or leave them, by setting), and close what was opened."""
+        """Finish the recordings (or leave them, by setting), and close what was opened.
+
+        The next server may begin while they are being finished: it has its own from then on.
+        """
         try:
-            if not self.settings.leave_recordings_running:
-                await self._finish_all()
+            if self.settings.leave_recordings_running:
+                return
+            ending = await self._want_all_ended()
+            await self._unlock()
+            await finish(self.catalog, ending, self.settings.shutdown_timeout_s)
         finally:
+            await self._unlock()
             await self._close_parts()
 
+    async def _want_all_ended(self) -> list[Recording]:
+        try:
+            active = await self.catalog.active()
+            for row in active:
+                await self._keeper.want_stop(row)
+        except HavenError as error:
+            log.error("recordings can't be told to end", error=error.error)
+            return []
+        return active
+
+    async def _unlock(self) -> None:
+        if self._lock is not None:
+            await asyncio.to_thread(self._lock.release)
+
+    async def _is_alone(self) -> bool:
+        """Whether no (other) server looks after the recordings."""
+        served = self._lock is None and await asyncio.to_thread(is_served, self.catalog.path)
+        return not served
+
+    def _recovered(self, recording: Recording) -> None:
+        if self._lock is not None and self.settings.resume_after_restart:
+            self._resumption.add(recording)
+
     async def _close_parts(self) -> None:
+        if self._summing is not None:
+            self._summing.cancel()
+            await asyncio.gather(self._summing, return_exceptions=True)
+        await self._retention.close()
+        await self._resumption.close()
         await self._keeper.close()
         await self.directory.close()
         await self.catalog.close()
@@ -92,15 +142,16 @@ class Manager:
     async def start(self, request: StartRequest) -> Recording:
         """Returns when frames are being recorded; raises a HavenError that says why not."""
         paths.check_stream_id(request.mint_id)
-        preset, video, audio = self._meant(request)
+        asked = meant(self.presets, request)
         folder = await self._folders.for_request(request.output_directory)
-        require(await find_ffmpeg(self.settings.ffmpeg, preset.encoders), preset)
+        require(await find_ffmpeg(self.settings.ffmpeg, asked.preset.encoders), asked.preset)
         if await self.catalog.active_of(request.mint_id):
             raise AlreadyActive(request.mint_id)
         deadline = time.monotonic() + self.settings.start_timeout_s
         stream = await self.directory.find(request.mint_id)
-        recording = await self._create(stream, preset, video, audio, folder)
-        await self._keeper.launch(recording)
+        recording = await self._create(stream, asked, folder)
+        # Carried through: a row that stands there without a worker would wait for the keeper.
+        await asyncio.shield(asyncio.ensure_future(self._workers.launch(recording)))
         return await self._until_recording(recording, deadline)
 
     async def stop(self, mint_id: str) -> Recording:
@@ -109,14 +160,14 @@ class Manager:
         if active is None:
             raise NothingToStop(mint_id)
         await self._keeper.want_stop(active)
-        ended = await self._until(active.id, _is_final, STOP_TIMEOUT_S)
+        ended = await until(self.catalog, active.id, is_final, STOP_TIMEOUT_S)
         if ended is None:
             raise WorkerFailed(
                 f"The file of {mint_id} is not final after {STOP_TIMEOUT_S:g} s.",
                 "It is still being finished; GET /api/recording/status says when it is done.",
             )
         if ended.state == RecordingState.FAILED:
-            raise _failure(ended)
+            raise failure(ended)
         return ended
 
     # -- what there is
@@ -140,14 +191,15 @@ class Manager:
         return await self.catalog.get(recording_id)
 
     async def delete(self, recording_id: str) -> None:
-        """Remove the file, whatever work is left, and the row; StillActive while it runs."""
+        """Remove its files, whatever work is left, and the row; StillActive while it runs."""
         recording = await self.catalog.get(recording_id)
         if recording.state in ACTIVE:
             raise StillActive(
                 f"Recording {recording_id} is still running.",
                 "Stop it with POST /api/recording/stop, then delete it.",
             )
-        await asyncio.to_thread(_remove_files, recording)
+        files = await self.catalog.files(recording_id)
+        await asyncio.to_thread(_remove_files, recording, [Path(file.path) for file in files])
         await self.catalog.delete(recording_id)
 
     async def ffmpeg(self, preset: Preset | None = None) -> FFmpeg:
@@ -168,56 +220,23 @@ class Manager:
 
     # -- starting
 
-    def _meant(self, request: StartRequest) -> tuple[Preset, str, str]:
-        """The preset and the two qualities; InvalidRequest or PipelineBroken otherwise."""
-        video = quality_named(request.video_quality, "video_quality")
-        audio = quality_named(request.audio_quality, "audio_quality")
-        if request.pipeline is None:
-            return self.presets.get(format_named(request.output_format)), video, audio
-        preset = self.presets.get(request.pipeline)
-        if request.output_format and format_named(request.output_format) != preset.format:
-            raise InvalidRequest(
-                f"Pipeline {preset.name} makes {preset.format}, not {request.output_format}.",
-                "Leave output_format out, or choose another pipeline.",
-            )
-        return preset, video, audio
-
-    async def _create(
-        self, stream: Stream, preset: Preset, video: str, audio: str, folder: Path
-    ) -> Recording:
+    async def _create(self, stream: Stream, asked: Meant, folder: Path) -> Recording:
         """Reserve a file name and the stream; whoever comes second gets AlreadyActive."""
-        now = datetime.now(UTC)
+        now, preset = datetime.now(UTC), asked.preset
         extension = self.settings.av1_extension if preset.format == "av1" else preset.extension
         place = await self._folders.place(folder, stream, now, extension)
-        recording = Recording(
-            id=uuid.uuid4().hex,
-            mint_id=stream.id,
-            stream=asdict(stream),
-            output_format=preset.format,
-            pipeline=preset.name,
-            video_quality=video,
-            audio_quality=audio,
-            video_codec=preset.video_codec,
-            audio_codec=preset.audio_codec,
-            output_path=str(place.output),
-            work_directory=str(place.work),
-            created_at=now,
-        )
-        try:
-            await self.catalog.create(recording)
-        except BaseException:
-            await asyncio.to_thread(shutil.rmtree, place.work, ignore_errors=True)
-            raise
+        recording = new_recording(stream, asked, place, now)
+        await add(self.catalog, recording, self.settings.max_recordings or None)
         return recording
 
     async def _until_recording(self, recording: Recording, deadline: float) -> Recording:
         left = max(deadline - time.monotonic(), 0.0)
-        row = await self._until(recording.id, _has_begun, left)
+        row = await until(self.catalog, recording.id, has_begun, left)
         if row is None:
             await self._keeper.want_stop(recording)
             raise await self._why_not_begun(recording)
         if row.state == RecordingState.FAILED:
-            raise _failure(row)
+            raise failure(row)
         return row
 
     async def _why_not_begun(self, recording: Recording) -> HavenError:
@@ -231,54 +250,14 @@ class Manager:
             )
         return NoMedia(f"{nothing}.", "Check the publisher and the network, then start it again.")
 
-    async def _until(
-        self, recording_id: str, reached: Callable[[Recording], bool], timeout_s: float
-    ) -> Recording | None:
-        """The row once it is so; None when it is not in time."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                # The worker is another process; the catalog is where it says how far it is.
-                while True:
-                    if reached(row := await self.catalog.get(recording_id)):
-                        return row
-                    await asyncio.sleep(POLL_S)
-        except TimeoutError:
-            return None
 
-    async def _finish_all(self) -> None:
-        active = await self.catalog.active()
-        stops = [self.stop(row.mint_id) for row in active]
-        try:
-            async with asyncio.timeout(self.settings.shutdown_timeout_s):
-                outcomes = await asyncio.gather(*stops, return_exceptions=True)
-        except TimeoutError:
-            log.error("not all recordings were finished in time", count=len(stops))
-            return
-        for row, outcome in zip(active, outcomes, strict=True):
-            if isinstance(outcome, HavenError):
-                log.warning("recording ended", recording=row.id, error=outcome.error)
-            elif isinstance(outcome, BaseException):
-                log.error("stopping failed", recording=row.id, error=repr(outcome))
-
-
-def create_manager(settings: Settings) -> Manager:
-    """The manager of this machine; `open` it before use."""
+def create_manager(settings: Settings, lock: ServerLock | None = None) -> Manager:
+    """The manager of this machine, a server's with a lock that is held; `open` it before use."""
     catalog, directory = Catalog(settings.database_url), Directory.from_settings(settings)
-    return Manager(settings, catalog, directory, LocalLauncher())
+    return Manager(settings, catalog, directory, LocalLauncher(), lock)
 
 
-def _failure(row: Recording) -> HavenError:
-    return restore(row.error_code or "", row.error or "", row.detail or "")
-
-
-def _is_final(row: Recording) -> bool:
-    return row.state in FINAL
-
-
-def _has_begun(row: Recording) -> bool:
-    return row.state not in (RecordingState.STARTING, RecordingState.STOPPING)
-
-
-def _remove_files(recording: Recording) -> None:
-    Path(recording.output_path).unlink(missing_ok=True)
+def _remove_files(recording: Recording, files: list[Path]) -> None:
+    for path in {Path(recording.output_path), *files}:
+        path.unlink(missing_ok=True)
     shutil.rmtree(recording.work_directory, ignore_errors=True)

@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,13 +21,22 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.ending import Ending
 from orchestrator.encoding.states import ProcessState
 from orchestrator.encoding.supervisor import Supervisor
-from orchestrator.errors import HavenError, StoppedWhileStarting, Unavailable
-from orchestrator.media import SECOND_NS
-from orchestrator.pipes.canvas import CanvasSize
+from orchestrator.errors import HavenError, Unavailable
 from orchestrator.pipes.queue import FrameQueue
+from orchestrator.recordings import orphans
+from orchestrator.recordings.beginning import (
+    began_at,
+    canvas_of,
+    known_origin_ns,
+    until_first_frame,
+)
+from orchestrator.recordings.bounds import Bounds
 from orchestrator.recordings.capture import Capture
-from orchestrator.recordings.finish import conclude
+from orchestrator.recordings.checksums import add_sums
+from orchestrator.recordings.finish import conclude, make_whole_parts
 from orchestrator.recordings.ledger import Ledger
+from orchestrator.recordings.policy import Policy
+from orchestrator.recordings.rejoin import bounds_of, segments_of
 from orchestrator.recordings.report import PERIOD_S, Reporter
 from orchestrator.recordings.segments import Encoding, Segments
 from orchestrator.recordings.states import RecordingState, may_follow
@@ -38,8 +46,8 @@ from orchestrator.sources.source import OnEvent, Source
 log = structlog.get_logger(__name__)
 
 TICK_S: Final = 0.05
-UNSUPPORTED_WAIT_S: Final = 4.0
-"""How long a picture in a codec we can't receive may turn into one we can (backup codec)."""
+GRACE_S: Final = 15.0
+"""Least time ffmpeg is given for its end before signals; while it works it is given more."""
 
 _S = RecordingState
 
@@ -66,14 +74,17 @@ class Recorder:
         self._settings, self._catalog = parts.settings, parts.catalog
         self._ledger = Ledger(recording, parts.catalog)
         self._stop_reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._failure: HavenError | None = None
         self._segments: Segments | None = None
         self._supervisor: Supervisor | None = None
+        self._bounds: Bounds | None = None
         self._running = asyncio.Event()
         self._reporter = Reporter(parts.catalog, recording.id, os.getpid())
         self._capture = Capture(
             FrameQueue(self._settings.queue_bytes),
-            origin_ns=self._known_origin_ns(),
-            canvas=_canvas_of(recording),
+            Policy(self._settings.picture, recording.stream.get("creator")),
+            origin_ns=known_origin_ns(recording),
+            canvas=canvas_of(recording),
             note=self._ledger.note,
         )
 
@@ -97,7 +108,10 @@ class Recorder:
                 error = _first(group)
                 log.warning("recording ended by an error", error=error.error, detail=error.detail)
             reason = self._stop_reason.result() if self._stop_reason.done() else None
-            await conclude(self._ledger, self._parts.encoding, reason, error)
+            await orphans.wait_until_ended(self._recording)
+            await self._save_segments()
+            await conclude(self._ledger, self._parts.encoding, reason, self._failure or error)
+        await add_sums(self._catalog, self._recording.id)
 
     def _only_to_finish(self) -> bool:
         """A worker before was stopping already, or is to stop: its segments wait for the end."""
@@ -115,7 +129,12 @@ class Recorder:
                 tasks.create_task(self._report(source)),
             ]
             try:
-                await self._until_first_frame()
+                await until_first_frame(
+                    self._recording,
+                    self._capture,
+                    self._stop_reason,
+                    self._settings.connect_timeout_s,
+                )
                 await self._encode(source)
             finally:
                 for helper in helpers:
@@ -131,41 +150,19 @@ class Recorder:
         finally:
             await source.close()
 
-    async def _until_first_frame(self) -> None:
-        """Returns when something is recorded; raises with the reason when nothing will be."""
-        began = asyncio.create_task(self._capture.began.wait())
-        hopeless = asyncio.create_task(self._unsupported())
-        waits: set[asyncio.Future[Any]] = {began, hopeless, self._capture.closed, self._stop_reason}
-        try:
-            await asyncio.wait(
-                waits,
-                timeout=self._settings.connect_timeout_s,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-        finally:
-            began.cancel()
-            hopeless.cancel()
-        if self._capture.began.is_set():
-            return
-        if self._stop_reason.done():
-            raise StoppedWhileStarting(
-                f"Stopped before the first frame of {self._recording.mint_id}.",
-                "Nothing was recorded; start it again when you want it.",
-            )
-        if self._capture.closed.done() and (why := self._capture.closed.result().error):
-            raise why
-        raise self._capture.why_nothing()
-
-    async def _unsupported(self) -> None:
-        """Ends when the only picture has stayed one that can't be received."""
-        while True:
-            await asyncio.sleep(UNSUPPORTED_WAIT_S)
-            if self._capture.unsupported is not None:
-                return
-
     async def _encode(self, source: Source) -> None:
+        self._segments = segments = await segments_of(
+            self._recording,
+            self._catalog,
+            self._capture,
+            await self._parts.encoding,
+            self._parts.runtime,
+        )
+        self._bounds = bounds = await bounds_of(
+            segments, self._settings, stop=self.stop, split=self._split, fail=self._fail
+        )
         self._supervisor = Supervisor(
-            (await self._new_segments()).begin,
+            segments.begin,
             self._ffmpeg_changed,
             self._ffmpeg_ended,
             max_restarts=self._settings.max_restarts,
@@ -174,26 +171,16 @@ class Recorder:
         try:
             await self._wait_running(encoding)
             if self._running.is_set():
-                await self._ledger.become(_S.RECORDING, started_at=self._began_at())
-            await self._until_ended(encoding)
+                await self._ledger.become(_S.RECORDING, started_at=began_at(self._capture))
+            watching = asyncio.create_task(self._watch_bounds(segments, bounds))
+            try:
+                await self._until_ended(encoding)
+            finally:
+                watching.cancel()
         finally:
             await self._wind_up()
             await self._report_once(source)
         await encoding
-
-    async def _new_segments(self) -> Segments:
-        assert self._capture.canvas is not None
-        before = await self._catalog.segments(self._recording.id)
-        self._segments = Segments(
-            recording=self._recording,
-            encoding=await self._parts.encoding,
-            canvas=self._capture.canvas,
-            queue=self._capture.queue,
-            runtime=self._parts.runtime,
-            catalog=self._catalog,
-            before=max((s.number for s in before), default=0),
-        )
-        return self._segments
 
     async def _wait_running(self, encoding: asyncio.Task[None]) -> None:
         running = asyncio.create_task(self._running.wait())
@@ -218,7 +205,7 @@ class Recorder:
                 await self._ledger.become(_S.STOPPING)
         finally:
             self._capture.finish()
-            await self._supervisor.stop(grace_s=self._settings.shutdown_timeout_s)
+            await self._supervisor.stop(grace_s=min(GRACE_S, self._settings.shutdown_timeout_s))
 
     # -- background
 
@@ -236,7 +223,9 @@ class Recorder:
         while True:
             await asyncio.sleep(TICK_S)
             self._capture.tick()
-            idle = self._capture.idle_since
+            if self._bounds is not None and self._running.is_set():
+                self._bounds.look()
+            idle = self._capture.choice.idle_since
             grace = self._settings.grace_s
             if self._capture.began.is_set() and idle and time.monotonic() - idle > grace:
                 self.stop(f"nothing was published for {grace:g} s")
@@ -250,9 +239,36 @@ class Recorder:
         try:
             await self._reporter.report(self._capture, source, self._segments, self._supervisor)
             if self._segments is not None:
-                await self._segments.save()
+                await self._segments.save_all()
         except Unavailable as error:
             log.warning("figures not written", error=error.error)
+
+    async def _save_segments(self) -> None:
+        """What the catalog was too busy to take belongs in the file too."""
+        if (segments := self._segments) is not None:
+            await self._ledger.surely("the segments", segments.save_all)
+
+    # -- limits
+
+    async def _watch_bounds(self, segments: Segments, bounds: Bounds) -> None:
+        """End or split the recording in time; make files of the parts that are whole."""
+        encoding = await self._parts.encoding
+        while True:
+            await bounds.look_at_disk()
+            # Shielded: a file that is being made is made; `conclude` waits for it.
+            await asyncio.shield(make_whole_parts(self._ledger, segments.whole_parts(), encoding))
+            await asyncio.sleep(PERIOD_S)
+
+    def _fail(self, error: HavenError) -> None:
+        self._failure = self._failure or error
+        self.stop(error.error)
+
+    def _split(self) -> None:
+        assert self._segments is not None
+        assert self._supervisor is not None
+        self._segments.part += 1
+        self._ledger.note("split", f"Part {self._segments.part} begins.")
+        self._supervisor.split()
 
     # -- what ffmpeg does
 
@@ -265,29 +281,6 @@ class Recorder:
         self._ledger.note(
             "segment", f"segment {number} {ending.outcome}, exit code {ending.returncode}"
         )
-
-    # -- where zero is
-
-    def _began_at(self) -> datetime:
-        """The moment of zero on the wall clock: what a new worker goes on from."""
-        origin_ns = self._capture.timeline.origin_ns
-        assert origin_ns is not None
-        ago = timedelta(microseconds=(time.monotonic_ns() - origin_ns) // 1000)
-        return datetime.now(UTC) - ago
-
-    def _known_origin_ns(self) -> int | None:
-        """The moment of zero on this machine's monotonic clock, if a worker before fixed it."""
-        if self._recording.started_at is None:
-            return None
-        passed = datetime.now(UTC) - self._recording.started_at
-        return time.monotonic_ns() - int(passed.total_seconds() * SECOND_NS)
-
-
-def _canvas_of(recording: Recording) -> CanvasSize | None:
-    """The size an earlier worker fixed: segments of one file have one size."""
-    video = recording.figures.get("video") or {}
-    width, height = video.get("width"), video.get("height")
-    return CanvasSize(width, height) if width and height else None
 
 
 def _first(group: BaseExceptionGroup[HavenError]) -> HavenError:

@@ -63,12 +63,19 @@ class Reporter:
             return
         totals = segments.totals()
         created = segments.recording.created_at
-        figures["first_frame_s"] = totals.first_at and (totals.first_at - created).total_seconds()
+        first_at = segments.first_at
+        figures["first_frame_s"] = first_at and (first_at - created).total_seconds()
         figures["duration_s"] = round(totals.end_s, 3)
         figures["video"]["written"] = totals.video_frames
         figures["video"]["dropped"] += totals.video_dropped
         figures["video"]["fps"] = self._rate(now, totals.video_frames)
         figures["pipe_bytes"] = totals.written_bytes
+        figures["refused"] = totals.refused
+        figures["part"] = segments.part
+        if totals.refused:
+            figures["warnings"].append(
+                f"{totals.refused} pictures or sounds could not be written; they are left out."
+            )
 
     def _rate(self, now: datetime, frames: int) -> float | None:
         before, self._frames = self._frames, (now, frames)

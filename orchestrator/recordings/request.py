@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from orchestrator.errors import InvalidRequest
+from orchestrator.recordings.limits import NO_LIMITS, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class StartRequest:
     video_quality: str = DEFAULT_QUALITY
     audio_quality: str = DEFAULT_QUALITY
     output_directory: str | None = None
+    limits: Limits = NO_LIMITS
 
 
 def format_named(name: str | None) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -15,9 +15,8 @@ from orchestrator.catalog.models import Recording, Segment
 from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.capabilities import FFmpeg
 from orchestrator.encoding.ending import Ending
-from orchestrator.encoding.ffmpeg import Run
 from orchestrator.encoding.pipeline import Preset, command
-from orchestrator.encoding.supervisor import Plan
+from orchestrator.encoding.plan import Plan
 from orchestrator.errors import Unavailable
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.pipes.fifo import Fifo
@@ -29,6 +28,12 @@ log = structlog.get_logger(__name__)
 
 OPEN_TIMEOUT_S: Final = 15.0
 """How long an ffmpeg may take from its start to opening the pipe."""
+
+CUT_TIMEOUT_S: Final = 5.0
+"""How long a writer may take to come to the place where a recording is split."""
+
+SAVE_S: Final = 1.0
+"""How long the catalog is waited for before a segment begins without it."""
 
 _JOIN_S: Final = 10.0
 
@@ -43,6 +48,40 @@ class Encoding:
     tags: Mapping[str, str]
 
 
+@dataclass(slots=True, eq=False)
+class _Life:
+    """One segment from its beginning until its row says how it ended."""
+
+    recording_id: str
+    number: int
+    part: int
+    path: Path
+    writer: SegmentWriter
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    ended_at: datetime | None = None
+    ending: Ending | None = None
+
+    def row(self) -> Segment:
+        """As it stands now."""
+        written, ending = self.writer.statistics(), self.ending
+        failed = ending is not None and ending.outcome != "finished"
+        return Segment(
+            recording_id=self.recording_id,
+            number=self.number,
+            part=self.part,
+            path=str(self.path),
+            started_at=self.started_at,
+            offset_s=written.begins_s,
+            end_s=written.end_s or None,
+            ended_at=self.ended_at,
+            outcome=ending and ending.outcome,
+            returncode=ending and ending.returncode,
+            video_frames=written.video_frames,
+            audio_samples=written.audio_samples,
+            stderr_tail="\n".join(ending.stderr[-20:]) if ending and failed else None,
+        )
+
+
 @dataclass(slots=True)
 class Totals:
     """What all writers of this worker wrote."""
@@ -54,8 +93,8 @@ class Totals:
     end_s: float = 0.0
     """How long the recording is: where the sound written last ends."""
     written_bytes: int = 0
-    first_at: datetime | None = None
-    """When the first frame was in a pipe."""
+    refused: int = 0
+    """Pictures and sounds that could not be written to any ffmpeg."""
 
     def plus(self, writer: WriterStatistics) -> Totals:
         """With one more writer's counts."""
@@ -66,13 +105,16 @@ class Totals:
             self.audio_samples + writer.audio_samples,
             max(self.end_s, writer.end_s),
             self.written_bytes + writer.written_bytes,
-            self.first_at,
+            self.refused + writer.refused,
         )
 
 
 @dataclass(slots=True)
 class Segments:
-    """Prepares one segment after the other for the supervisor, and keeps the catalog true."""
+    """Prepares one segment after the other for the supervisor, and keeps the catalog true.
+
+    A catalog that is busy holds nothing up: what it didn't take is written by a later `save_all`.
+    """
 
     recording: Recording
     encoding: Encoding
@@ -83,13 +125,31 @@ class Segments:
     catalog: Catalog
     before: int
     """Segments that earlier workers made."""
+    part: int = 1
+    """Number of the final file that the next segment goes into."""
+    made: list[tuple[int, Path]] = field(default_factory=list)
+    """Part and path of each segment, those of the part that is gone on with first."""
+    first_at: datetime | None = None
+    """When the first frame was in a pipe."""
     _ended: Totals = field(default_factory=Totals)
-    _writer: SegmentWriter | None = None
-    _number: int = 0
+    _lives: dict[int, _Life] = field(default_factory=dict)
+    """Segments whose end isn't in the catalog, by number."""
 
     def totals(self) -> Totals:
         """Counts up to now, the running segment's too."""
-        return self._ended if self._writer is None else self._ended.plus(self._writer.statistics())
+        totals = self._ended
+        for life in self._lives.values():
+            totals = totals.plus(life.writer.statistics())
+        return totals
+
+    @property
+    def end_s(self) -> float:
+        """How long the recording is by now."""
+        return self.totals().end_s
+
+    def whole_parts(self) -> range:
+        """Parts of which all segments have ended, as the catalog knows."""
+        return range(1, min((life.part for life in self._lives.values()), default=self.part))
 
     async def begin(self, number: int) -> Plan:
         """The supervisor's `begin`: pipe, writer, command and catalog row of the next segment."""
@@ -99,23 +159,20 @@ class Segments:
         fifo = await asyncio.to_thread(Fifo, self.runtime / f"{number:04d}.nut")
         writer = self._new_writer(fifo)
         argv = self._command(fifo.path, output)
-        await self.catalog.add_segment(
-            Segment(
-                recording_id=self.recording.id,
-                number=number,
-                path=str(output),
-                started_at=datetime.now(UTC),
-            )
-        )
-        self._writer, self._number = writer, number
+        life = _Life(self.recording.id, number, self.part, output, writer)
+        self._lives[number] = life
+        self.made.append((life.part, output))
+        await self._save()
         writer.start()
         return Plan(
             argv=argv,
             log_path=work / f"{number:04d}.log",
             end_input=writer.finish,
             started=_ignore,
-            ended=self._ender(number, writer),
+            ended=lambda ending: self._end(life, ending),
             fed=lambda: writer.statistics().written_bytes,
+            waiting=lambda: not self.queue.empty,
+            cut=lambda: _cut(writer),
         )
 
     def _new_writer(self, fifo: Fifo) -> SegmentWriter:
@@ -124,7 +181,7 @@ class Segments:
         )
 
     def _first(self) -> None:
-        self._ended.first_at = self._ended.first_at or datetime.now(UTC)
+        self.first_at = self.first_at or datetime.now(UTC)
 
     def _command(self, fifo: Path, output: Path) -> list[str]:
         recording, encoding = self.recording, self.encoding
@@ -142,48 +199,45 @@ class Segments:
             aside=str(Path(recording.output_path).with_suffix("")),
         )
 
-    def _ender(
-        self, number: int, writer: SegmentWriter
-    ) -> Callable[[Ending], asyncio.Future[None]]:
-        def ended(ending: Ending) -> asyncio.Future[None]:
-            return asyncio.ensure_future(self._end(number, writer, ending))
+    async def save_all(self) -> None:
+        """Keep the rows true: a worker that is killed can't do so at the end.
 
-        return ended
+        Unavailable if the catalog is too busy; what it didn't take is kept for the next time.
+        """
+        for life in list(self._lives.values()):
+            last = life.ending is not None
+            await self.catalog.add_segment(life.row())
+            if last and self._lives.pop(life.number, None) is not None:
+                self._ended = self._ended.plus(life.writer.statistics())
 
-    async def save(self) -> None:
-        """Keep the running segment's row true; a worker that is killed can't do so at the end."""
-        if self._writer is not None:
-            await self.catalog.update_segment(
-                self.recording.id, self._number, **_counts(self._writer.statistics())
-            )
-
-    async def _end(self, number: int, writer: SegmentWriter, ending: Ending) -> None:
-        writer.abort()
-        await asyncio.to_thread(writer.join, _JOIN_S)
-        written = writer.statistics()
-        self._ended = self._ended.plus(written)
-        self._writer = None
-        columns = {
-            "ended_at": datetime.now(UTC),
-            "outcome": ending.outcome,
-            "returncode": ending.returncode,
-            "stderr_tail": "\n".join(ending.stderr[-20:]) if ending.outcome != "finished" else None,
-        }
+    async def _save(self) -> None:
+        """The same now, if the catalog has the time: ffmpeg doesn't wait for it."""
         try:
-            await self.catalog.update_segment(
-                self.recording.id, number, **columns, **_counts(written)
-            )
-        except Unavailable as error:  # the last `save` is a second old at most
-            log.warning("a segment's end is not written", number=number, error=error.error)
+            async with asyncio.timeout(SAVE_S):
+                await self.save_all()
+        except (Unavailable, TimeoutError) as error:
+            log.warning("segments are not written", error=str(error))
+
+    async def _end(self, life: _Life, ending: Ending) -> None:
+        life.writer.abort()
+        await asyncio.to_thread(life.writer.join, _JOIN_S)
+        life.ended_at, life.ending = datetime.now(UTC), ending
+        await self._save()
 
 
-def _counts(written: WriterStatistics) -> dict[str, Any]:
-    return {
-        "offset_s": written.begins_s,
-        "video_frames": written.video_frames,
-        "audio_samples": written.audio_samples,
-    }
+def numbers_taken(rows: Sequence[Segment], work: Path) -> int:
+    """The highest number of a segment, in the catalog or on the disk: none is written over.
+
+    A worker may have been killed before its catalog took the row. Blocking.
+    """
+    on_disk = (int(path.stem) for path in work.glob("[0-9][0-9][0-9][0-9]*") if path.stem.isdigit())
+    return max((*(row.number for row in rows), *on_disk), default=0)
 
 
-def _ignore(run: Run) -> None:
+def _cut(writer: SegmentWriter) -> bool:
+    writer.cut()
+    return writer.join(CUT_TIMEOUT_S)
+
+
+def _ignore(run: object) -> None:
     """The supervisor's `current` is enough for us."""

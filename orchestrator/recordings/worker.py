@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from orchestrator.encoding.presets import Presets
 from orchestrator.errors import HavenError
 from orchestrator.logs import configure
 from orchestrator.media import Endpoint, LiveKitEndpoint, Stream, WhepEndpoint
+from orchestrator.monitor.usage import boot_id, created
+from orchestrator.recordings.durable import Durable
 from orchestrator.recordings.recorder import Parts, Recorder
 from orchestrator.recordings.segments import Encoding
 from orchestrator.settings import Settings
@@ -35,14 +38,35 @@ from orchestrator.sources.source import OnEvent, Source
 log = structlog.get_logger(__name__)
 
 
-def job_line(recording_id: str, settings: Settings, endpoint: Endpoint) -> str:
-    """What the launcher hands over; with an endpoint the worker needn't ask for one first."""
-    job = {
-        "recording_id": recording_id,
-        "settings": settings.to_worker_json(),
-        "endpoint": {"kind": type(endpoint).__name__, **asdict(endpoint)},
-    }
-    return json.dumps(job)
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker is told."""
+
+    recording_id: str
+    number: int
+    """Which worker of this recording it is, from 1 on."""
+    settings: Settings
+    endpoint: Endpoint | None
+    """How to connect first; None when that isn't known, or there is only a file to finish."""
+
+    def line(self) -> str:
+        """For its standard input."""
+        endpoint = self.endpoint
+        job = {
+            "recording_id": self.recording_id,
+            "number": self.number,
+            "settings": self.settings.to_worker_json(),
+            "endpoint": endpoint and {"kind": type(endpoint).__name__, **asdict(endpoint)},
+        }
+        return json.dumps(job)
+
+    @classmethod
+    def read(cls, line: str) -> Job:
+        """What `line` wrote."""
+        job: dict[str, Any] = json.loads(line)
+        settings = Settings.from_worker_json(job["settings"])
+        endpoint = job["endpoint"] and _endpoint(job["endpoint"])
+        return cls(job["recording_id"], job["number"], settings, endpoint)
 
 
 def identity_of(recording_id: str) -> str:
@@ -55,44 +79,59 @@ def runtime_directory(recording_id: str) -> Path:
     return Path(tempfile.gettempdir()) / f"haven-recorder-{recording_id}"
 
 
-async def record(recording_id: str, settings: Settings, endpoint: Endpoint) -> None:
+async def record(job: Job) -> None:
     """One worker's life."""
-    catalog = Catalog(settings.database_url)
+    catalog = Catalog(job.settings.database_url)
     await catalog.open(migrate=False)
-    directory = Directory.from_settings(settings)
-    runtime = runtime_directory(recording_id)
+    try:
+        recording = await catalog.get(job.recording_id)
+        if recording.worker_starts != job.number:
+            log.warning("another worker is at it", number=job.number, of=recording.worker_starts)
+            return
+        # Whoever started us does so too, and may die before.
+        await catalog.update(recording.id, **worker_columns(os.getpid()))
+        await _record(recording, job, catalog)
+    finally:
+        await catalog.close()
+
+
+async def _record(recording: Recording, job: Job, catalog: Catalog) -> None:
+    directory = Directory.from_settings(job.settings)
+    runtime = runtime_directory(recording.id)
     try:
         await asyncio.to_thread(_make_runtime, runtime)
-        recording = await catalog.get(recording_id)
-        recorder, encoding = _recorder(recording, settings, catalog, directory, endpoint)
+        recorder, encoding = _recorder(recording, job, catalog, directory)
         _obey_signals(recorder)
+        durable = Durable(Path(recording.work_directory), catalog.path)
+        background = [encoding, asyncio.create_task(durable.run())]
         try:
             await recorder.run()
         finally:
-            encoding.cancel()
-            await asyncio.gather(encoding, return_exceptions=True)
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
     finally:
         await directory.close()
-        await catalog.close()
         await asyncio.to_thread(shutil.rmtree, runtime, ignore_errors=True)
 
 
+def worker_columns(pid: int) -> dict[str, Any]:
+    """What the recording's row says of its worker."""
+    return {"worker_pid": pid, "worker_created": created(pid), "worker_boot": boot_id()}
+
+
 def _recorder(
-    recording: Recording,
-    settings: Settings,
-    catalog: Catalog,
-    directory: Directory,
-    endpoint: Endpoint,
+    recording: Recording, job: Job, catalog: Catalog, directory: Directory
 ) -> tuple[Recorder, asyncio.Task[Encoding]]:
     """The recorder, and the look for preset and ffmpeg that runs while it connects."""
-    stream = Stream(**recording.stream)
+    stream, settings = Stream(**recording.stream), job.settings
 
     async def renew() -> Endpoint:
         return await directory.endpoint(stream, identity_of(recording.id))
 
     async def connect(on_event: OnEvent) -> Source:
         return create(
-            endpoint,
+            job.endpoint or await renew(),
             on_event,
             renew=renew,
             connect_timeout_s=settings.connect_timeout_s,
@@ -139,9 +178,9 @@ def _make_runtime(path: Path) -> None:
     path.mkdir(mode=0o700)
 
 
-def _endpoint(job: dict[str, Any]) -> Endpoint:
+def _endpoint(given: dict[str, Any]) -> Endpoint:
     kinds = {kind.__name__: kind for kind in (LiveKitEndpoint, WhepEndpoint)}
-    return kinds[job.pop("kind")](**job)
+    return kinds[given.pop("kind")](**given)
 
 
 def main() -> int:
@@ -149,12 +188,11 @@ def main() -> int:
     line = sys.stdin.readline()
     if not line.strip():
         return 0  # a worker in reserve that was not needed
-    job: dict[str, Any] = json.loads(line)
-    settings = Settings.from_worker_json(job["settings"])
-    configure(settings.log_level, settings.log_format)
-    structlog.contextvars.bind_contextvars(recording=job["recording_id"])
+    job = Job.read(line)
+    configure(job.settings.log_level, job.settings.log_format)
+    structlog.contextvars.bind_contextvars(recording=job.recording_id)
     try:
-        asyncio.run(record(job["recording_id"], settings, _endpoint(job["endpoint"])))
+        asyncio.run(record(job))
     except HavenError as error:
         log.error("the worker failed", error=error.error, detail=error.detail)
         return 1

@@ -41,7 +41,7 @@ def _expanded(path: Path) -> Path:
 
 def _url(value: str, schemes: tuple[str, ...]) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in schemes or not parts.hostname:
+    if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
         raise ValueError(
             f"should begin with {', '.join(f'{s}://' for s in schemes)} and name a host"
         )
@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     )
 
     # -- where streams come from
-    discovery: Annotated[list[Literal["livekit", "demo"]], _Listed] = Field(
+    discovery: Annotated[list[Literal["livekit", "pumpfun", "demo"]], _Listed] = Field(
         ["livekit", "demo"],
         min_length=1,
         description="Directories asked for a stream, in this order; livekit only with its URL.",
@@ -95,6 +95,17 @@ class Settings(BaseSettings):
     livekit_url: _RoomUrl | None = Field(None, description="LiveKit server, ws:// or wss://.")
     livekit_api_key: str | None = Field(None, description="API key of the LiveKit server.")
     livekit_api_secret: SecretStr | None = Field(None, description="API secret of that key.")
+    pumpfun_api_url: _HttpUrl = Field(
+        "https://frontend-api-v3.pump.fun", description="Where pump.fun lists what is live."
+    )
+    pumpfun_livestream_url: _HttpUrl = Field(
+        "https://livestream-api.pump.fun",
+        description="Where pump.fun tells of one livestream, and lets viewers join.",
+    )
+    pumpfun_livekit_url: _RoomUrl = Field(
+        "wss://pump-prod-tg2x8veh.livekit.cloud",
+        description="LiveKit server that pump.fun's viewers join.",
+    )
     demo_url: _HttpUrl | None = Field(
         None, description="WHEP address of a running demo stream; without one it is started."
     )
@@ -107,6 +118,11 @@ class Settings(BaseSettings):
     grace_s: float = Field(
         60, ge=0, description="How long a recording waits when nothing is published any more."
     )
+    picture: Annotated[list[Literal["screen_share", "camera", "host", "largest"]], _Listed] = Field(
+        ["screen_share", "host", "largest"],
+        min_length=1,
+        description="Which picture of several is recorded: what counts, the first word first.",
+    )
 
     # -- files
     output_directory: _Folder = Field(
@@ -118,12 +134,31 @@ class Settings(BaseSettings):
         description="Folders where an output directory may lie, beside output_directory.",
     )
     database_url: str = Field(
-        f"sqlite+aiosqlite:///{user_data_path(APP) / 'catalog.db'}",
+        f"sqlite:///{user_data_path(APP) / 'catalog.db'}",
         pattern=r"^[a-z0-9+]+://",
         description="SQLAlchemy address of the catalog.",
     )
     disk_reserve_bytes: int = Field(
-        512 * 2**20, ge=0, description="Free space below which no recording starts."
+        512 * 2**20,
+        ge=0,
+        description="Free space below which no recording starts, and those that run are finished.",
+    )
+    max_duration_s: float | None = Field(
+        None, ge=0, description="Recordings end after so many seconds; empty or 0 is no limit."
+    )
+    max_size_bytes: int | None = Field(
+        None, ge=0, description="Recordings end below this size; empty or 0 is no limit."
+    )
+    max_recordings: int | None = Field(
+        None, ge=0, description="Most recordings at the same time; empty or 0 is no limit."
+    )
+    retention_days: float | None = Field(
+        None, gt=0, description="Recordings are deleted when they are so old; empty keeps them."
+    )
+    retention_bytes: int | None = Field(
+        None,
+        gt=0,
+        description="The oldest recordings are deleted when all are larger; empty keeps them.",
     )
     av1_extension: Literal["av1", "mp4"] = Field(
         "av1", description="File name extension of AV1 recordings; the file is MP4 either way."
@@ -159,6 +194,11 @@ class Settings(BaseSettings):
     leave_recordings_running: bool = Field(
         False,
         description="On SIGTERM leave recordings running for the next server; else finish them.",
+    )
+    resume_after_restart: bool = Field(
+        False,
+        description="After a power cut or crash of everything record streams that are still live "
+        "on, in a new file; what was recorded before is finished either way.",
     )
     shutdown_timeout_s: float = Field(
         60,

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from orchestrator.catalog.models import Event, Recording, Segment
+from orchestrator.catalog.models import Event, File, Recording, Segment
 from orchestrator.encoding.capabilities import FEATURES, FFmpeg
 from orchestrator.encoding.pipeline import Preset
 from orchestrator.encoding.presets import PresetFailure, Presets
 from orchestrator.errors import (
     AlreadyActive,
+    HavenError,
     InvalidOutputDirectory,
     NothingToStop,
     RecordingNotFound,
     StillActive,
     StreamNotFound,
 )
-from orchestrator.media import Stream
+from orchestrator.media import Endpoint, LiveKitEndpoint, Stream, WhepEndpoint
 from orchestrator.recordings.request import StartRequest, format_named, quality_named
 from orchestrator.recordings.states import ACTIVE
 from orchestrator.settings import Settings
@@ -89,7 +91,9 @@ def recording(mint_id: str = MINT, **columns: Any) -> Recording:
         "audio_codec": "aac",
         "output_path": "/path/to/recordings/Example_Coin_V5cCiSix_20241201_143022.av1",
         "work_directory": "/path/to/recordings/.x.haven",
+        "limits": {},
         "wanted": "record",
+        "recovered": False,
         "state": "recording",
         "created_at": STARTED,
         "started_at": STARTED,
@@ -105,6 +109,24 @@ class MemoryDirectory:
 
     streams: list[Stream] = field(default_factory=lambda: [Stream(MINT, "demo", name=None)])
     names: list[str] = field(default_factory=lambda: ["demo"])
+    failures: dict[str, HavenError] = field(default_factory=dict)
+    joined: list[str] = field(default_factory=list)
+    """The identities that endpoints were asked for."""
+
+    async def find(self, id: str) -> Stream:
+        """By its id."""
+        found = next((stream for stream in self.streams if stream.id == id), None)
+        if found is None:
+            raise StreamNotFound(id)
+        return found
+
+    async def endpoint(self, stream: Stream, identity: str) -> Endpoint:
+        """The demo's is WHEP, any other's LiveKit."""
+        self.joined.append(identity)
+        if stream.discovery == "demo":
+            return WhepEndpoint("http://127.0.0.1:9/whep")
+        room = urlsafe_b64encode(b'{"video": {"room": "the room"}}').decode()
+        return LiveKitEndpoint("wss://livekit.example", f"header.{room}.signature")
 
     async def live(self, limit: int) -> list[Stream]:
         """The first of them."""
@@ -116,15 +138,20 @@ class MemoryCatalog:
     """The story of recordings, as the test put it down."""
 
     rows: list[Recording]
+    added: list[File] = field(default_factory=list)
 
     async def latest_of(self, mint_id: str) -> Recording | None:
         """The last one added."""
         return next((r for r in reversed(self.rows) if r.mint_id == mint_id), None)
 
+    async def files(self, recording_id: str) -> list[File]:
+        """Those that the test added."""
+        return [file for file in self.added if file.recording_id == recording_id]
+
     async def segments(self, recording_id: str) -> list[Segment]:
         """One, finished."""
         done = {"ended_at": STARTED, "outcome": "finished", "returncode": 0}
-        counts = {"offset_s": 0.0, "video_frames": 3615, "audio_samples": 5784000}
+        counts = {"part": 1, "offset_s": 0.0, "video_frames": 3615, "audio_samples": 5784000}
         where = {"recording_id": recording_id, "number": 1, "path": "/x", "started_at": STARTED}
         return [Segment(**where, **done, **counts)]
 

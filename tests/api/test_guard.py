@@ -9,9 +9,10 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
 
 from orchestrator.api.app import create_app
-from orchestrator.api.guard import check_listening, is_loopback, refusal
+from orchestrator.api.guard import Guard, check_listening, is_loopback, refusal
 from orchestrator.errors import SettingsError
 from orchestrator.settings import Settings
 from tests.api.memory import MINT, MemoryManager
@@ -82,6 +83,30 @@ async def test_foreign_pages_change_nothing(settings: Settings) -> None:
         assert response.json()["code"] == "forbidden"
         assert "access-control-allow-origin" not in response.headers
         assert (await client.get("/api/recording/active")).json()["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("origin", "refused"), [("https://evil.example", True), ("http://localhost:3000", False)]
+)
+async def test_websockets_of_foreign_pages_are_refused(
+    settings: Settings, origin: str, refused: bool
+) -> None:
+    sent, reached = [], []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        reached.append(scope["path"])
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append((message["type"], message["code"]))
+
+    headers = [(b"host", b"127.0.0.1:8000"), (b"origin", origin.encode())]
+    scope = {"type": "websocket", "path": "/api/events", "headers": headers}
+    await Guard(app, settings)(scope, receive, send)
+    assert sent == ([("websocket.close", 1008)] if refused else [])
+    assert reached == ([] if refused else ["/api/events"])
 
 
 @pytest.mark.parametrize("origin", ["null", "http://localhost:3000"])

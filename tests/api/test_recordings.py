@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.api.memory import MINT, MemoryManager, recording
+from orchestrator.catalog.models import File
+from tests.api.memory import MINT, STARTED, MemoryManager, recording
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +81,29 @@ async def test_details(client: httpx.AsyncClient) -> None:
     }
     assert body["figures"]["video"]["received"] == 1360
     assert body["probe"] is None
+    assert (body["files"], body["integrity"], body["sha256"]) == ([], None, None)
+
+
+async def test_parts(client: httpx.AsyncClient, manager: MemoryManager, tmp_path: Path) -> None:
+    for number, integrity in ((1, "whole"), (2, "incomplete")):
+        path = tmp_path / f"x_part{number}.mp4"
+        path.write_bytes(b"x" * number)
+        made: dict[str, Any] = {
+            "offset_s": 5.0 * number,
+            "duration_s": 5.0,
+            "made_at": STARTED,
+            "sha256": "ab",
+        }
+        file = File(recording_id="a1", number=number, path=str(path), size_bytes=number, **made)
+        file.integrity = integrity
+        manager.catalog.added.append(file)
+    body = (await client.get("/api/recordings/a1")).json()
+    assert (body["integrity"], body["sha256"]) == ("incomplete", "ab")
+    assert [(f["part"], f["offset_seconds"]) for f in body["files"]] == [(1, 5.0), (2, 10.0)]
+    for file in body["files"]:
+        assert (await client.get(file["file_url"])).content == b"x" * file["part"]
+    missing = await client.get("/api/recordings/a1/file?part=3")
+    assert (missing.status_code, missing.json()["code"]) == (404, "file_missing")
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])

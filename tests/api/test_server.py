@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import signal
 import socket
@@ -116,3 +117,17 @@ async def test_manager_lives_as_long_as_the_server(manager: MemoryManager, serve
         assert not manager.closed
         assert (await client.get("/api/recording/active")).json()["count"] == 0
     assert manager.closed
+
+
+async def test_a_header_without_end_is_refused(manager: MemoryManager, served: Served) -> None:
+    async with served(manager) as url, httpx.AsyncClient(base_url=url) as client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(b"GET / HTTP/1.1\r\nX-Long: ")
+        with contextlib.suppress(ConnectionError):  # it may be closed while we still send
+            for _ in range(200):
+                writer.write(b"x" * 10_000)
+                await writer.drain()
+            async with asyncio.timeout(20):
+                assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+        writer.close()
+        assert (await client.get("/api/recording/active")).status_code == 200

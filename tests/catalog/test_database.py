@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -22,7 +23,7 @@ from orchestrator.catalog.models import Base
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import SettingsError, Unavailable
 from tests.catalog.programs import python
-from tests.catalog.rows import recording, url_of
+from tests.catalog.rows import NOON, recording, url_of
 
 
 async def opened(path: Path, *, migrate: bool = True) -> None:
@@ -104,6 +105,51 @@ async def test_a_database_that_can_not_be_written(tmp_path: Path) -> None:
         await opened(tmp_path / "catalog.db")
 
 
+async def test_a_database_of_the_first_version_opens(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    first_version(path)
+    catalog = Catalog(url_of(path))
+    await catalog.open(migrate=True)
+    done, running = await catalog.get("done"), await catalog.get("running")
+    assert (done.mint_id, done.state, done.size_bytes, done.limits) == ("a", "completed", 7, {})
+    assert running.created_at == NOON
+    (file,) = await catalog.files("done")
+    assert (file.number, file.path, file.size_bytes, file.duration_s) == (1, "/out/x", 7, 1.5)
+    assert (file.integrity, file.sha256) == (None, None), "nobody checked it"
+    assert await catalog.files_without_sum(9) == []
+    assert await catalog.files("running") == []
+    (segment,) = await catalog.segments("done")
+    assert (segment.part, segment.end_s, segment.offset_s) == (1, None, 2.5)
+    await catalog.close()
+
+
+def first_version(path: Path) -> None:
+    """As version 0001 left it: one recording that is done, one that runs."""
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.begin() as connection:
+        configuration = config()
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "0001")
+    engine.dispose()
+    same = "'{}', 'mp4', 'mp4', 'high', 'high', 'libx264', 'aac', '/out/x', '/out/.x'"
+    with closing(sqlite3.connect(path)) as old, old:
+        for id, state, ended in (
+            ("done", "completed", "1.5, 7"),
+            ("running", "recording", "NULL, NULL"),
+        ):
+            old.execute(
+                "INSERT INTO recordings (id, mint_id, stream, output_format, pipeline,"
+                " video_quality, audio_quality, video_codec, audio_codec, output_path,"
+                " work_directory, wanted, state, created_at, worker_starts, figures, duration_s,"
+                f" size_bytes) VALUES ('{id}', '{'a' if id == 'done' else 'b'}', {same}, 'record',"
+                f" '{state}', '2026-01-02 12:00:00.000000', 1, '{{}}', {ended})"
+            )
+        old.execute(
+            "INSERT INTO segments (recording_id, number, path, started_at, offset_s, video_frames,"
+            " audio_samples) VALUES ('done', 1, '/x', '2026-01-02 12:00:00.000000', 2.5, 3, 4)"
+        )
+
+
 async def test_a_newer_schema_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "catalog.db"
     await opened(path)
@@ -119,7 +165,7 @@ async def test_a_worker_does_not_create_it(tmp_path: Path) -> None:
         await opened(path, migrate=False)
     assert not path.exists()
     path.touch()
-    with pytest.raises(SettingsError, match="has schema none, not 0001"):
+    with pytest.raises(SettingsError, match=f"has schema none, not {REVISIONS[-1]}"):
         await opened(path, migrate=False)
 
 

@@ -17,7 +17,7 @@ from tests.cli.conftest import ROOT, Command, Place
 
 COMMANDS = (
     *("serve", "record", "streams", "recordings", "pipelines", "settings", "doctor"),
-    "demo-stream",
+    *("inspect", "demo-stream"),
 )
 
 

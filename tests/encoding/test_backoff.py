@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +85,16 @@ def test_standing_still(fed: int | None, cpu_per_s: float, killed_after: int | N
             assert second == killed_after
             return
     assert killed_after is None
+
+
+def test_a_full_pipe_is_no_hunger() -> None:
+    """Halted, it is fed only until the pipe is full; then what waits says that it stands still."""
+    watch = Watch(started_s=0, start_timeout_s=15, stall_s=4)
+    state: dict[str, Any] = {"begun": True, "moved_s": 10.0, "fed": 500, "cpu_s": 1.0}
+    assert not any(watch.look(10.0 + n / 2, **state) for n in range(100))
+    watch = Watch(started_s=0, start_timeout_s=15, stall_s=4)
+    seen = [n / 2 for n in range(100) if watch.look(10.0 + n / 2, **state, waiting=True)]
+    assert seen[0] == 4
 
 
 def test_one_picture_a_second_is_no_stall() -> None:

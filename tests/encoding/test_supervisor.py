@@ -14,8 +14,9 @@ import pytest
 from orchestrator.encoding.backoff import Backoff
 from orchestrator.encoding.ending import Ending
 from orchestrator.encoding.ffmpeg import Run
+from orchestrator.encoding.plan import Plan
 from orchestrator.encoding.states import ProcessState
-from orchestrator.encoding.supervisor import Plan, Supervisor
+from orchestrator.encoding.supervisor import Supervisor
 from orchestrator.errors import EncodingFailed, PipelineBroken
 from tests.encoding.fakes import gone, program, until
 
@@ -46,6 +47,7 @@ class Bench:
     cleaned: list[int] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     fed: int = 0
+    waits: bool = False
 
     def supervisor(self, *, max_restarts: int = 5, **options: float) -> Supervisor:
         quick = Backoff(max_restarts, first_s=0.05, chance=lambda: 0.5)
@@ -56,6 +58,16 @@ class Bench:
             max_restarts=max_restarts,
             backoff=quick,
             **options,
+        )
+
+    def slow_supervisor(self) -> Supervisor:
+        """One that waits for long after a failure."""
+        return Supervisor(
+            self.begin,
+            self.changed,
+            lambda number, ending: self.endings.append((number, ending)),
+            max_restarts=5,
+            backoff=Backoff(5, first_s=50),
         )
 
     def changed(self, state: ProcessState, reason: str) -> None:
@@ -77,7 +89,13 @@ class Bench:
             self.runs.append,
             ended,
             lambda: self.fed,
+            lambda: self.waits,
+            lambda: self.cut(end),
         )
+
+    def cut(self, end: Path) -> bool:
+        end.touch()
+        return True
 
 
 async def test_starts_runs_and_stops(tmp_path: Path) -> None:
@@ -165,18 +183,70 @@ async def test_no_frame_within_the_start_timeout(tmp_path: Path) -> None:
 
 async def test_stop_during_backoff(tmp_path: Path) -> None:
     bench = Bench(tmp_path, [NEVER_BEGINS])
-    supervisor = Supervisor(
-        bench.begin,
-        bench.changed,
-        lambda *_: None,
-        max_restarts=5,
-        backoff=Backoff(5, first_s=50),
-    )
+    supervisor = bench.slow_supervisor()
     running = asyncio.create_task(supervisor.run())
     await until(lambda: supervisor.state is S.BACKOFF)
     await asyncio.wait_for(supervisor.stop(grace_s=1), 2)
     await running
     assert bench.changes == [S.STARTING, S.BACKOFF, S.STOPPED]
+
+
+async def test_stop_during_backoff_still_writes_what_waits(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [NEVER_BEGINS, "report(1)\n" + RUNS])
+    bench.waits = True
+    supervisor = bench.slow_supervisor()
+    running = asyncio.create_task(supervisor.run())
+    await until(lambda: supervisor.state is S.BACKOFF)
+    ending = await asyncio.wait_for(supervisor.stop(grace_s=5), 20)
+    await running
+    assert ending is not None
+    assert ending.outcome == "finished"
+    assert bench.changes == [S.STARTING, S.BACKOFF, S.STARTING, S.STOPPING, S.STOPPED]
+    assert bench.cleaned == [1, 2]
+
+
+async def test_the_last_run_is_the_last_even_if_it_fails(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [NEVER_BEGINS])
+    bench.waits = True
+    supervisor = bench.slow_supervisor()
+    running = asyncio.create_task(supervisor.run())
+    await until(lambda: supervisor.state is S.BACKOFF)
+    await asyncio.wait_for(supervisor.stop(grace_s=5), 20)
+    await running
+    assert supervisor.state is S.STOPPED
+    assert bench.cleaned == [1, 2]
+
+
+async def test_a_split_goes_on_while_the_run_before_finishes(tmp_path: Path) -> None:
+    slow = RUNS + "time.sleep(1)\nsay('[info] done')"
+    bench = Bench(tmp_path, [slow, RUNS])
+    supervisor = bench.supervisor()
+    running = asyncio.create_task(supervisor.run())
+    await until(lambda: supervisor.state is S.RUNNING)
+    supervisor.split()
+    await until(lambda: supervisor.state is S.RUNNING and len(bench.runs) == 2)
+    assert bench.runs[0].alive, "it has time to finish its file"
+    await supervisor.stop(grace_s=5)
+    await running
+    assert supervisor.restarts == 0
+    assert sorted(bench.cleaned) == [1, 2]
+    outcomes = {number: ending.outcome for number, ending in bench.endings}
+    assert outcomes == {1: "finished", 2: "finished"}
+    assert bench.changes[:5] == [S.STARTING, S.RUNNING, S.EXITED, S.STARTING, S.RUNNING]
+
+
+async def test_one_that_is_halted_when_it_is_to_end_finishes_its_file(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [RUNS])
+    supervisor = bench.supervisor()
+    running = asyncio.create_task(supervisor.run())
+    await until(lambda: supervisor.state is S.RUNNING)
+    pid = bench.runs[0].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    ending = await asyncio.wait_for(supervisor.stop(grace_s=30), 20)
+    await running
+    assert ending is not None
+    assert (ending.outcome, ending.returncode) == ("finished", 0)
 
 
 async def test_stop_while_starting_still_writes_what_waits(tmp_path: Path) -> None:

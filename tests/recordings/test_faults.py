@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,8 +15,11 @@ import pytest
 from orchestrator.catalog.models import Recording
 from orchestrator.recordings.manager import Manager
 from orchestrator.recordings.request import StartRequest
+from orchestrator.settings import Settings
+from tests.encoding.fakes import REAL
 from tests.reading import read
-from tests.recordings.test_end_to_end import FPS, until_more, until_received
+from tests.recordings.conftest import managing
+from tests.recordings.test_end_to_end import FPS, check, until_more, until_received
 from tests.rooms import Server, publish
 
 pytestmark = pytest.mark.livekit
@@ -81,3 +86,74 @@ async def test_a_killed_worker_is_replaced(manager: Manager, livekit_server: Ser
     assert reading.in_order
     assert len(reading.codes) >= 3 * FPS
     assert max(abs(off) for off in true_times(ended)) < 0.5
+
+
+async def test_a_halted_ffmpeg_is_replaced(manager: Manager, livekit_server: Server) -> None:
+    async with publish(livekit_server, "halted"):
+        started = await manager.start(StartRequest("halted", "mp4", None, "low"))
+        pid = await until_process(manager, "halted", "ffmpeg")
+        await until_received(manager, "halted", 2 * FPS)
+        os.kill(pid, signal.SIGSTOP)
+        halted_at = datetime.now(UTC)
+        await until_process(manager, "halted", "ffmpeg", other_than=pid)
+        await until_more(manager, "halted", 2 * FPS)
+        ended = await manager.stop("halted")
+    assert ended.state == "completed"
+    first, second = await manager.catalog.segments(started.id)
+    assert (first.outcome, second.outcome) == ("killed", "finished")
+    assert first.ended_at is not None
+    # Within 5 s where there is CPU time for us; here others may use it.
+    assert (first.ended_at - halted_at).total_seconds() < 10
+    assert "stands still" in str(first.stderr_tail)
+    assert read(Path(ended.output_path)).in_order
+
+
+async def test_stopping_a_halted_ffmpeg_loses_nothing(
+    manager: Manager, livekit_server: Server
+) -> None:
+    async with publish(livekit_server, "halted at the end"):
+        await manager.start(StartRequest("halted at the end", "mp4", None, "low"))
+        pid = await until_process(manager, "halted at the end", "ffmpeg")
+        await until_received(manager, "halted at the end", 3 * FPS)
+        os.kill(pid, signal.SIGSTOP)
+        ended = await manager.stop("halted at the end")
+    check(ended, frames=3 * FPS)
+    assert [s.outcome for s in await manager.catalog.segments(ended.id)] == ["finished"]
+
+
+FAILS_LATER = """#!/bin/sh
+case "$*" in
+*.nut*)
+    if [ -e "{mark}" ]; then
+        echo "[error] the encoder is on holiday" >&2
+        exit 8
+    fi
+    touch "{mark}" ;;
+esac
+exec "{real}" "$@"
+"""
+
+
+async def test_given_up_the_file_is_made_of_what_there_is(
+    settings_for: Callable[..., Settings], livekit_server: Server, tmp_path: Path
+) -> None:
+    fails_later = tmp_path / "ffmpeg"
+    fails_later.write_text(FAILS_LATER.format(mark=tmp_path / "mark", real=REAL))
+    fails_later.chmod(0o700)
+    async with (
+        managing(settings_for(ffmpeg=fails_later, max_restarts=1)) as manager,
+        publish(livekit_server, "given up"),
+    ):
+        started = await manager.start(StartRequest("given up", "mp4", None, "low"))
+        pid = await until_process(manager, "given up", "ffmpeg")
+        await until_received(manager, "given up", 3 * FPS)
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(60):
+            while (row := await manager.get(started.id)).ended_at is None:
+                await asyncio.sleep(0.05)
+        (file,) = await manager.catalog.files(started.id)
+    assert (row.state, row.error_code) == ("failed", "encoding_failed")
+    assert "the encoder is on holiday" in f"{row.error} {row.detail}"
+    assert file.path == row.output_path
+    assert len(read(Path(row.output_path)).codes) >= FPS
+    assert not Path(row.work_directory).exists()

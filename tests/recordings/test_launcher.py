@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from orchestrator.monitor.usage import ProcessUsage, created, is_running
+import psutil
+import pytest
+
+from orchestrator.monitor.usage import ProcessUsage, boot_id, created, is_running
 from orchestrator.recordings.launcher import LocalLauncher, WorkerHandle
 
 
@@ -29,6 +32,28 @@ async def test_a_worker_without_a_job_ends(tmp_path: Path) -> None:
     await launcher.close(leave=False)
 
 
+async def test_one_that_has_ended_is_no_zombie(tmp_path: Path) -> None:
+    launcher = LocalLauncher()
+    worker = await launcher.start("", tmp_path / "worker.log")
+    async with asyncio.timeout(20):
+        while psutil.pid_exists(worker.pid):
+            launcher.reap()
+            await asyncio.sleep(0.02)
+
+
+async def test_a_worker_sees_no_setting_in_its_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_LIVEKIT_API_SECRET", "hidden")
+    monkeypatch.setenv("HAVEN_SEEN", "yes")
+    launcher = LocalLauncher()
+    worker = await launcher.start("", tmp_path / "worker.log")
+    seen = psutil.Process(worker.pid).environ()
+    await until_gone(launcher, worker)
+    assert seen["HAVEN_SEEN"] == "yes"
+    assert not [name for name in seen if name.startswith("ORCHESTRATOR_")]
+
+
 async def test_a_job_that_is_none_is_told_in_the_log(tmp_path: Path) -> None:
     launcher = LocalLauncher()
     worker = await launcher.start("no json", tmp_path / "worker.log")
@@ -42,7 +67,10 @@ def test_another_process_with_the_pid_is_not_taken_for_it() -> None:
     assert began is not None
     assert is_running(pid, began)
     assert not is_running(pid, began - 100)
-    assert not LocalLauncher().alive(WorkerHandle(pid, began + 100))
+    launcher = LocalLauncher()
+    assert launcher.alive(WorkerHandle(pid, began, boot_id()))
+    assert not launcher.alive(WorkerHandle(pid, began + 100, boot_id()))
+    assert not launcher.alive(WorkerHandle(pid, began, "the boot before"))
 
 
 def test_usage_is_measured_and_none_when_it_was_not() -> None:

@@ -39,6 +39,14 @@ class StartBody(Wire):
     """Folder for this file; else the one that GET /api/recording/output-directory tells."""
     pipeline: str | None = Field(None, max_length=64)
     """Preset to encode with (GET /api/pipelines); else the one named like the format."""
+    max_duration_s: float | None = Field(None, ge=0, le=1e9)
+    """The recording ends by itself after so many seconds; 0 or null is no limit."""
+    max_size_bytes: int | None = Field(None, ge=0, le=2**60)
+    """The recording ends by itself before its files are larger; 0 or null is no limit."""
+    split_minutes: float | None = Field(None, ge=0, le=1e7)
+    """A new file begins after so many minutes, without a frame lost; 0 or null is one file."""
+    split_bytes: int | None = Field(None, ge=0, le=2**60)
+    """A new file begins before one is larger; 0 or null is one file."""
 
     model_config = example(
         {

@@ -43,6 +43,8 @@ class RecordingSummary(Wire):
     file_size_bytes: int | None
     reason: str | None
     """Why it ended."""
+    recovered: bool
+    """Finished by a later server from what was written before everything died (power cut)."""
     error_code: str | None
     error: str | None
     detail: str | None
@@ -67,9 +69,45 @@ class RecordingSummary(Wire):
             "duration_seconds": 120.5,
             "file_size_bytes": 15728640,
             "reason": "stopped",
+            "recovered": False,
             "error_code": None,
             "error": None,
             "detail": None,
+        }
+    )
+
+
+class FileInfo(Wire):
+    """One final file; a recording that was split has one for each part."""
+
+    part: int
+    path: str
+    file_url: str
+    offset_seconds: float
+    """Where it begins on the recording's timeline."""
+    duration_seconds: float | None
+    file_size_bytes: int
+    integrity: str | None
+    """whole: its streams and its length are what was recorded, and both its ends decode.
+    incomplete: `problem` says what is missing. Null: nobody checked, in an earlier version."""
+    problem: str | None
+    sha256: str | None
+    """Null for a moment after the recording has ended: it is computed then."""
+    probe: dict[str, Any] | None
+    """What it holds, read from the file itself."""
+
+    model_config = example(
+        {
+            "part": 1,
+            "path": OUTPUT_PATH,
+            "file_url": f"/api/recordings/{RECORDING_ID}/file",
+            "offset_seconds": 0.0,
+            "duration_seconds": 120.5,
+            "file_size_bytes": 15728640,
+            "integrity": "whole",
+            "problem": None,
+            "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "probe": {"container": "mov,mp4,m4a,3gp,3g2,mj2", "playable": True},
         }
     )
 
@@ -78,6 +116,8 @@ class SegmentInfo(Wire):
     """One file of a recording, written by one life of one ffmpeg."""
 
     number: int
+    part: int
+    """The final file that it goes into."""
     started_at: Moment
     ended_at: Moment | None
     offset_seconds: float
@@ -93,6 +133,7 @@ class SegmentInfo(Wire):
     model_config = example(
         {
             "number": 1,
+            "part": 1,
             "started_at": "2024-12-01T14:30:22.000+00:00",
             "ended_at": "2024-12-01T14:32:22.702+00:00",
             "offset_seconds": 0.0,
@@ -132,8 +173,15 @@ class RecordingDetails(RecordingSummary):
     figures: dict[str, Any]
     """The latest figures of its process."""
     figures_at: Moment | None
+    limits: dict[str, Any]
+    """Where it ends by itself or is split: what was asked for."""
+    integrity: str | None
+    """whole when all its files are, else incomplete; null while none was checked."""
+    sha256: str | None
+    """Of its first file; `files` has those of all parts."""
     probe: dict[str, Any] | None
-    """What the final file holds, read from the file itself."""
+    """What the first final file holds, read from the file itself."""
+    files: list[FileInfo]
     segments: list[SegmentInfo]
     events: list[EventInfo]
 
@@ -144,7 +192,11 @@ class RecordingDetails(RecordingSummary):
             "wanted": "stop",
             "figures": {"duration_s": 120.5, "video": {"written": 3615, "dropped": 0}},
             "figures_at": "2024-12-01T14:32:22.511+00:00",
+            "limits": {},
+            "integrity": "whole",
+            "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
             "probe": {"container": "mov,mp4,m4a,3gp,3g2,mj2", "playable": True},
+            "files": [example_of(FileInfo)],
             "segments": [example_of(SegmentInfo)],
             "events": [example_of(EventInfo)],
         }

@@ -39,6 +39,8 @@ _LIVE: dict[str, Any] = {
     "restarts": 0,
     "no_picture_since": None,
     "no_picture_reason": None,
+    "no_sound_since": None,
+    "no_sound_reason": None,
     "warnings": [],
 }
 
@@ -81,6 +83,9 @@ class Live(Wire):
     no_picture_since: Moment | None = None
     """Since when no picture arrives; null while one does."""
     no_picture_reason: str | None = None
+    no_sound_since: Moment | None = None
+    """Since when no sound arrives: none is published, all is muted, or it stays away."""
+    no_sound_reason: str | None = None
     warnings: tuple[str, ...] = ()
     """What is not as it should be, in words."""
 

@@ -1,0 +1,66 @@
+"""`orchestrator inspect`: what is in a recording, or in any other media file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from orchestrator.cli.output import AsJson, console, print_json, print_table
+
+if TYPE_CHECKING:
+    from orchestrator.catalog.inspect.findings import Finding
+    from orchestrator.catalog.inspect.read import OnProgress
+
+MARKS: Final = {"ok": "ok  ", "warning": "warn", "failed": "FAIL"}
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A recording, or any file that ffmpeg reads.")],
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Read packets only, decode nothing: seconds.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a file: streams, frame times, gaps, still pictures, silence, damage."""
+    from orchestrator.catalog.inspect.findings import findings
+    from orchestrator.catalog.inspect.read import inspect as read
+    from orchestrator.cli.inspection import rows
+
+    with _progress(file.name) as on_progress:
+        found = read(file, decode=not fast, on_progress=on_progress)
+    said = findings(found)
+    if as_json:
+        print_json(asdict(found) | {"findings": [asdict(finding) for finding in said]})
+    else:
+        print_table(("", ""), rows(found), head=False)
+        for finding in said:
+            print(f"{MARKS[finding.verdict]} {finding.text}")
+    _refuse_damage(file, said)
+
+
+def _refuse_damage(file: Path, said: list[Finding]) -> None:
+    from orchestrator.errors import InvalidRequest
+
+    failed = [finding.text for finding in said if finding.verdict == "failed"]
+    if failed:
+        raise InvalidRequest(f"{file}: {failed[0]}", "What could be read of it is reported.")
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[OnProgress | None]:
+    """A bar on a terminal, on stderr; nothing elsewhere."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    shown = console(stderr=True)
+    if not shown.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.percentage:3.0f} %"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=shown, transient=True) as progress:
+        task = progress.add_task(name, total=1.0)
+        yield lambda done: progress.update(task, completed=done)

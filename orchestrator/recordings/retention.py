@@ -1,0 +1,154 @@
+"""Deletes recordings that are too old, or the oldest when they are too large together.
+
+Off unless `retention_days` or `retention_bytes` is set. Deleted is only what we made and what still
+is as we made it: every final file of the recording lies where the catalog says, is a regular file
+and has the size that was written down. A recording of which something was moved or changed is left
+alone, and so is one that runs, or that failed and left segments. Each deletion is a log line with
+its reason; file and row go together, as with DELETE /api/recordings/{id}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from orchestrator.catalog.models import File, Recording
+from orchestrator.catalog.store import Catalog
+from orchestrator.errors import HavenError
+from orchestrator.recordings.sweep import completed, is_work_folder
+from orchestrator.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+PERIOD_S: Final = 600.0
+"""Between two looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A completed recording whose files are all as we made them."""
+
+    id: str
+    ended_at: datetime
+    paths: tuple[Path, ...]
+    work: Path
+    """Its work folder, which is there only if a file is incomplete."""
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How long and how much is kept; None is without limit."""
+
+    age: timedelta | None = None
+    size_bytes: int | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Rule:
+        """What the settings say."""
+        days = settings.retention_days
+        return cls(None if days is None else timedelta(days=days), settings.retention_bytes)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is ever deleted."""
+        return self.age is not None or self.size_bytes is not None
+
+    def outdated(self, kept: Iterable[Kept], now: datetime) -> list[tuple[Kept, str]]:
+        """What is to go, the oldest first, each with its reason."""
+        oldest_first = sorted(kept, key=lambda one: one.ended_at)
+        left = sum(one.size_bytes for one in oldest_first)
+        found = []
+        for one in oldest_first:
+            if self.age is not None and now - one.ended_at > self.age:
+                reason = f"older than {self.age / timedelta(days=1):g} days"
+            elif self.size_bytes is not None and left > self.size_bytes:
+                reason = f"all files together had {left} bytes, {self.size_bytes} are kept"
+            else:
+                break  # those after it are younger, and all of them together no larger
+            found.append((one, reason))
+            left -= one.size_bytes
+        return found
+
+
+class Retention:
+    """Looks every ten minutes, from `open` to `close`."""
+
+    def __init__(self, rule: Rule, catalog: Catalog) -> None:
+        self._rule, self._catalog = rule, catalog
+        self._looking: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin, if there is a rule."""
+        if self._rule.is_on:
+            self._looking = asyncio.create_task(self._look())
+
+    async def close(self) -> None:
+        """Stop looking."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+
+    async def round(self, now: datetime) -> list[str]:
+        """Deletes what is outdated; the ids."""
+        kept = [one async for row in completed(self._catalog) if (one := await self._kept(row))]
+        outdated = self._rule.outdated(kept, now)
+        return [one.id for one, reason in outdated if await self._delete(one, reason)]
+
+    async def _delete(self, one: Kept, reason: str) -> bool:
+        """False if it can't be deleted now, or somebody else just did."""
+        bound = log.bind(recording=one.id, reason=reason, files=[str(path) for path in one.paths])
+        try:
+            await asyncio.to_thread(_remove, one)
+            await self._catalog.delete(one.id)
+        except (HavenError, OSError) as error:
+            bound.warning("recording not deleted", error=str(error))
+            return False
+        bound.info("recording deleted", size_bytes=one.size_bytes)
+        return True
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                await self.round(datetime.now(UTC))
+            except HavenError as error:
+                log.warning("can't look for old recordings", error=error.error)
+            await asyncio.sleep(PERIOD_S)
+
+    async def _kept(self, recording: Recording) -> Kept | None:
+        files = await self._catalog.files(recording.id)
+        if recording.ended_at is None or not files:
+            return None
+        if not await asyncio.to_thread(_are_as_made, files):
+            return None
+        paths = tuple(Path(file.path) for file in files)
+        size_bytes = sum(file.size_bytes for file in files)
+        work = Path(recording.work_directory)
+        return Kept(recording.id, recording.ended_at, paths, work, size_bytes)
+
+
+def _are_as_made(files: list[File]) -> bool:
+    return all(_is_as_made(Path(file.path), file.size_bytes) for file in files)
+
+
+def _is_as_made(path: Path, size_bytes: int) -> bool:
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == size_bytes
+
+
+def _remove(one: Kept) -> None:
+    for path in one.paths:
+        path.unlink(missing_ok=True)
+    if is_work_folder(one.work):
+        shutil.rmtree(one.work, ignore_errors=True)

@@ -1,0 +1,120 @@
+"""Starts the worker of a recording and writes down which it is; fails it when none can be."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.store import Catalog
+from orchestrator.discovery.directory import Directory
+from orchestrator.errors import HavenError, WorkerFailed
+from orchestrator.media import Endpoint, Stream
+from orchestrator.recordings import orphans
+from orchestrator.recordings.launcher import Launcher, WorkerHandle
+from orchestrator.recordings.states import RecordingState
+from orchestrator.recordings.worker import Job, identity_of, runtime_directory
+from orchestrator.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Workers:
+    """The launcher, for recordings instead of processes."""
+
+    def __init__(
+        self, settings: Settings, catalog: Catalog, directory: Directory, launcher: Launcher
+    ) -> None:
+        self._settings, self._catalog, self._directory = settings, catalog, directory
+        self._launcher = launcher
+
+    def alive(self, recording: Recording) -> bool | None:
+        """Whether its worker runs; None when none is written down."""
+        worker = worker_of(recording)
+        return None if worker is None else self._launcher.alive(worker)
+
+    def wake(self, recording: Recording) -> None:
+        """Make its worker look now at what is wanted."""
+        if (worker := worker_of(recording)) is not None:
+            self._launcher.wake(worker)
+
+    def reap(self) -> None:
+        """Let go of the processes that have ended."""
+        self._launcher.reap()
+
+    async def close(self) -> None:
+        """Wait for those that are about to end, or leave them to the next server, by setting."""
+        await self._launcher.close(leave=self._settings.leave_recordings_running)
+
+    async def launch(self, recording: Recording) -> None:
+        """Start its next worker, unless another server does; fail it when that is impossible."""
+        if not await self._catalog.claim(recording.id, recording.worker_starts):
+            return
+        try:
+            await self._launch(recording)
+        except HavenError as error:
+            await self._not_launched(recording, error)
+        except OSError as error:
+            why = f"No process could be started for {recording.mint_id}: {error}."
+            await self._not_launched(recording, WorkerFailed(why, "Free some memory or processes."))
+
+    async def fail(self, recording: Recording, failure: HavenError) -> None:
+        """Ends it without a worker."""
+        log.error("recording failed", recording=recording.id, error=failure.error)
+        await asyncio.to_thread(orphans.kill_all, Path(recording.work_directory))
+        await asyncio.to_thread(shutil.rmtree, runtime_directory(recording.id), ignore_errors=True)
+        await self._catalog.update(
+            recording.id,
+            state=RecordingState.FAILED.value,
+            ended_at=datetime.now(UTC),
+            error_code=failure.code,
+            error=failure.error,
+            detail=failure.detail,
+        )
+
+    async def _launch(self, recording: Recording) -> None:
+        # A worker uses the demo stream that runs here; it starts none of its own.
+        known = {"demo_url": self._directory.demo_url()}
+        settings = self._settings.model_copy(update=known)
+        endpoint = await self._endpoint(recording)
+        job = Job(recording.id, recording.worker_starts + 1, settings, endpoint)
+        log_path = Path(recording.work_directory) / "worker.log"
+        worker = await self._launcher.start(job.line(), log_path)
+        columns = {"worker_created": worker.created, "worker_boot": worker.boot}
+        try:
+            await self._catalog.update(recording.id, worker_pid=worker.pid, **columns)
+        except BaseException:  # nobody could find it again
+            await self._launcher.kill(worker)
+            raise
+
+    async def _endpoint(self, recording: Recording) -> Endpoint | None:
+        if only_to_finish(recording):
+            return None  # its stream may be gone, and mustn't keep the file from being made
+        stream = Stream(**recording.stream)
+        return await self._directory.endpoint(stream, identity_of(recording.id))
+
+    async def _not_launched(self, recording: Recording, error: HavenError) -> None:
+        if recording.worker_starts:
+            # Something is recorded already: it is tried again, and finished at the last try.
+            log.warning("no worker could be started", recording=recording.id, error=error.error)
+            return
+        await asyncio.to_thread(shutil.rmtree, recording.work_directory, ignore_errors=True)
+        await self.fail(recording, error)
+
+
+def only_to_finish(recording: Recording) -> bool:
+    """Nothing more is to be recorded: its file is to be made of what there is."""
+    told = recording.wanted == "stop" and recording.started_at is not None
+    return told or recording.state == RecordingState.STOPPING
+
+
+def worker_of(recording: Recording) -> WorkerHandle | None:
+    """The worker that its row names."""
+    pid, created, boot = recording.worker_pid, recording.worker_created, recording.worker_boot
+    if pid is None or created is None or boot is None:
+        return None
+    return WorkerHandle(pid, created, boot)

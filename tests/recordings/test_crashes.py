@@ -1,0 +1,184 @@
+"""Workers and whole machines that are killed: what is recorded stays, and nothing else does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.reading import Reading, read
+from tests.recordings.machine import Machine, ServerProcess
+from tests.rooms import Server, free_port, publish
+
+pytestmark = pytest.mark.livekit
+
+FPS = 30
+
+
+@pytest.fixture
+def machine(tmp_path: Path, livekit_server: Server) -> Machine:
+    """A machine whose servers know the test's LiveKit."""
+    return Machine(tmp_path, livekit_server)
+
+
+async def pid_of(server: ServerProcess, id: str, role: str, other_than: int = 0) -> int:
+    """The recording's worker or ffmpeg, once it records and is another than before."""
+    found: list[int] = []
+
+    async def look() -> bool:
+        row = await server.recording(id)
+        process = (row["figures"].get("processes") or {}).get(role) or {}
+        pid = int(process.get("pid") or 0)
+        found.append(pid)
+        return row["state"] == "recording" and pid not in (0, other_than)
+
+    async with asyncio.timeout(60):
+        while not await look():
+            await asyncio.sleep(0.05)
+    return found[-1]
+
+
+def outage_s(reading: Reading) -> float:
+    """The longest run of pictures that are missing, in seconds."""
+    return max(b - a for a, b in pairwise(reading.numbers)) / FPS
+
+
+async def test_a_killed_worker_costs_seconds_and_leaves_nothing(
+    machine: Machine, livekit_server: Server
+) -> None:
+    async with publish(livekit_server, "worker"), machine.serving() as server:
+        id = await server.start("worker")
+        pid = await pid_of(server, id, "worker")
+        await server.until_recorded(id, 3)
+        os.kill(pid, signal.SIGKILL)
+        await pid_of(server, id, "worker", other_than=pid)
+        zombies = [p for p in psutil.process_iter() if p.status() == psutil.STATUS_ZOMBIE]
+        assert pid not in {p.pid for p in zombies}
+        await server.until_recorded(id, 10)
+        await server.post("/api/recording/stop", mint_id="worker")
+        row = await server.recording(id)
+        await server.end(signal.SIGTERM)
+    assert (row["state"], row["error"], row["recovered"]) == ("completed", None, False)
+    reading = read(Path(row["output_path"]))
+    print(f"missing after a killed worker: {outage_s(reading):.2f} s")
+    assert outage_s(reading) <= 4
+    assert reading.in_order
+    await machine.until_nothing_is_left()
+
+
+async def test_an_ffmpeg_that_stands_still_after_its_worker_died_is_ended(
+    machine: Machine, livekit_server: Server
+) -> None:
+    async with publish(livekit_server, "still"), machine.serving() as server:
+        id = await server.start("still")
+        worker, ffmpeg = [await pid_of(server, id, role) for role in ("worker", "ffmpeg")]
+        await server.until_recorded(id, 4)
+        os.kill(ffmpeg, signal.SIGSTOP)
+        os.kill(worker, signal.SIGKILL)
+        await pid_of(server, id, "worker", other_than=worker)
+        await server.post("/api/recording/stop", mint_id="still")
+        row = await server.recording(id)
+        await server.end(signal.SIGTERM)
+    assert (row["state"], row["error"]) == ("completed", None)
+    assert len(read(Path(row["output_path"])).codes) >= FPS
+    await machine.until_nothing_is_left()
+
+
+async def test_after_a_power_cut_no_network_is_needed(
+    machine: Machine, livekit_server: Server
+) -> None:
+    async with publish(livekit_server, "offline"), machine.serving() as server:
+        id = await server.start("offline")
+        await server.until_recorded(id, 2)
+        machine.switch_off()
+    machine.settings["LIVEKIT_URL"] = f"ws://127.0.0.1:{free_port(socket.SOCK_STREAM)}"
+    async with machine.serving() as second:
+        row = await second.until_ended(id)
+        await second.end(signal.SIGTERM)
+    assert (row["state"], row["error"], row["recovered"]) == ("completed", None, True)
+    await machine.until_nothing_is_left()
+
+
+async def test_a_power_cut_before_the_first_frame_is_no_recording(
+    machine: Machine, livekit_server: Server
+) -> None:
+    async with publish(livekit_server, "early"):
+        async with machine.serving() as server:
+            starting = asyncio.create_task(server.start("early"))
+            while not (await server.get("/api/recording/active"))["count"]:
+                assert not starting.done(), starting
+            machine.switch_off()  # long before its worker has a frame
+            with pytest.raises(httpx.HTTPError):
+                await starting
+        async with machine.serving() as second:
+            (listed,) = (await second.get("/api/recordings"))["recordings"]
+            row = await second.until_ended(listed["id"])
+            await second.end(signal.SIGTERM)
+    assert (row["state"], row["recovered"]) == ("failed", True)
+    assert row["error"].startswith("Nothing was recorded")
+    await machine.until_nothing_is_left()
+
+
+@pytest.mark.parametrize("output_format", ["mp4", "webm", "av1"])
+async def test_after_a_power_cut_the_file_is_made_of_what_was_written(
+    machine: Machine, livekit_server: Server, output_format: str
+) -> None:
+    async with publish(livekit_server, "power cut") as publisher:
+        async with machine.serving() as server:
+            id = await server.start("power cut", output_format)
+            await server.until_recorded(id, 6)
+            last = publisher.sent
+            machine.switch_off()
+        assert machine.leftovers(), "pipes and work folders are there now"
+        async with machine.serving() as second:
+            row = await second.until_ended(id)
+            assert (await second.get("/api/recording/active"))["count"] == 0
+            await second.end(signal.SIGTERM)
+    assert (row["state"], row["error"], row["recovered"]) == ("completed", None, True)
+    assert "recovered" in {event["kind"] for event in row["events"]}
+    reading = read(Path(row["output_path"]))
+    assert reading.in_order
+    print(f"{output_format}: lost at the end: {(last - reading.numbers[-1]) / FPS:.2f} s")
+    assert last - reading.numbers[-1] < 2 * FPS + FPS, "and what was on its way"
+    await machine.until_nothing_is_left()
+
+
+async def test_after_a_power_cut_it_is_recorded_on_when_told_so(
+    machine: Machine, livekit_server: Server
+) -> None:
+    machine.settings["RESUME_AFTER_RESTART"] = "true"
+    async with publish(livekit_server, "on"):
+        async with machine.serving() as server:
+            id = await server.start("on")
+            await server.until_recorded(id, 2)
+            machine.switch_off()
+        async with machine.serving() as second:
+            before = await second.until_ended(id)
+            new = await until_active(second, "on")
+            await second.until_recorded(new, 1)
+            await second.post("/api/recording/stop", mint_id="on")
+            after = await second.recording(new)
+            await second.end(signal.SIGTERM)
+    assert (before["state"], before["recovered"]) == ("completed", True)
+    assert (after["state"], after["recovered"]) == ("completed", False)
+    assert (after["pipeline"], after["video_quality"]) == ("mp4", "low")
+    assert read(Path(before["output_path"])).codes
+    assert read(Path(after["output_path"])).codes
+    await machine.until_nothing_is_left()
+
+
+async def until_active(server: ServerProcess, room: str) -> str:
+    """The id of the recording of this room that records."""
+    async with asyncio.timeout(60):
+        while True:
+            active = (await server.get("/api/recording/active"))["recordings"]
+            if room in active and active[room]["state"] == "recording":
+                return str(active[room]["id"])
+            await asyncio.sleep(0.05)

@@ -1,0 +1,92 @@
+"""A busy catalog holds no segment up, and gets its rows when it has the time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from orchestrator.catalog.models import Segment
+from orchestrator.catalog.store import Catalog
+from orchestrator.encoding.capabilities import find_ffmpeg
+from orchestrator.encoding.ending import Ending
+from orchestrator.encoding.presets import Presets
+from orchestrator.errors import Unavailable
+from orchestrator.media import Stream
+from orchestrator.pipes.canvas import CanvasSize
+from orchestrator.pipes.queue import FrameQueue
+from orchestrator.recordings.segments import Encoding, Segments, numbers_taken
+from tests.catalog.rows import recording, segment, url_of
+
+ENDED = Ending("failed", 1, ("[error] boom",), intended=False)
+
+
+class Busy(Catalog):
+    """Takes no segments while it is `busy`."""
+
+    busy = False
+
+    async def add_segment(self, segment: Segment) -> None:
+        """Refuses, or does it."""
+        if self.busy:
+            raise Unavailable("The catalog can't be used now.")
+        await super().add_segment(segment)
+
+
+@pytest.fixture
+async def busy(tmp_path: Path) -> AsyncIterator[Busy]:
+    catalog = Busy(url_of(tmp_path / "busy.db"))
+    await catalog.open(migrate=True)
+    yield catalog
+    await catalog.close()
+
+
+async def segments_of(catalog: Catalog, folder: Path) -> Segments:
+    stream = asdict(Stream("room", "demo"))
+    row = recording("a", stream=stream, pipeline="mp4", work_directory=str(folder))
+    await catalog.create(row)
+    preset = Presets.load(None).get("mp4")
+    encoding = Encoding(preset, await find_ffmpeg(None, preset.encoders), 0, {})
+    queue = FrameQueue(2**23)
+    return Segments(row, encoding, CanvasSize(64, 48), queue, folder, catalog, before=0)
+
+
+async def test_a_busy_catalog_holds_nothing_up(busy: Busy, tmp_path: Path) -> None:
+    segments = await segments_of(busy, tmp_path)
+    busy.busy = True
+    plan = await segments.begin(1)
+    await plan.ended(ENDED)
+    assert await busy.segments("a") == []
+    assert segments.whole_parts() == range(1, 1), "its end isn't written"
+    with pytest.raises(Unavailable):
+        await segments.save_all()
+    busy.busy = False
+    await segments.save_all()
+    (row,) = await busy.segments("a")
+    assert (row.number, row.outcome, row.returncode, row.part) == (1, "failed", 1, 1)
+    assert row.stderr_tail == "[error] boom"
+
+
+async def test_a_part_is_whole_when_all_its_segments_are(busy: Busy, tmp_path: Path) -> None:
+    segments = await segments_of(busy, tmp_path)
+    first = await segments.begin(1)
+    segments.part = 2
+    second = await segments.begin(2)
+    assert list(segments.whole_parts()) == []
+    await first.ended(ENDED)
+    assert list(segments.whole_parts()) == [1]
+    segments.part = 3
+    await second.ended(ENDED)
+    assert list(segments.whole_parts()) == [1, 2]
+    assert [s.part for s in await busy.segments("a")] == [1, 2]
+
+
+def test_no_number_is_used_twice(tmp_path: Path) -> None:
+    assert numbers_taken([], tmp_path) == 0
+    (tmp_path / "0003.mp4").touch()
+    (tmp_path / "0009.log").touch()
+    (tmp_path / "joined1.mp4").touch()
+    assert numbers_taken([segment("a", 2)], tmp_path) == 9
+    assert numbers_taken([segment("a", 12)], tmp_path) == 12
