@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import statistics
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -64,10 +65,14 @@ async def test_a_killed_ffmpeg_costs_what_was_in_the_making(
     assert reading.in_order
     # What was in flight, the fragment that was being written, and the next ffmpeg's start.
     times = [at for at, _ in reading.codes]
-    assert max(b - a for a, b in pairwise(times)) < 2.5
-    assert max(abs(off) for off in true_times(ended)) < 0.1, "what comes after stands in its place"
+    gap_s, gap = max((b - a, at) for at, (a, b) in enumerate(pairwise(times), 1))
+    assert gap_s < 5
+    off = true_times(ended)
+    moved = statistics.median(off[gap : gap + 10]) - statistics.median(off[gap - 10 : gap])
+    assert abs(moved) < 0.15, "what comes after stands in its place"
     assert len(reading.offsets_s) >= 3
-    assert all(abs(offset) < 0.15 for offset in reading.offsets_s), reading.offsets_s
+    # A publisher that is busy is itself off by a few hundred milliseconds: tests/timing.py.
+    assert all(abs(offset) < 0.5 for offset in reading.offsets_s), reading.offsets_s
 
 
 async def test_a_killed_worker_is_replaced(manager: Manager, livekit_server: Server) -> None:
