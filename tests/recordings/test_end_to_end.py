@@ -138,7 +138,7 @@ async def test_sound_and_picture_are_together(manager: Manager, livekit_server: 
         ended = await record(manager, StartRequest("together", "mp4"), 5 * FPS)
     offsets = read(Path(ended.output_path)).offsets_s
     assert len(offsets) >= 3
-    # A publisher that is busy is itself off by so much; how true we are to it, tests/timing.py says.
+    # A busy publisher is itself off by so much; how true we are to it, tests/timing.py says.
     assert all(abs(offset) < 0.5 for offset in offsets), offsets
 
 
