@@ -21,7 +21,7 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.ending import Ending
 from orchestrator.encoding.states import ProcessState
 from orchestrator.encoding.supervisor import Supervisor
-from orchestrator.errors import HavenError, Unavailable
+from orchestrator.errors import HavenError, Unavailable, WorkerFailed
 from orchestrator.pipes.queue import FrameQueue
 from orchestrator.recordings import orphans
 from orchestrator.recordings.beginning import (
@@ -173,6 +173,7 @@ class Recorder:
             if self._running.is_set():
                 await self._ledger.become(_S.RECORDING, started_at=began_at(self._capture))
             watching = asyncio.create_task(self._watch_bounds(segments, bounds))
+            watching.add_done_callback(self._watching_ended)
             try:
                 await self._until_ended(encoding)
             finally:
@@ -258,6 +259,13 @@ class Recorder:
             # Shielded: a file that is being made is made; `conclude` waits for it.
             await asyncio.shield(make_whole_parts(self._ledger, segments.whole_parts(), encoding))
             await asyncio.sleep(PERIOD_S)
+
+    def _watching_ended(self, watching: asyncio.Task[None]) -> None:
+        """The task's boundary: nobody looks at the disk any more, so the file is ended safely."""
+        problem = None if watching.cancelled() else watching.exception()
+        if problem is not None:
+            why = f"Watching the disk and the limits failed: {problem!r}."
+            self._fail(WorkerFailed(why, "The log in the work folder says more; start it again."))
 
     def _fail(self, error: HavenError) -> None:
         self._failure = self._failure or error
