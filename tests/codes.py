@@ -94,7 +94,7 @@ class Encoder:
             if codec == "h264"
             else {
                 "deadline": "realtime",
-                "cpu-used": "16" if codec == "vp8" else "8",
+                "cpu-used": "8",
                 "lag-in-frames": "0",
             }
         )

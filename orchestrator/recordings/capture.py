@@ -63,6 +63,8 @@ class Capture:
         self.participants = 0
         self.lost_reason: str | None = None
         self._wanted: frozenset[str] = frozenset()
+        self._picture: str | None = None
+        """Whose picture came last."""
         self._finished = False
         self._resamplers: dict[str, av.AudioResampler] = {}
         self._note = note
@@ -151,8 +153,9 @@ class Capture:
         if isinstance(event.frame, av.AudioFrame):
             self._sound(event.sid, event.time_ns, event.frame)
             return
-        if self.choice.wanted != self._wanted:
+        if event.sid != self._picture:
             self._note("picture", described(self.choice.publications[event.sid]))
+            self._picture = event.sid
             self._chosen()
         if self.canvas is None:
             self.canvas = canvas_for(self.choice.publications[event.sid], event.frame)

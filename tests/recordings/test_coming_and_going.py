@@ -1,14 +1,14 @@
-"""Hosts that leave, rooms that end, tokens that expire: a recording never needs a stop."""
+"""Hosts that leave, tokens that expire, pictures that take over: one recording goes on."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from livekit import api
 
 from orchestrator.catalog.models import Recording
 from orchestrator.discovery import livekit as discovery
@@ -16,10 +16,11 @@ from orchestrator.recordings.manager import Manager
 from orchestrator.recordings.request import StartRequest
 from orchestrator.settings import Settings
 from tests.network import wired
+from tests.publishing import publishing
 from tests.reading import read
 from tests.recordings.conftest import managing
 from tests.recordings.test_end_to_end import FPS, until_more, until_received
-from tests.rooms import KEY, SECRET, Server, publish
+from tests.rooms import Server, publish
 
 pytestmark = pytest.mark.livekit
 
@@ -32,34 +33,19 @@ async def until_state(manager: Manager, recording_id: str, state: str) -> Record
     return row
 
 
-async def test_a_room_that_is_closed_completes_the_recording(
-    manager: Manager, livekit_server: Server
-) -> None:
-    room = "closed"
-    async with publish(livekit_server, room):
-        started = await manager.start(StartRequest(room, "mp4"))
-        await until_received(manager, room, FPS)
-        url = livekit_server.url.replace("ws", "http", 1)
-        async with api.LiveKitAPI(url, KEY, SECRET) as admin:
-            await admin.room.delete_room(api.DeleteRoomRequest(room=room))
-        ended = await until_state(manager, started.id, "completed")
-    assert ended.reason is not None
-    assert "room" in ended.reason
-    assert len(read(Path(ended.output_path)).codes) >= FPS // 2
-
-
 async def test_a_host_who_comes_back_is_recorded_on(
     manager: Manager, livekit_server: Server
 ) -> None:
     room = "comes back"
-    async with publish(livekit_server, room):
+    async with publishing(livekit_server, room, "--size", "320x180") as host:
         started = await manager.start(StartRequest(room, "mp4"))
         await until_received(manager, room, 2 * FPS)
-    async with asyncio.timeout(30):
-        while (row := await manager.get(started.id)).figures["video"]["no_picture_reason"] is None:
-            await asyncio.sleep(0.05)
-    assert row.figures["audio"]["no_sound_reason"] == "No audio is published; there is silence."
-    async with publish(livekit_server, room):
+        await host.do("leave")
+        async with asyncio.timeout(30):
+            while _silent(row := await manager.get(started.id)) is None:
+                await asyncio.sleep(0.05)
+        assert row.figures["video"]["no_picture_reason"] is not None
+        await host.do("join")
         await until_more(manager, room, 2 * FPS)
         ended = await manager.stop(room)
     assert ended.id == started.id
@@ -68,6 +54,11 @@ async def test_a_host_who_comes_back_is_recorded_on(
     assert len(reading.codes) >= 3 * FPS
     kinds = [event.kind for event in await manager.catalog.events(ended.id)]
     assert kinds.count("unpublished") == 2
+
+
+def _silent(row: Recording) -> str | None:
+    reason = row.figures["audio"]["no_sound_reason"]
+    return reason if reason == "No audio is published; there is silence." else None
 
 
 async def test_an_expired_token_is_replaced_by_a_fresh_one(
@@ -91,3 +82,33 @@ async def test_an_expired_token_is_replaced_by_a_fresh_one(
     assert ended.state == "completed"
     assert ended.worker_starts == 1
     assert read(Path(ended.output_path)).audio_gaps == 0
+
+
+async def test_a_better_picture_takes_over_without_a_hole(
+    settings_for: Callable[..., Settings], livekit_server: Server
+) -> None:
+    room = "two cameras"
+    async with (
+        managing(settings_for(picture=["largest"])) as manager,
+        publish(livekit_server, room, identity="small"),
+    ):
+        started = await manager.start(StartRequest(room, "mp4"))
+        await until_received(manager, room, FPS)
+        async with publish(livekit_server, room, identity="large", width=640, height=360):
+            async with asyncio.timeout(60):
+                while (await shown(manager, started.id))[-1:] != ["large"]:
+                    await asyncio.sleep(0.05)
+            await until_more(manager, room, FPS)
+        await until_more(manager, room, FPS)
+        ended = await manager.stop(room)
+        assert await shown(manager, ended.id) == ["small", "large", "small"]
+    reading = read(Path(ended.output_path))
+    assert reading.audio_gaps == 0
+    times = [at for at, _ in reading.codes]
+    assert max(b - a for a, b in pairwise(times)) < 3
+
+
+async def shown(manager: Manager, recording_id: str) -> list[str]:
+    """Whose pictures were recorded, one after the other."""
+    events = await manager.catalog.events(recording_id)
+    return [event.message.split("'")[1] for event in events if event.kind == "picture"]
