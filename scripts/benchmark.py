@@ -32,11 +32,10 @@ from benchmark_timing import measure_timing, show_timing
 from orchestrator.catalog.models import Recording, Sample
 from orchestrator.recordings.manager import Manager, create_manager
 from orchestrator.recordings.request import StartRequest
-from orchestrator.settings import Settings
 from tests.api.serving import serving
 from tests.publishing import publishing
 from tests.reading import Reading, read
-from tests.rooms import KEY, SECRET, Server, server_binary
+from tests.rooms import Server, server_binary, settings_of
 
 FPS = 30
 SIZE = "1280x720"
@@ -208,15 +207,7 @@ async def prepared(folder: Path) -> AsyncIterator[tuple[Callable[[], Manager], S
     assert binary is not None, "no LiveKit server: run scripts/livekit-server"
     server = Server(binary, folder / "livekit.log")
     await asyncio.to_thread(server.start)
-    settings = Settings(
-        livekit_url=server.url,
-        livekit_api_key=KEY,
-        livekit_api_secret=SECRET,
-        discovery=["livekit"],
-        database_url=f"sqlite:///{folder / 'catalog.db'}",
-        output_directory=folder,
-        log_level="warning",
-    )
+    settings = settings_of(server.url, folder)
     try:
         yield lambda: create_manager(settings), server
     finally:

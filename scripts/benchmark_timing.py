@@ -10,16 +10,9 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-TIMED = {
-    "plain": (),
-    "dtx": ("--scenario", "dtx"),
-    "mute": ("--scenario", "mute"),
-    "rejoin": ("--scenario", "rejoin"),
-    "republish": ("--scenario", "republish"),
-    "reconnect": ("--scenario", "reconnect"),
-    "drift 200 ppm": ("--scenario", "drift"),
-    "5 % loss": ("--loss", "5"),
-}
+from tests.timing import SCENARIOS
+
+TIMED = {name: ("--scenario", name) for name in SCENARIOS} | {"5 % loss": ("--loss", "5")}
 """Options of tests/timing.py."""
 
 

@@ -22,6 +22,9 @@ _INTERFACES: Final = (
     "ip link set haven1 up",
 )
 
+_PATH: Final = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+"""Where these tools are is not always in a user's own path."""
+
 
 class Wire:
     """A TCP relay to a port of this machine, which can be cut and mended."""
@@ -83,8 +86,7 @@ def why_no_namespaces() -> str | None:
     """What is missing for `lossy`; None if it can be used."""
     if os.geteuid() != 0:
         return "a network namespace needs root"
-    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-    missing = [tool for tool in ("ip", "nft") if shutil.which(tool, path=path) is None]
+    missing = [tool for tool in ("ip", "nft") if shutil.which(tool, path=_PATH) is None]
     packages = {"ip": "iproute2", "nft": "nftables"}
     if missing:
         return f"not installed: {', '.join(packages[tool] for tool in missing)}"
@@ -95,16 +97,21 @@ def why_no_namespaces() -> str | None:
 def lossy(percent: int) -> Iterator[list[str]]:
     """A namespace that loses packets from `UDP_PORT`; gives what to begin a command with."""
     name = f"haven-{os.getpid()}"
-    inside = ["ip", "netns", "exec", name]
+    inside = [shutil.which("ip", path=_PATH) or "ip", "netns", "exec", name]
     rules = (
         "table inet loss { chain out { type filter hook output priority 0;\n"
         f"udp sport {UDP_PORT} numgen random mod 100 < {percent} drop\n}}\n}}\n"
     )
-    subprocess.run(["ip", "netns", "add", name], check=True)
+    _root("ip", "netns", "add", name)
     try:
         for command in _INTERFACES:
-            subprocess.run([*inside, *command.split()], check=True)
-        subprocess.run([*inside, "nft", "-f", "-"], input=rules, text=True, check=True)
+            _root(*inside, *command.split())
+        _root(*inside, "nft", "-f", "-", told=rules)
         yield inside
     finally:
-        subprocess.run(["ip", "netns", "delete", name], check=True)
+        _root("ip", "netns", "delete", name)
+
+
+def _root(*command: str, told: str | None = None) -> None:
+    environment = os.environ | {"PATH": _PATH}
+    subprocess.run(command, input=told, text=True, check=True, env=environment)

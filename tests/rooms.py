@@ -11,12 +11,13 @@ import subprocess
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 from livekit import api, rtc
 from livekit.rtc._proto import video_frame_pb2 as proto
 
+from orchestrator.settings import Settings
 from tests.codes import Encoded, Encoder, beep, draw
 
 VERSION: Final = "v1.13.3"
@@ -36,6 +37,21 @@ def server_binary() -> Path | None:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     built = cache / "haven-recorder" / f"livekit-server-{VERSION}" / "livekit-server"
     return built if built.exists() else None
+
+
+def settings_of(livekit_url: str, folder: Path, **changes: Any) -> Settings:
+    """A recorder's for a LiveKit server of the tests, with all it writes in one folder."""
+    base: dict[str, Any] = {
+        "livekit_url": livekit_url,
+        "livekit_api_key": KEY,
+        "livekit_api_secret": SECRET,
+        "discovery": ["livekit"],
+        "database_url": f"sqlite:///{folder / 'catalog.db'}",
+        "output_directory": folder / "out",
+        "disk_reserve_bytes": 0,
+        "log_level": "warning",
+    }
+    return Settings(**(base | changes))
 
 
 def free_port(kind: socket.SocketKind) -> int:

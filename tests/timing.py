@@ -28,7 +28,6 @@ from orchestrator.catalog.models import Recording
 from orchestrator.media import LiveKitEndpoint, Publication, TrackKind
 from orchestrator.recordings.manager import Manager, create_manager
 from orchestrator.recordings.request import StartRequest
-from orchestrator.settings import Settings
 from orchestrator.sources.arrived import ArrivedFrame, ArrivedReport
 from orchestrator.sources.clock import unwrap
 from orchestrator.sources.livekit import LiveKitSession
@@ -38,7 +37,7 @@ from tests.codes import luma_of, read_code
 from tests.network import UDP_PORT, Wire, lossy, wired
 from tests.publishing import RemotePublisher, publishing
 from tests.reading import LOUD, Reading, read
-from tests.rooms import KEY, SECRET, Server, server_binary
+from tests.rooms import Server, server_binary, settings_of
 
 FPS: Final = 30
 
@@ -370,27 +369,13 @@ async def measure(scenario: str, *, seconds: float, size: str, folder: Path) -> 
     server = Server(binary, folder / "livekit.log", UDP_PORT)
     await asyncio.to_thread(server.start)
     async with wired(server.port) as wire:
-        manager = create_manager(settings_for(wire, folder))
+        manager = create_manager(settings_of(f"ws://127.0.0.1:{wire.port}", folder))
         await manager.open()
         try:
             return (await record(manager, server, wire, scenario, seconds=seconds, size=size))[0]
         finally:
             await manager.close()
             await asyncio.to_thread(server.stop)
-
-
-def settings_for(wire: Wire, folder: Path) -> Settings:
-    """A recorder that reaches the server over the wire."""
-    return Settings(
-        livekit_url=f"ws://127.0.0.1:{wire.port}",
-        livekit_api_key=KEY,
-        livekit_api_secret=SECRET,
-        discovery=["livekit"],
-        database_url=f"sqlite:///{folder / 'catalog.db'}",
-        output_directory=folder,
-        disk_reserve_bytes=0,
-        log_level="warning",
-    )
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ from orchestrator.recordings.checksums import add_sums
 from orchestrator.recordings.finish import conclude, make_whole_parts
 from orchestrator.recordings.ledger import Ledger
 from orchestrator.recordings.policy import Policy
-from orchestrator.recordings.rejoin import bounds_of, segments_of
+from orchestrator.recordings.rejoin import bounds_of, only_to_finish, segments_of
 from orchestrator.recordings.report import PERIOD_S, Reporter
 from orchestrator.recordings.segments import Encoding, Segments
 from orchestrator.recordings.states import RecordingState, may_follow
@@ -102,7 +102,7 @@ class Recorder:
         error: HavenError | None = None
         async with self._ledger.kept(lambda: self.stop("stopped")):
             try:
-                if not self._only_to_finish():
+                if not only_to_finish(self._recording):
                     await self._record()
             except* HavenError as group:
                 error = _first(group)
@@ -112,12 +112,6 @@ class Recorder:
             await self._save_segments()
             await conclude(self._ledger, self._parts.encoding, reason, self._failure or error)
         await add_sums(self._catalog, self._recording.id)
-
-    def _only_to_finish(self) -> bool:
-        """A worker before was stopping already, or is to stop: its segments wait for the end."""
-        row = self._recording
-        wanted = row.wanted == "stop" and row.started_at is not None
-        return wanted or self._ledger.state is _S.STOPPING
 
     # -- recording
 

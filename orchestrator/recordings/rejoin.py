@@ -13,6 +13,7 @@ from orchestrator.recordings.bounds import Bounds
 from orchestrator.recordings.capture import Capture
 from orchestrator.recordings.limits import Limits
 from orchestrator.recordings.segments import Encoding, Segments, numbers_taken
+from orchestrator.recordings.states import RecordingState
 from orchestrator.settings import Settings
 
 
@@ -59,3 +60,9 @@ async def bounds_of(
         split=split,
         fail=fail,
     )
+
+
+def only_to_finish(recording: Recording) -> bool:
+    """Nothing more is to be recorded: its file is to be made of what there is."""
+    told = recording.wanted == "stop" and recording.started_at is not None
+    return told or recording.state == RecordingState.STOPPING

@@ -16,6 +16,7 @@ from orchestrator.errors import HavenError, WorkerFailed
 from orchestrator.media import Endpoint, Stream
 from orchestrator.recordings import orphans
 from orchestrator.recordings.launcher import Launcher, WorkerHandle
+from orchestrator.recordings.rejoin import only_to_finish
 from orchestrator.recordings.states import RecordingState
 from orchestrator.recordings.worker import Job, identity_of, runtime_directory
 from orchestrator.settings import Settings
@@ -104,12 +105,6 @@ class Workers:
             return
         await asyncio.to_thread(shutil.rmtree, recording.work_directory, ignore_errors=True)
         await self.fail(recording, error)
-
-
-def only_to_finish(recording: Recording) -> bool:
-    """Nothing more is to be recorded: its file is to be made of what there is."""
-    told = recording.wanted == "stop" and recording.started_at is not None
-    return told or recording.state == RecordingState.STOPPING
 
 
 def worker_of(recording: Recording) -> WorkerHandle | None:

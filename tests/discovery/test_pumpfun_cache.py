@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.discovery.pumpfun_cache import Answers
 from orchestrator.errors import SourceBusy, SourceUnreachable
+from tests.clocks import HandClock
 
 
 class Oracle:
@@ -30,23 +31,13 @@ class Oracle:
         return asked
 
 
-class Clock:
-    """Time that passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def answers(clock: Clock) -> Answers[int]:
+def answers(clock: HandClock) -> Answers[int]:
     return Answers(life_s=10, failure_life_s=2, most=2, clock=clock)
 
 
@@ -56,7 +47,9 @@ async def test_many_who_ask_at_once_ask_once(answers: Answers[int]) -> None:
     assert oracle.asked == 1
 
 
-async def test_an_answer_is_told_again_for_its_life(answers: Answers[int], clock: Clock) -> None:
+async def test_an_answer_is_told_again_for_its_life(
+    answers: Answers[int], clock: HandClock
+) -> None:
     oracle = Oracle()
     assert await answers.get("a", oracle) == 1
     clock.now += 9.9
@@ -67,7 +60,7 @@ async def test_an_answer_is_told_again_for_its_life(answers: Answers[int], clock
 
 
 async def test_a_failure_is_told_again_for_its_shorter_life(
-    answers: Answers[int], clock: Clock
+    answers: Answers[int], clock: HandClock
 ) -> None:
     oracle = Oracle()
     oracle.fails = True

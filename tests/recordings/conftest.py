@@ -14,7 +14,7 @@ import pytest
 from orchestrator.recordings.manager import Manager, create_manager
 from orchestrator.recordings.worker import runtime_directory
 from orchestrator.settings import Settings
-from tests.rooms import KEY, SECRET, Server
+from tests.rooms import Server, settings_of
 
 MakeManager = Callable[..., Any]
 
@@ -24,17 +24,7 @@ def settings_for(livekit_server: Server, tmp_path: Path) -> Callable[..., Settin
     """Settings for the test's own LiveKit server, catalog and output folder."""
 
     def make(**changes: Any) -> Settings:
-        base: dict[str, Any] = {
-            "livekit_url": livekit_server.url,
-            "livekit_api_key": KEY,
-            "livekit_api_secret": SECRET,
-            "discovery": ["livekit"],
-            "database_url": f"sqlite:///{tmp_path / 'catalog.db'}",
-            "output_directory": tmp_path / "out",
-            "disk_reserve_bytes": 0,
-            "connect_timeout_s": 8,
-        }
-        return Settings(**(base | changes))
+        return settings_of(livekit_server.url, tmp_path, **({"connect_timeout_s": 8} | changes))
 
     return make
 

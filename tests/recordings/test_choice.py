@@ -10,28 +10,20 @@ from orchestrator.errors import NobodyPublishes, NoMedia, UnsupportedCodec
 from orchestrator.media import Publication, TrackKind, TrackSource
 from orchestrator.recordings.choice import STALL_S, Absence, Choice
 from orchestrator.recordings.policy import Policy
+from tests.clocks import HandClock
 
 CAMERA = Publication("camera", TrackKind.VIDEO, TrackSource.CAMERA, "video/vp8", width=640)
 SCREEN = Publication("screen", TrackKind.VIDEO, TrackSource.SCREEN_SHARE, "video/vp8", width=640)
 MIC = Publication("mic", TrackKind.AUDIO, TrackSource.MICROPHONE, "audio/opus")
 
 
-class Hands:
-    """A clock that is set by hand."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture
-def clock() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
-def choice(clock: Hands) -> Choice:
+def choice(clock: HandClock) -> Choice:
     return Choice(Policy(), clock)
 
 
@@ -69,7 +61,7 @@ def test_what_is_not_chosen_is_not_taken(choice: Choice) -> None:
     assert choice.wanted == {"camera", "mic"}, "so that it is there at once when it comes back"
 
 
-def test_what_is_missing_is_said(choice: Choice, clock: Hands) -> None:
+def test_what_is_missing_is_said(choice: Choice, clock: HandClock) -> None:
     def missing() -> tuple[str | None, str | None]:
         choice.look()
         return choice.no_picture.reason, choice.no_sound.reason
@@ -109,7 +101,7 @@ def test_since_when_is_the_first_moment() -> None:
     assert absence.since is None
 
 
-def test_an_empty_room_is_idle_since_it_is(choice: Choice, clock: Hands) -> None:
+def test_an_empty_room_is_idle_since_it_is(choice: Choice, clock: HandClock) -> None:
     assert choice.idle_since == 100.0
     choice.put(CAMERA)
     assert choice.idle_since is None

@@ -19,18 +19,10 @@ from tests.network import wired
 from tests.publishing import publishing
 from tests.reading import read
 from tests.recordings.conftest import managing
-from tests.recordings.test_end_to_end import FPS, until_more, until_received
+from tests.recordings.waits import FPS, until_more, until_received, until_state
 from tests.rooms import Server, publish
 
 pytestmark = pytest.mark.livekit
-
-
-async def until_state(manager: Manager, recording_id: str, state: str) -> Recording:
-    """Wait until the recording is in that state."""
-    async with asyncio.timeout(60):
-        while (row := await manager.get(recording_id)).state != state:
-            await asyncio.sleep(0.05)
-    return row
 
 
 async def test_a_host_who_comes_back_is_recorded_on(
@@ -71,12 +63,12 @@ async def test_an_expired_token_is_replaced_by_a_fresh_one(
     async with wired(livekit_server.port) as wire, publish(livekit_server, room):
         reached = settings_for(livekit_url=f"ws://127.0.0.1:{wire.port}")
         async with managing(reached) as manager:
-            started = await manager.start(StartRequest(room, "mp4"))
+            await manager.start(StartRequest(room, "mp4"))
             await until_received(manager, room, 3 * FPS)  # longer than the first token lives
             await wire.cut()
-            await until_state(manager, started.id, "reconnecting")
+            await until_state(manager, room, "reconnecting")
             await wire.mend()
-            await until_state(manager, started.id, "recording")
+            await until_state(manager, room, "recording")
             await until_more(manager, room, FPS)
             ended = await manager.stop(room)
     assert ended.state == "completed"

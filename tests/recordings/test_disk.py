@@ -30,8 +30,8 @@ from tests.encoding.fakes import picture_times
 from tests.encoding.test_real import Bench
 from tests.reading import read
 from tests.recordings.conftest import managing
-from tests.recordings.test_end_to_end import FPS, until_more, until_received
 from tests.recordings.test_split import until_ended
+from tests.recordings.waits import FPS, until_more, until_received
 from tests.rooms import Server, publish
 
 MIB = 2**20
@@ -67,7 +67,6 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 
 @pytest.mark.livekit
-@pytest.mark.xfail(strict=False, reason="failed three times of five on a busy machine; open")
 async def test_a_disk_that_fills_at_once_costs_nothing_written(
     settings_for: Callable[..., Settings], livekit_server: Server, disk: Disk
 ) -> None:

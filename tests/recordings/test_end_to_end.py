@@ -15,11 +15,10 @@ from orchestrator.recordings.request import StartRequest
 from orchestrator.settings import Settings
 from tests.reading import Reading, read
 from tests.recordings.conftest import managing
+from tests.recordings.waits import FPS, until_duration, until_received
 from tests.rooms import Server, publish
 
 pytestmark = pytest.mark.livekit
-
-FPS = 30
 
 
 async def record(manager: Manager, request: StartRequest, frames: int = 4 * FPS) -> Recording:
@@ -27,36 +26,6 @@ async def record(manager: Manager, request: StartRequest, frames: int = 4 * FPS)
     await manager.start(request)
     await until_received(manager, request.mint_id, frames)
     return await manager.stop(request.mint_id)
-
-
-async def until_received(manager: Manager, mint_id: str, frames: int) -> None:
-    """Wait until so many pictures came; a busy publisher leaves some out, and takes longer."""
-    await until(manager, mint_id, received, frames)
-
-
-async def until_more(manager: Manager, mint_id: str, frames: int) -> None:
-    """Wait until so many more pictures came than now."""
-    row = await manager.status(mint_id)
-    await until_received(manager, mint_id, frames + (received(row) if row else 0))
-
-
-def received(row: Recording) -> int:
-    """Pictures that the worker which runs now has received."""
-    return int(row.figures.get("video", {}).get("received", 0))
-
-
-async def until_duration(manager: Manager, mint_id: str, seconds: float) -> None:
-    """Wait until so much is recorded."""
-    await until(manager, mint_id, lambda row: row.figures.get("duration_s") or 0, seconds)
-
-
-async def until(
-    manager: Manager, mint_id: str, figure: Callable[[Recording], float], least: float
-) -> None:
-    """Wait until a figure of the recording is large enough."""
-    async with asyncio.timeout(90):
-        while (row := await manager.status(mint_id)) is None or figure(row) < least:
-            await asyncio.sleep(0.05)
 
 
 def check(ended: Recording, *, frames: int) -> Reading:

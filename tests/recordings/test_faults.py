@@ -20,7 +20,8 @@ from orchestrator.settings import Settings
 from tests.encoding.fakes import REAL
 from tests.reading import read
 from tests.recordings.conftest import managing
-from tests.recordings.test_end_to_end import FPS, check, until_more, until_received
+from tests.recordings.test_end_to_end import check
+from tests.recordings.waits import FPS, until_more, until_received
 from tests.rooms import Server, publish
 
 pytestmark = pytest.mark.livekit

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.catalog.models import Recording
 from orchestrator.errors import NobodyPublishes, SourceBusy, StreamNotFound
 from orchestrator.recordings.manager import Manager
 from orchestrator.recordings.request import StartRequest
@@ -16,7 +15,7 @@ from orchestrator.settings import Settings
 from tests.pumpfun import JOIN, LIVESTREAM, Fault, PumpFun, coin, mint_of, pumpfun
 from tests.reading import read
 from tests.recordings.conftest import managing
-from tests.recordings.test_end_to_end import FPS, until_more, until_received
+from tests.recordings.waits import FPS, until_more, until_received, until_state
 from tests.rooms import Server, publish, server_binary
 
 pytestmark = pytest.mark.livekit
@@ -51,13 +50,6 @@ async def manager(
         yield made
 
 
-async def until_state(manager: Manager, *states: str) -> Recording:
-    async with asyncio.timeout(60):
-        while (row := await manager.status(MINT)) is None or row.state not in states:
-            await asyncio.sleep(0.05)
-    return row
-
-
 async def test_a_coin_is_recorded_with_a_new_token_after_a_lost_connection(
     manager: Manager, stand_in: PumpFun, own_server: Server
 ) -> None:
@@ -69,10 +61,10 @@ async def test_a_coin_is_recorded_with_a_new_token_after_a_lost_connection(
         await until_received(manager, MINT, FPS)
         assert stand_in.count(JOIN) == 1
         own_server.stop()
-        await until_state(manager, "reconnecting")
+        await until_state(manager, MINT, "reconnecting")
     await asyncio.to_thread(own_server.start)
     async with publish(own_server, room, identity="again"):
-        await until_state(manager, "recording")
+        await until_state(manager, MINT, "recording")
         await until_more(manager, MINT, FPS)
         ended = await manager.stop(MINT)
     assert ended.state == "completed"

@@ -23,8 +23,8 @@ from tests.api.serving import serving
 from tests.catalog.rows import recording as row_of
 from tests.reading import Reading, read
 from tests.recordings.conftest import managing, nothing_left
-from tests.recordings.test_end_to_end import FPS, until_received
 from tests.recordings.test_faults import until_process
+from tests.recordings.waits import FPS, until_received
 from tests.rooms import Server, publish
 
 pytestmark = pytest.mark.livekit

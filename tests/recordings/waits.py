@@ -5,6 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Final
+
+from orchestrator.catalog.models import Recording
+from orchestrator.recordings.manager import Manager
+
+FPS: Final = 30
+"""Pictures a second that a test's publisher sends, unless it is told otherwise."""
 
 
 async def eventually(
@@ -15,3 +22,41 @@ async def eventually(
     while not reached():
         assert time.monotonic() < deadline, seen()
         await asyncio.sleep(0.05)
+
+
+async def until_received(manager: Manager, mint_id: str, frames: int) -> None:
+    """Wait until so many pictures came; a busy publisher leaves some out, and takes longer."""
+    await until(manager, mint_id, received, frames)
+
+
+async def until_more(manager: Manager, mint_id: str, frames: int) -> None:
+    """Wait until so many more pictures came than now."""
+    row = await manager.status(mint_id)
+    await until_received(manager, mint_id, frames + (received(row) if row else 0))
+
+
+def received(row: Recording) -> int:
+    """Pictures that the worker which runs now has received."""
+    return int(row.figures.get("video", {}).get("received", 0))
+
+
+async def until_duration(manager: Manager, mint_id: str, seconds: float) -> None:
+    """Wait until so much is recorded."""
+    await until(manager, mint_id, lambda row: row.figures.get("duration_s") or 0, seconds)
+
+
+async def until(
+    manager: Manager, mint_id: str, figure: Callable[[Recording], float], least: float
+) -> None:
+    """Wait until a figure of the recording is large enough."""
+    async with asyncio.timeout(90):
+        while (row := await manager.status(mint_id)) is None or figure(row) < least:
+            await asyncio.sleep(0.05)
+
+
+async def until_state(manager: Manager, mint_id: str, state: str) -> Recording:
+    """Wait until the stream's recording is in that state."""
+    async with asyncio.timeout(60):
+        while (row := await manager.status(mint_id)) is None or row.state != state:
+            await asyncio.sleep(0.05)
+    return row

@@ -18,17 +18,9 @@ from orchestrator.sources.ordering import (
     VideoOrder,
     begins_key_frame,
 )
+from tests.clocks import HandClock
 
 STEP_S = 0.02
-
-
-class Hands:
-    """A clock that is set by hand."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def packet(number: int) -> RtpPacket:
@@ -39,7 +31,7 @@ def packet(number: int) -> RtpPacket:
 
 def through(numbers: list[int], *, step_s: float = STEP_S) -> list[int]:
     """What comes out when these packets come one by one."""
-    clock = Hands()
+    clock = HandClock()
     order, out = AudioOrder(clock), []
     for number in numbers:
         clock.now += step_s
@@ -120,7 +112,7 @@ class Video:
     """Puts packets through, and keeps what comes out: frame numbers with their moments."""
 
     def __init__(self) -> None:
-        self.clock = Hands()
+        self.clock = HandClock()
         self.order = VideoOrder(lambda packet: packet.payload == b"key", self.clock)
         self.out: list[int] = []
         self.at: list[float] = []
@@ -147,7 +139,7 @@ def test_a_frame_goes_on_with_its_last_packet() -> None:
 
 
 def test_a_frame_whose_end_is_not_marked_goes_on_with_the_next() -> None:
-    order = VideoOrder(lambda packet: False, Hands())
+    order = VideoOrder(lambda packet: False, HandClock())
     frames = []
     for number in range(3 * FRAME):
         packet = part(number)
