@@ -39,10 +39,10 @@ def server_binary() -> Path | None:
     return built if built.exists() else None
 
 
-def settings_of(livekit_url: str, folder: Path, **changes: Any) -> Settings:
+def settings_of(url: str, folder: Path, /, **changes: Any) -> Settings:
     """A recorder's for a LiveKit server of the tests, with all it writes in one folder."""
     base: dict[str, Any] = {
-        "livekit_url": livekit_url,
+        "livekit_url": url,
         "livekit_api_key": KEY,
         "livekit_api_secret": SECRET,
         "discovery": ["livekit"],
