@@ -8,7 +8,8 @@
     ├─ NotFound                   404
     │  ├─ StreamNotFound               unknown or not live
     │  ├─ RecordingNotFound
-    │  └─ NothingToStop
+    │  ├─ NothingToStop
+    │  └─ NoPicture                    sound only, or not begun
     ├─ AlreadyActive              409  one recording at a time of one stream
     ├─ StillActive                409  a recording that runs can't be deleted
     ├─ StoppedWhileStarting       409  /stop came before the first frame
@@ -107,6 +108,12 @@ class NothingToStop(NotFound):
             f"No active recording found for {stream_id}",
             "GET /api/recording/active lists what is being recorded.",
         )
+
+
+class NoPicture(NotFound):
+    """There is nothing to be seen: sound only, nothing recorded yet, or nothing that decodes."""
+
+    code = "no_picture"
 
 
 class AlreadyActive(HavenError):

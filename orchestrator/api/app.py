@@ -12,7 +12,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from orchestrator import __version__
-from orchestrator.api import errors, live, monitoring, pipelines, recording, recordings
+from orchestrator.api import errors, live, monitoring, pictures, pipelines, recording, recordings
 from orchestrator.api.guard import BoundedBody, Guard, Incidents
 from orchestrator.api.service import Manager
 
@@ -40,7 +40,7 @@ def create_app(manager: Manager) -> FastAPI:
     app.state.failure = None
     errors.install(app)
     _add_middleware(app, manager)
-    for module in (recording, recordings, live, pipelines, monitoring):
+    for module in (recording, recordings, pictures, live, pipelines, monitoring):
         app.include_router(module.router)
     app.add_api_route("/", _to_docs, include_in_schema=False)
     return app

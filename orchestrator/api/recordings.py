@@ -45,13 +45,13 @@ class FileMissing(NotFound):
 
 _UNKNOWN = RecordingNotFound(RECORDING_ID)
 _RUNNING = StillActive(f"Recording {RECORDING_ID} is not finished", "Stop it first.")
+FILE_ERRORS = (
+    _UNKNOWN,
+    FileMissing("The file /path/to/recordings/x.av1 is gone", "It was moved or deleted."),
+    _RUNNING,
+)
 _FILE: Responses = {
-    **failures(
-        _UNKNOWN,
-        FileMissing("The file /path/to/recordings/x.av1 is gone", "It was moved or deleted."),
-        _RUNNING,
-        RangeNotSatisfiable("bytes=9000-", 8000),
-    ),
+    **failures(*FILE_ERRORS, RangeNotSatisfiable("bytes=9000-", 8000)),
     200: {"description": "The file.", "content": {"video/mp4": {}, "video/webm": {}}},
     206: {"description": "The part asked for with Range.", "content": {"video/mp4": {}}},
     304: {"description": "The client has this very file already."},
@@ -104,12 +104,12 @@ async def file(
 ) -> VideoFile:
     """The finished file, to play or to save. Range, If-Range and If-None-Match are understood."""
     recording = await manager.get(id)
-    path = await _path_of(recording, part, manager)
-    status = await _status_of(path, recording)
+    path = await path_of(recording, part, manager)
+    status = await status_of(path, recording)
     return VideoFile(path, status, media_type=_media_type(recording, manager), download=download)
 
 
-async def _path_of(recording: Recording, part: int, manager: Manager) -> Path:
+async def path_of(recording: Recording, part: int, manager: Manager) -> Path:
     """Where the part lies; parts that are whole can be had while the recording goes on."""
     files = {file.number: Path(file.path) for file in await manager.catalog.files(recording.id)}
     if part in files:
@@ -126,7 +126,8 @@ async def _path_of(recording: Recording, part: int, manager: Manager) -> Path:
     return Path(recording.output_path)
 
 
-async def _status_of(path: Path, recording: Recording) -> os.stat_result:
+async def status_of(path: Path, recording: Recording) -> os.stat_result:
+    """What the system says of a recording's file; FileMissing if it isn't there."""
     try:
         status = await asyncio.to_thread(path.stat)
     except OSError as error:

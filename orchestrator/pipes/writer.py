@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import av
 import numpy as np
@@ -56,6 +56,17 @@ class WriterStatistics:
     """Items that libav would not take."""
 
 
+class OnPicture(Protocol):
+    """Gets every picture that was written; it may keep it, and not change it."""
+
+    def __call__(self, frame: av.VideoFrame, /, *, filler: bool) -> None:
+        """`filler`: it was held or is black, since none came."""
+
+
+def _ignore(frame: av.VideoFrame, /, *, filler: bool) -> None:
+    """Nobody looks."""
+
+
 class SegmentWriter:
     """Writes one segment. Start it, then `finish` or `abort` it, then `join` it.
 
@@ -63,7 +74,8 @@ class SegmentWriter:
     segments are joined, whatever of the one before was lost. NUT's first packet is at zero then,
     and ffmpeg, which takes the first time off all others, takes off nothing.
 
-    `on_first` (something is in the pipe) is called in the writer's thread.
+    `on_first` (something is in the pipe) and `on_picture` (each picture, as it was written, and
+    whether it is a filler) are called in the writer's thread.
     """
 
     def __init__(
@@ -74,13 +86,14 @@ class SegmentWriter:
         *,
         open_timeout_s: float,
         on_first: Callable[[], None],
+        on_picture: OnPicture = _ignore,
     ) -> None:
         self._fifo = fifo
         self._queue = queue
         self._canvas = Canvas(size)
         self._begins = Fraction(0)
         self._open_timeout_s = open_timeout_s
-        self._on_first = on_first
+        self._on_first, self._on_picture = on_first, on_picture
         self.problem: Exception | None = None
         """Why it ended before its time; ffmpeg's own end tells the rest."""
         self.refused = 0
@@ -189,7 +202,9 @@ class SegmentWriter:
             if isinstance(item, AudioItem):
                 self._write_audio(nut, item)
             elif (pts := item.pts - round(self._begins / VIDEO_TIME_BASE)) >= 0:
-                nut.video(pts, self._canvas.fit(item.frame))
+                picture = self._canvas.fit(item.frame)
+                nut.video(pts, picture)
+                self._on_picture(picture, filler=item.filler)
             else:
                 self._video_dropped += 1
                 return

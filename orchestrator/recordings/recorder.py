@@ -36,6 +36,7 @@ from orchestrator.recordings.checksums import add_sums
 from orchestrator.recordings.finish import conclude, make_whole_parts
 from orchestrator.recordings.ledger import Ledger
 from orchestrator.recordings.policy import Policy
+from orchestrator.recordings.previews import Preview
 from orchestrator.recordings.rejoin import bounds_of, only_to_finish, segments_of
 from orchestrator.recordings.report import PERIOD_S, Reporter
 from orchestrator.recordings.segments import Encoding, Segments
@@ -63,6 +64,7 @@ class Parts:
     encoding: Awaitable[Encoding]
     """Preset and ffmpeg, being looked for while we connect."""
     runtime: Path
+    preview: Preview
 
 
 class Recorder:
@@ -150,7 +152,8 @@ class Recorder:
             self._catalog,
             self._capture,
             await self._parts.encoding,
-            self._parts.runtime,
+            runtime=self._parts.runtime,
+            preview=self._parts.preview,
         )
         self._bounds = bounds = await bounds_of(
             segments, self._settings, stop=self.stop, split=self._split, fail=self._fail

@@ -12,13 +12,20 @@ from orchestrator.errors import HavenError
 from orchestrator.recordings.bounds import Bounds
 from orchestrator.recordings.capture import Capture
 from orchestrator.recordings.limits import Limits
+from orchestrator.recordings.previews import Preview
 from orchestrator.recordings.segments import Encoding, Segments, numbers_taken
 from orchestrator.recordings.states import RecordingState
 from orchestrator.settings import Settings
 
 
 async def segments_of(
-    recording: Recording, catalog: Catalog, capture: Capture, encoding: Encoding, runtime: Path
+    recording: Recording,
+    catalog: Catalog,
+    capture: Capture,
+    encoding: Encoding,
+    *,
+    runtime: Path,
+    preview: Preview,
 ) -> Segments:
     """Going on behind what earlier workers made; the capture has begun."""
     assert capture.canvas is not None
@@ -31,6 +38,7 @@ async def segments_of(
         queue=capture.queue,
         runtime=runtime,
         catalog=catalog,
+        preview=preview,
         before=await asyncio.to_thread(numbers_taken, before, Path(recording.work_directory)),
         part=part,
         made=[(s.part, Path(s.path)) for s in before if s.part == part],

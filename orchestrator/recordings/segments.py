@@ -22,6 +22,7 @@ from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.pipes.fifo import Fifo
 from orchestrator.pipes.queue import FrameQueue
 from orchestrator.pipes.writer import SegmentWriter, WriterStatistics
+from orchestrator.recordings.previews import Preview
 from orchestrator.recordings.request import QUALITIES
 
 log = structlog.get_logger(__name__)
@@ -123,6 +124,7 @@ class Segments:
     runtime: Path
     """Private folder for the pipes."""
     catalog: Catalog
+    preview: Preview
     before: int
     """Segments that earlier workers made."""
     part: int = 1
@@ -177,7 +179,12 @@ class Segments:
 
     def _new_writer(self, fifo: Fifo) -> SegmentWriter:
         return SegmentWriter(
-            fifo, self.queue, self.canvas, open_timeout_s=OPEN_TIMEOUT_S, on_first=self._first
+            fifo,
+            self.queue,
+            self.canvas,
+            open_timeout_s=OPEN_TIMEOUT_S,
+            on_first=self._first,
+            on_picture=self.preview.take,
         )
 
     def _first(self) -> None:

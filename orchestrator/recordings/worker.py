@@ -29,6 +29,7 @@ from orchestrator.logs import configure
 from orchestrator.media import Endpoint, LiveKitEndpoint, Stream, WhepEndpoint
 from orchestrator.monitor.usage import boot_id, created
 from orchestrator.recordings.durable import Durable
+from orchestrator.recordings.previews import Preview
 from orchestrator.recordings.recorder import Parts, Recorder
 from orchestrator.recordings.segments import Encoding
 from orchestrator.settings import Settings
@@ -100,10 +101,12 @@ async def _record(recording: Recording, job: Job, catalog: Catalog) -> None:
     runtime = runtime_directory(recording.id)
     try:
         await asyncio.to_thread(_make_runtime, runtime)
-        recorder, encoding = _recorder(recording, job, catalog, directory)
+        preview = Preview(runtime)
+        recorder, encoding = _recorder(recording, job, catalog, directory, preview)
         _obey_signals(recorder)
         durable = Durable(Path(recording.work_directory), catalog.path)
-        background = [encoding, asyncio.create_task(durable.run())]
+        beside = [asyncio.create_task(part.run()) for part in (durable, preview)]
+        background = [encoding, *beside]
         try:
             await recorder.run()
         finally:
@@ -121,7 +124,7 @@ def worker_columns(pid: int) -> dict[str, Any]:
 
 
 def _recorder(
-    recording: Recording, job: Job, catalog: Catalog, directory: Directory
+    recording: Recording, job: Job, catalog: Catalog, directory: Directory, preview: Preview
 ) -> tuple[Recorder, asyncio.Task[Encoding]]:
     """The recorder, and the look for preset and ffmpeg that runs while it connects."""
     stream, settings = Stream(**recording.stream), job.settings
@@ -139,7 +142,8 @@ def _recorder(
         )
 
     encoding = asyncio.create_task(_encoding(recording, stream, settings))
-    parts = Parts(settings, catalog, connect, encoding, runtime_directory(recording.id))
+    runtime = runtime_directory(recording.id)
+    parts = Parts(settings, catalog, connect, encoding, runtime, preview)
     return Recorder(recording, parts), encoding
 
 

@@ -17,6 +17,7 @@ from orchestrator.errors import Unavailable
 from orchestrator.media import Stream
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.pipes.queue import FrameQueue
+from orchestrator.recordings.previews import Preview
 from orchestrator.recordings.segments import Encoding, Segments, numbers_taken
 from tests.catalog.rows import recording, segment, url_of
 
@@ -50,7 +51,7 @@ async def segments_of(catalog: Catalog, folder: Path) -> Segments:
     preset = Presets.load(None).get("mp4")
     encoding = Encoding(preset, await find_ffmpeg(None, preset.encoders), 0, {})
     queue = FrameQueue(2**23)
-    return Segments(row, encoding, CanvasSize(64, 48), queue, folder, catalog, before=0)
+    return Segments(row, encoding, CanvasSize(64, 48), queue, folder, catalog, Preview(folder), 0)
 
 
 async def test_a_busy_catalog_holds_nothing_up(busy: Busy, tmp_path: Path) -> None:
