@@ -12,8 +12,11 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from orchestrator import __version__
-from orchestrator.api import errors, live, monitoring, pictures, pipelines, recording, recordings
+from orchestrator.api import errors, live, pictures, pipelines, recording, recordings
 from orchestrator.api.guard import BoundedBody, Guard, Incidents
+from orchestrator.api.monitoring import events, health, processes, system
+from orchestrator.api.monitoring.feed import Feed
+from orchestrator.api.monitoring.observer import Observer
 from orchestrator.api.service import Manager
 
 _DESCRIPTION = """
@@ -22,6 +25,14 @@ status: `error` says what happened, `detail` also what to do, `code` is for prog
 their offset; figures that nobody measured are null.
 """
 
+_ROUTES = (
+    *(recording, recordings, pictures, live, pipelines),
+    *(health, processes, system, events),
+)
+_ACCEPTED = (
+    *("Content-Type", "X-API-Key", "Last-Event-ID"),
+    *("Range", "If-Range", "If-None-Match"),
+)
 _EXPOSED = ("Retry-After", "Content-Range", "Content-Disposition", "ETag", "Accept-Ranges")
 
 
@@ -36,11 +47,13 @@ def create_app(manager: Manager) -> FastAPI:
         redoc_url=None,
     )
     app.state.manager = manager
+    app.state.observer = observer = Observer(manager)
+    app.state.feed = Feed(manager, observer)
     app.state.began_s = time.monotonic()
     app.state.failure = None
     errors.install(app)
     _add_middleware(app, manager)
-    for module in (recording, recordings, pictures, live, pipelines, monitoring):
+    for module in _ROUTES:
         app.include_router(module.router)
     app.add_api_route("/", _to_docs, include_in_schema=False)
     return app
@@ -49,14 +62,20 @@ def create_app(manager: Manager) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     manager: Manager = app.state.manager
+    observer: Observer = app.state.observer
+    feed: Feed = app.state.feed
     try:
         await manager.open()
+        await observer.open()
+        await feed.open()
     except Exception as error:
         app.state.failure = error  # for whoever runs the server; ASGI passes on only a text
         raise
     try:
         yield
     finally:
+        await feed.close()
+        await observer.close()
         await manager.close()
 
 
@@ -69,7 +88,7 @@ def _add_middleware(app: FastAPI, manager: Manager) -> None:
         CORSMiddleware,
         allow_origins=manager.settings.allowed_origins,
         allow_methods=["GET", "HEAD", "POST", "DELETE"],
-        allow_headers=["Content-Type", "X-API-Key", "Range", "If-Range", "If-None-Match"],
+        allow_headers=_ACCEPTED,
         # Chromium asks before a page of another network calls this machine.
         allow_private_network=True,
         expose_headers=_EXPOSED,

@@ -24,9 +24,10 @@ from orchestrator.api.schemas.live import (
     StreamToken,
     Validity,
 )
-from orchestrator.api.schemas.machine import DirectoryFailure, Streams, StreamSummary
+from orchestrator.api.schemas.machine import Streams
 from orchestrator.api.schemas.recording import MintId
 from orchestrator.api.service import Manager
+from orchestrator.api.streams import streams_of
 from orchestrator.errors import (
     SourceBusy,
     SourceGarbled,
@@ -65,16 +66,7 @@ async def streams(
     A directory that fails hides none of the others: `failures` has it. If all fail, that is the
     answer.
     """
-    found = [_summary(s) for s in await manager.directory.live(limit)]
-    failed = [
-        DirectoryFailure(discovery=name, error=error.error, detail=error.detail, code=error.code)
-        for name, error in manager.directory.failures.items()
-    ]
-    return Streams(streams=found, count=len(found), failures=failed)
-
-
-def _summary(stream: Stream) -> StreamSummary:
-    return StreamSummary.model_validate(asdict(stream) | {"mint_id": stream.id})
+    return await streams_of(manager, limit)
 
 
 @_live.get("/popular", responses=_LIST_ERRORS, summary="List Popular Streams")

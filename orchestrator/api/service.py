@@ -72,6 +72,12 @@ class Story(Protocol):
     async def events(self, recording_id: str, /, limit: int = 1000) -> list[Event]:
         """What happened to it, in order."""
 
+    async def lines_after(self, id: int, /, limit: int) -> list[Event]:
+        """Lines of all stories after the one with this id: the newest ones, in order."""
+
+    async def states(self) -> dict[str, str]:
+        """The state of each recording that is not ended, by its id."""
+
 
 class Manager(Protocol):
     """Starts, stops and knows recordings; every refusal is a HavenError."""

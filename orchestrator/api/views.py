@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
+from orchestrator.api import story
+from orchestrator.api.figures import at, moment, number, rounded, text, total, whole
 from orchestrator.api.schemas.recording import StartConfig, Started, Stopped, StreamInfo
 from orchestrator.api.schemas.recordings import (
-    EventInfo,
     FileInfo,
     RecordingDetails,
     RecordingSummary,
@@ -126,7 +125,7 @@ def _status(recording: Recording) -> dict[str, Any]:
         "recording_id": recording.mint_id,
         "start_time": recording.started_at,
         "output_path": recording.output_path,
-        "duration_seconds": _number(recording.figures, "duration_s"),
+        "duration_seconds": number(recording.figures, "duration_s"),
         "video_codec": recording.video_codec,
         "audio_codec": recording.audio_codec,
         "error": recording.error,
@@ -139,72 +138,36 @@ def live(recording: Recording) -> Live:
     figures = recording.figures
     return Live(
         measured_at=recording.figures_at,
-        fps=_number(figures, "video", "fps"),
-        speed=_number(figures, "encoder", "speed"),
-        bitrate_bps=_number(figures, "encoder", "bitrate_bps"),
-        file_size_bytes=_whole(figures, "encoder", "size_bytes"),
-        width=_whole(figures, "video", "width"),
-        height=_whole(figures, "video", "height"),
-        frames_received=_whole(figures, "video", "received"),
-        frames_written=_whole(figures, "video", "written"),
-        frames_dropped=_whole(figures, "video", "dropped"),
-        frames_filled=_whole(figures, "video", "filled"),
-        queue_bytes=_whole(figures, "queue", "bytes"),
-        queue_limit_bytes=_whole(figures, "queue", "limit_bytes"),
-        cpu_cores=_sum(_number(p, "cpu_cores") for p in _processes(figures)),
-        memory_bytes=_rounded(_sum(_number(p, "rss_bytes") for p in _processes(figures))),
-        connection=_text(figures, "source", "state"),
-        participants=_whole(figures, "source", "participants"),
-        packets_received=_whole(figures, "source", "packets_received"),
-        packets_lost=_whole(figures, "source", "packets_lost"),
-        reconnects=_whole(figures, "source", "reconnects"),
-        restarts=_whole(figures, "restarts"),
-        no_picture_since=_moment(figures, "video", "no_picture_since"),
-        no_picture_reason=_text(figures, "video", "no_picture_reason"),
-        no_sound_since=_moment(figures, "audio", "no_sound_since"),
-        no_sound_reason=_text(figures, "audio", "no_sound_reason"),
-        warnings=tuple(str(line) for line in _at(figures, "warnings") or ()),
+        fps=number(figures, "video", "fps"),
+        speed=number(figures, "encoder", "speed"),
+        bitrate_bps=number(figures, "encoder", "bitrate_bps"),
+        file_size_bytes=whole(figures, "encoder", "size_bytes"),
+        width=whole(figures, "video", "width"),
+        height=whole(figures, "video", "height"),
+        frames_received=whole(figures, "video", "received"),
+        frames_written=whole(figures, "video", "written"),
+        frames_dropped=whole(figures, "video", "dropped"),
+        frames_filled=whole(figures, "video", "filled"),
+        queue_bytes=whole(figures, "queue", "bytes"),
+        queue_limit_bytes=whole(figures, "queue", "limit_bytes"),
+        cpu_cores=total(number(p, "cpu_cores") for p in _processes(figures)),
+        memory_bytes=rounded(total(number(p, "rss_bytes") for p in _processes(figures))),
+        connection=text(figures, "source", "state"),
+        participants=whole(figures, "source", "participants"),
+        packets_received=whole(figures, "source", "packets_received"),
+        packets_lost=whole(figures, "source", "packets_lost"),
+        reconnects=whole(figures, "source", "reconnects"),
+        restarts=whole(figures, "restarts"),
+        no_picture_since=moment(figures, "video", "no_picture_since"),
+        no_picture_reason=text(figures, "video", "no_picture_reason"),
+        no_sound_since=moment(figures, "audio", "no_sound_since"),
+        no_sound_reason=text(figures, "audio", "no_sound_reason"),
+        warnings=tuple(str(line) for line in at(figures, "warnings") or ()),
     )
 
 
-def _at(figures: Any, *path: str) -> Any:
-    for key in path:
-        figures = figures.get(key) if isinstance(figures, dict) else None
-    return figures
-
-
-def _number(figures: Any, *path: str) -> float | None:
-    value = _at(figures, *path)
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-
-
-def _whole(figures: Any, *path: str) -> int | None:
-    return _rounded(_number(figures, *path))
-
-
-def _rounded(value: float | None) -> int | None:
-    return None if value is None else round(value)
-
-
-def _text(figures: Any, *path: str) -> str | None:
-    value = _at(figures, *path)
-    return None if value is None else str(value)
-
-
-def _moment(figures: Any, *path: str) -> datetime | None:
-    value = _at(figures, *path)
-    return datetime.fromisoformat(value) if isinstance(value, str) else None
-
-
 def _processes(figures: Any) -> list[dict[str, Any]]:
-    return [p for p in (_at(figures, "processes") or {}).values() if isinstance(p, dict)]
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    """The sum, or None when a part is unknown: half a sum would be a wrong one."""
-    numbers = list(values)
-    known = [n for n in numbers if n is not None]
-    return sum(known) if known and len(known) == len(numbers) else None
+    return [p for p in (at(figures, "processes") or {}).values() if isinstance(p, dict)]
 
 
 def summary(recording: Recording) -> RecordingSummary:
@@ -230,7 +193,7 @@ def details(
         probe=recording.probe,
         files=[_file(f) for f in files],
         segments=[_segment(s) for s in segments],
-        events=[EventInfo(at=e.at, kind=e.kind, message=e.message, data=e.data) for e in events],
+        events=[story.event(e) for e in events],
     )
 
 
@@ -241,7 +204,7 @@ def _summary(recording: Recording) -> dict[str, Any]:
     running = recording.state in ACTIVE
     # One that failed may have a file all the same: of what there was until then.
     has_file = not running and recording.size_bytes is not None
-    duration = _number(recording.figures, "duration_s") if running else recording.duration_s
+    duration = number(recording.figures, "duration_s") if running else recording.duration_s
     return {
         **{name: getattr(recording, name) for name in same.split()},
         "stream_info": stream_info(recording),

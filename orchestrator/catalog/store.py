@@ -104,6 +104,11 @@ class Catalog:
         query = select(Recording).where(_is_active()).order_by(Recording.created_at, Recording.id)
         return await self._read(lambda session: list(session.scalars(query)))
 
+    async def states(self) -> dict[str, str]:
+        """The state of every recording that runs now, by its id; cheaper than `active`."""
+        query = select(Recording.id, Recording.state).where(_is_active())
+        return await self._read(lambda session: {id: state for id, state in session.execute(query)})
+
     async def history(
         self, *, limit: int, offset: int, state: str | None = None, mint_id: str | None = None
     ) -> tuple[list[Recording], int]:
@@ -209,6 +214,11 @@ class Catalog:
         """The newest `limit` events, oldest first."""
         mine = select(Event).where(Event.recording_id == recording_id)
         newest = mine.order_by(Event.id.desc()).limit(limit)
+        return await self._read(lambda session: list(session.scalars(newest))[::-1])
+
+    async def lines_after(self, id: int, limit: int) -> list[Event]:
+        """Events of all recordings after the one with this id: the newest `limit`, oldest first."""
+        newest = select(Event).where(Event.id > id).order_by(Event.id.desc()).limit(limit)
         return await self._read(lambda session: list(session.scalars(newest))[::-1])
 
     async def add_samples(self, samples: list[Sample]) -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psutil
+
+_MINUTE_S: Final = 60.0
+_KEPT: Final = 128
+"""Samples of the last minute at the most: they are taken once a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +23,23 @@ class Usage:
     """One sample of one process."""
 
     pid: int
+    since: datetime
+    """When the process began."""
     cpu_cores: float | None
     """Cores used since the sample before; None for the first."""
+    cpu_cores_1m: float | None
+    """Average of the last minute, or since the first sample if that is less."""
     cpu_seconds: float
     """User and system time since the process began."""
     rss_bytes: int
     threads: int
+    written_bytes: int | None
+    """What it caused to be written to disks (proc(5), `write_bytes`)."""
+    nice: int
 
     def as_dict(self) -> dict[str, Any]:
         """For the figures in the catalog."""
-        return asdict(self)
+        return {**asdict(self), "since": self.since.isoformat()}
 
 
 class ProcessUsage:
@@ -34,25 +47,46 @@ class ProcessUsage:
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
-        self._last: tuple[float, float] | None = None
+        self._since = datetime.fromtimestamp(self._process.create_time(), UTC)
+        self._taken: deque[tuple[float, float]] = deque(maxlen=_KEPT)
+        """Monotonic time and CPU seconds of the samples of the last minute, oldest first."""
 
     def sample(self) -> Usage | None:
         """What it uses now; None when it is gone (or a zombie)."""
+        process = self._process
         try:
-            with self._process.oneshot():
-                times = self._process.cpu_times()
-                rss, threads = self._process.memory_info().rss, self._process.num_threads()
-        except psutil.NoSuchProcess:
+            with process.oneshot():
+                times = process.cpu_times()
+                rss, threads = process.memory_info().rss, process.num_threads()
+                nice, written = process.nice(), _written_bytes(process)
+        except psutil.Error:
             return None
         now, cpu = time.monotonic(), times.user + times.system
-        cores = self._cores(now, cpu)
-        self._last = (now, cpu)
-        return Usage(self._process.pid, cores, cpu, rss, threads)
+        cores, cores_1m = self._cores(now, cpu)
+        return Usage(
+            process.pid, self._since, cores, cores_1m, cpu, rss, threads, written, int(nice)
+        )
 
-    def _cores(self, now: float, cpu: float) -> float | None:
-        if self._last is None or now <= self._last[0]:
-            return None
-        return round(max(cpu - self._last[1], 0.0) / (now - self._last[0]), 3)
+    def _cores(self, now: float, cpu: float) -> tuple[float | None, float | None]:
+        """Since the sample before, and since the oldest one that is at most a minute old."""
+        taken = self._taken
+        while taken and now - taken[0][0] > _MINUTE_S:
+            taken.popleft()
+        found = (_rate(taken[-1], now, cpu), _rate(taken[0], now, cpu)) if taken else (None, None)
+        taken.append((now, cpu))
+        return found
+
+
+def _rate(before: tuple[float, float], now: float, cpu: float) -> float | None:
+    then, cpu_then = before
+    return round(max(cpu - cpu_then, 0.0) / (now - then), 3) if now > then else None
+
+
+def _written_bytes(process: psutil.Process) -> int | None:
+    try:
+        return int(process.io_counters().write_bytes)
+    except (psutil.AccessDenied, AttributeError):  # macOS has no such counter
+        return None
 
 
 def created(pid: int) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -51,6 +52,7 @@ class Reporter:
             # The last report: what was measured while ffmpeg still ran says more than nothing.
             figures |= self._running
         self._running = {key: figures[key] for key in ("encoder", "processes")}
+        figures["encoding"] = supervisor.state.value if supervisor else None
         figures["restarts"] = supervisor.restarts if supervisor else 0
         figures["warnings"] = capture.warnings()
         self._written(figures, segments, now)
@@ -123,11 +125,16 @@ def _source(capture: Capture, source: Source) -> dict[str, Any]:
 
 
 def _encoder(run: Run | None) -> dict[str, Any] | None:
-    if run is None or run.progress is None:
+    """What ffmpeg reports of itself; before its first report only where its log is."""
+    if run is None:
         return None
-    progress = run.progress
-    return {
+    log = {"log": run.log_path.name}
+    if (progress := run.progress) is None:
+        return log
+    return log | {
+        "progress_age_s": round(time.monotonic() - run.moved_at_s, 3),
         "frames": progress.frame,
+        "dropped": progress.drop_frames,
         "fps": progress.fps,
         "speed": progress.speed,
         "bitrate_bps": progress.bitrate_bps,

@@ -139,6 +139,7 @@ class MemoryCatalog:
 
     rows: list[Recording]
     added: list[File] = field(default_factory=list)
+    lines: list[Event] = field(default_factory=list)
 
     async def latest_of(self, mint_id: str) -> Recording | None:
         """The last one added."""
@@ -159,6 +160,14 @@ class MemoryCatalog:
         """One."""
         row = {"kind": "state", "message": "recording", "data": {"from": "starting"}}
         return [Event(id=1, recording_id=recording_id, at=STARTED, **row)]
+
+    async def lines_after(self, id: int, limit: int) -> list[Event]:
+        """Those that the test added."""
+        return [line for line in self.lines if line.id > id][-limit:]
+
+    async def states(self) -> dict[str, str]:
+        """Of those that run."""
+        return {row.id: row.state for row in self.rows if row.state in ACTIVE}
 
 
 class MemoryManager:

@@ -149,19 +149,45 @@ class SegmentInfo(Wire):
 class EventInfo(Wire):
     """One line of a recording's story."""
 
+    id: int
+    """Grows with every line of any recording."""
     at: Moment
+    level: Literal["info", "warning", "error"]
+    """warning: something went wrong and was dealt with; error: something is lost or over."""
     kind: str
+    """state, joined, connection, published, unpublished, muted, unmuted, picture, ffmpeg, segment,
+    split, worker, recovered, resumed, file, integrity, …"""
     message: str
     data: dict[str, Any]
+    """The same for programs, where there is more than the kind."""
 
     model_config = example(
         {
+            "id": 812,
             "at": "2024-12-01T14:31:02.118+00:00",
-            "kind": "connection_lost",
-            "message": "The connection was lost (no answer); it is being tried again.",
-            "data": {"attempt": 1},
+            "level": "warning",
+            "kind": "connection",
+            "message": "lost: no answer",
+            "data": {"connected": False},
         }
     )
+
+
+class StoryLine(EventInfo):
+    """The same, and of which recording."""
+
+    recording_id: str
+
+    model_config = example({**example_of(EventInfo), "recording_id": RECORDING_ID})
+
+
+class Story(Wire):
+    """Lines of one recording's story, oldest first."""
+
+    success: Literal[True] = True
+    events: list[EventInfo]
+
+    model_config = example({"success": True, "events": [example_of(EventInfo)]})
 
 
 class RecordingDetails(RecordingSummary):

@@ -1,0 +1,97 @@
+"""What the machine (or the container we are in) has and uses. What can't be measured is None."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from orchestrator.monitor import cgroup
+
+
+@dataclass(frozen=True, slots=True)
+class MachineUsage:
+    """One sample of the machine. With a limit of the control group, of what it holds."""
+
+    at: datetime
+    cores: float
+    """That we may use: the quota, or the CPUs we may run on."""
+    cpu_cores: float | None
+    """Cores used by everybody since the sample before; None for the first."""
+    load_1m: float
+    """Processes that run or wait, averaged over a minute; of the whole machine."""
+    memory_bytes: int
+    """In use, without what the kernel can drop at once."""
+    memory_limit_bytes: int
+    """All there is for us."""
+    disk_free_bytes: int | None
+    disk_total_bytes: int | None
+    """Of the disk with the output directory; None while that isn't there."""
+
+
+class MachineMeter:
+    """Samples the machine."""
+
+    def __init__(self) -> None:
+        self._last: tuple[float, float] | None = None
+
+    def sample(self, directory: Path) -> MachineUsage:
+        """What it uses now, with the disk of this directory. Blocking, for about a millisecond."""
+        limits = cgroup.limits()
+        memory, memory_limit = _memory(limits.memory)
+        disk = _disk(directory)
+        cpus = float(_cpus())
+        return MachineUsage(
+            at=datetime.now(UTC),
+            cores=min(limits.cpu.value, cpus) if limits.cpu else cpus,
+            cpu_cores=self._cpu_cores(limits.cpu),
+            load_1m=psutil.getloadavg()[0],
+            memory_bytes=memory,
+            memory_limit_bytes=memory_limit,
+            disk_free_bytes=disk and disk[0],
+            disk_total_bytes=disk and disk[1],
+        )
+
+    def _cpu_cores(self, limit: cgroup.Limit | None) -> float | None:
+        used = cgroup.cpu_seconds(limit.group) if limit else None
+        now, used = time.monotonic(), _busy_s() if used is None else used
+        before, self._last = self._last, (now, used)
+        if before is None or now <= before[0]:
+            return None
+        return round(max(used - before[1], 0.0) / (now - before[0]), 3)
+
+
+def _cpus() -> int:
+    """Those that we may run on (sched_getaffinity(2)): containers without a quota have some."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return psutil.cpu_count() or 1
+
+
+def _busy_s() -> float:
+    """CPU time of everybody; guests' time stands in user's already (proc(5), `guest`)."""
+    times = psutil.cpu_times()._asdict()
+    not_busy = ("idle", "iowait", "guest", "guest_nice")
+    return float(sum(value for name, value in times.items() if name not in not_busy))
+
+
+def _memory(limit: cgroup.Limit | None) -> tuple[int, int]:
+    memory = psutil.virtual_memory()
+    if limit and limit.value < memory.total:
+        used = cgroup.memory_bytes(limit.group)
+        if used is not None:
+            return used, int(limit.value)
+    return memory.total - memory.available, memory.total
+
+
+def _disk(directory: Path) -> tuple[int, int] | None:
+    try:
+        usage = shutil.disk_usage(directory)
+    except OSError:
+        return None
+    return usage.free, usage.total
