@@ -35,6 +35,17 @@ def failures(*errors: HavenError) -> Responses:
     return _by_status(_told(errors))
 
 
+def failures_of_stream(*errors: HavenError) -> Responses:
+    """The same for a route whose answer isn't JSON: FastAPI would say so of its errors, too."""
+    found = failures(*errors)
+    for response in found.values():
+        del response["model"]
+        response["content"]["application/json"]["schema"] = {
+            "$ref": f"#/components/schemas/{Failure.__name__}"
+        }
+    return found
+
+
 def _told(errors: Sequence[HavenError]) -> list[tuple[int, Failure]]:
     told = [(e.status, body_of(e)) for e in (*errors, *_EVERYWHERE)]
     return [(InvalidRequest.status, _validation()), *told]

@@ -11,7 +11,16 @@ from pydantic import TypeAdapter
 
 from orchestrator.api import schemas
 from orchestrator.api.app import create_app
-from orchestrator.api.schemas import common, live, machine, recording, recordings, status
+from orchestrator.api.schemas import (
+    common,
+    events,
+    live,
+    machine,
+    monitoring,
+    recording,
+    recordings,
+    status,
+)
 from orchestrator.settings import Settings
 from tests.api.memory import MemoryManager
 
@@ -25,7 +34,7 @@ ROUTES = [
 ]
 WIRE: list[type[common.Wire]] = [
     model
-    for module in (common, live, machine, recording, recordings, status)
+    for module in (common, events, live, machine, monitoring, recording, recordings, status)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, common.Wire) and model is not common.Wire
 ]

@@ -74,6 +74,8 @@ async def test_details(client: httpx.AsyncClient) -> None:
     assert body["success"] is True
     assert body["segments"][0]["video_frames"] == 3615
     assert body["events"][0] == {
+        "id": 1,
+        "level": "info",
         "at": "2024-12-01T14:30:22.000+00:00",
         "kind": "state",
         "message": "recording",

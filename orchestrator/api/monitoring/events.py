@@ -11,7 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from orchestrator.api.dependencies import FeedHere, ManagerHere
 from orchestrator.api.guard import check_origin
 from orchestrator.api.monitoring.hub import Client, TooManyClients
-from orchestrator.api.responses import failures
+from orchestrator.api.responses import failures_of_stream
 from orchestrator.api.schemas.events import EXAMPLE
 
 router = APIRouter(prefix="/api/events", tags=["monitoring"])
@@ -39,7 +39,7 @@ async def _client(
 @router.get(
     "",
     response_class=EventSourceResponse,
-    responses={**failures(TooManyClients()), 200: _TOLD},
+    responses={**failures_of_stream(TooManyClients()), 200: _TOLD},
     summary="Follow Events",
 )
 async def events(client: Annotated[Client, Depends(_client)]) -> AsyncIterator[ServerSentEvent]:
