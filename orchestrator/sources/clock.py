@@ -128,7 +128,7 @@ class _Track:
         media_ns = unwrap(self.rtp, rtp) * SECOND_NS // self.rate
         difference_ns = ntp_ns(ntp) - media_ns
         if self.sender is None:
-            self.sender = SenderClock(media_ns, difference_ns)
+            self.sender = SenderClock(self.kind, media_ns, difference_ns)
             return
         error_ns = difference_ns - self.sender.at(media_ns)
         if abs(error_ns) <= JUMP_NS:
@@ -136,7 +136,7 @@ class _Track:
             return
         # Arrivals since the clock was set belong to the new time line: judge them anew.
         self.start((self.offset_ns or 0) + error_ns, self.arrival_ns)
-        self.sender = SenderClock(media_ns, difference_ns)
+        self.sender = SenderClock(self.kind, media_ns, difference_ns)
 
     def emit(self, elapsed_ns: int) -> int:
         """The frame's time. Time that would run back runs at a quarter of its speed instead."""

@@ -1,9 +1,9 @@
 """What a track's sender reports say, all together. Pure: no clock, no I/O.
 
 A report (RFC 3550 §6.4.1) gives one moment in RTP time and on the sender's clock. Their difference
-would be one number if reports were exact. Those of real publishers disagree by up to 15 ms, and a
-microphone's crystal runs up to 200 ppm off. So a Kalman filter keeps both, the difference and how
-fast it moves, and how sure it is of it.
+would be one number if reports were exact. Those that libwebrtc makes of sound disagree by up to
+15 ms (of pictures by less than 1 ms), and a microphone's crystal runs up to 200 ppm off. So a
+Kalman filter keeps both, the difference and how fast it moves, and how sure it is of it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from orchestrator.media import SECOND_NS
+from orchestrator.media import SECOND_NS, TrackKind
 
-REPORT_NOISE_S: Final = 0.008
+REPORT_NOISE_S: Final = {TrackKind.VIDEO: 0.002, TrackKind.AUDIO: 0.006}
 """Standard deviation of one report."""
 
 DRIFT: Final = 50e-6
@@ -34,13 +34,14 @@ def ntp_ns(timestamp: int) -> int:
 class SenderClock:
     """``sender's time - media time`` of a track, in nanoseconds, from its reports so far."""
 
-    def __init__(self, media_ns: int, difference_ns: int) -> None:
+    def __init__(self, kind: TrackKind, media_ns: int, difference_ns: int) -> None:
+        self._noise = REPORT_NOISE_S[kind] ** 2
         self._media_ns = media_ns
         self._base_ns = difference_ns
         """What `_difference_s` counts from, so that floats stay exact."""
         self._difference_s = 0.0
         self._drift = 0.0
-        self._variance = REPORT_NOISE_S**2
+        self._variance = self._noise
         self._covariance = 0.0
         self._drift_variance = DRIFT**2
 
@@ -59,7 +60,7 @@ class SenderClock:
         self._pass((media_ns - self._media_ns) / SECOND_NS)
         self._media_ns = max(self._media_ns, media_ns)
         error_s = (difference_ns - self._base_ns) / SECOND_NS - self._difference_s
-        total = self._variance + REPORT_NOISE_S**2
+        total = self._variance + self._noise
         gain, drift_gain = self._variance / total, self._covariance / total
         self._difference_s += gain * error_s
         self._drift += drift_gain * error_s
