@@ -299,12 +299,13 @@ async def resize(world: World) -> None:
 
 
 async def reconnect(world: World) -> None:
-    """The recorder loses the server for five seconds, and joins anew."""
-    await asyncio.sleep((world.seconds - 5) / 2)
+    """The recorder loses the server for twenty seconds, a third of all at most, and joins anew."""
+    outage_s = min(20, world.seconds / 3)
+    await asyncio.sleep((world.seconds - outage_s) / 2)
     await world.wire.cut()
-    await asyncio.sleep(5)
+    await asyncio.sleep(outage_s)
     await world.wire.mend()
-    await asyncio.sleep((world.seconds - 5) / 2)
+    await asyncio.sleep((world.seconds - outage_s) / 2)
 
 
 async def everything(world: World) -> None:
