@@ -12,6 +12,13 @@ from tests.catalog.rows import url_of
 from tests.rooms import Server, server_binary
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that record in real time run one after the other, beside those that only compute."""
+    for item in items:
+        if item.get_closest_marker("livekit"):
+            item.add_marker(pytest.mark.xdist_group("rooms"))
+
+
 @pytest.fixture(scope="session")
 def livekit_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A LiveKit server for all tests; each takes a room of its own."""
