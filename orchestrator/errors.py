@@ -8,6 +8,8 @@
     ├─ NotFound                   404
     │  ├─ StreamNotFound               unknown or not live
     │  ├─ RecordingNotFound
+    │  ├─ VideoNotFound                no final file at this path
+    │  ├─ NotWatched                   nobody waits for the stream
     │  ├─ NothingToStop
     │  └─ NoPicture                    sound only, or not begun
     ├─ AlreadyActive              409  one recording at a time of one stream
@@ -17,6 +19,7 @@
     │  ├─ FFmpegNotFound
     │  ├─ EncoderMissing
     │  ├─ TooManyRecordings            as many run as may
+    │  ├─ TooManyWatches               as many streams are waited for as may be
     │  └─ PipelineBroken               a preset that doesn't load or builds nothing
     ├─ NotEnoughDisk              507
     ├─ SourceError                502  the stream can't be received
@@ -98,6 +101,30 @@ class RecordingNotFound(NotFound):
         )
 
 
+class VideoNotFound(NotFound):
+    """No final file of a recording lies at this path."""
+
+    code = "video_not_found"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"No recording made the file {path[:400]}",
+            "GET /api/videos/ lists the files that there are; others can't be added.",
+        )
+
+
+class NotWatched(NotFound):
+    """Nobody waits for this stream."""
+
+    code = "not_watched"
+
+    def __init__(self, stream_id: str) -> None:
+        super().__init__(
+            f"Nobody waits for {stream_id}",
+            "GET /api/recording/watch lists the streams that are waited for.",
+        )
+
+
 class NothingToStop(NotFound):
     """/stop for a stream that is not being recorded."""
 
@@ -172,6 +199,12 @@ class TooManyRecordings(Unavailable):
     """As many recordings run as the setting `max_recordings` allows."""
 
     code = "too_many_recordings"
+
+
+class TooManyWatches(Unavailable):
+    """As many streams are waited for as may be."""
+
+    code = "too_many_watches"
 
 
 class PipelineBroken(Unavailable):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,7 +13,18 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from orchestrator import __version__
-from orchestrator.api import errors, live, pictures, pipelines, recording, recordings
+from orchestrator.api import (
+    depin,
+    errors,
+    live,
+    live_sessions,
+    pictures,
+    pipelines,
+    recording,
+    recordings,
+    videos,
+    watches,
+)
 from orchestrator.api.guard import BoundedBody, Guard, Incidents
 from orchestrator.api.monitoring import events, health, processes, system
 from orchestrator.api.monitoring.feed import Feed
@@ -26,7 +38,7 @@ their offset; figures that nobody measured are null.
 """
 
 _ROUTES = (
-    *(recording, recordings, pictures, live, pipelines),
+    *(recording, watches, recordings, pictures, live, live_sessions, depin, videos, pipelines),
     *(health, processes, system, events),
 )
 _ACCEPTED = (
@@ -51,6 +63,7 @@ def create_app(manager: Manager) -> FastAPI:
     app.state.feed = Feed(manager, observer)
     app.state.began_s = time.monotonic()
     app.state.failure = None
+    app.state.sessions = OrderedDict()
     errors.install(app)
     _add_middleware(app, manager)
     for module in _ROUTES:
@@ -87,7 +100,7 @@ def _add_middleware(app: FastAPI, manager: Manager) -> None:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=manager.settings.allowed_origins,
-        allow_methods=["GET", "HEAD", "POST", "DELETE"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
         allow_headers=_ACCEPTED,
         # Chromium asks before a page of another network calls this machine.
         allow_private_network=True,

@@ -109,12 +109,12 @@ def body_of(error: HavenError) -> Failure:
     )
 
 
-def answer(error: HavenError) -> JSONResponse:
-    """The response that tells an error."""
+def answer(error: HavenError, body: Failure | None = None) -> JSONResponse:
+    """The response that tells an error; `body` where there is more to tell than that."""
     headers: dict[str, str] = dict(getattr(error, "headers", {}))
     if (wait_s := error.context.get("retry_after_s")) is not None:
         headers["Retry-After"] = str(max(1, math.ceil(wait_s)))
-    return _response(error.status, body_of(error), headers)
+    return _response(error.status, body or body_of(error), headers)
 
 
 def _response(status: int, body: Failure, headers: Mapping[str, str]) -> JSONResponse:

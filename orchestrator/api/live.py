@@ -44,14 +44,14 @@ _live = APIRouter(tags=["live"])
 MOST_COUNTED = 1000
 """Streams that /stats counts, at most."""
 
-_SILENT = (
+SILENT = (
     SourceRefused("wss://example.org refuses our key", "Check ORCHESTRATOR_LIVEKIT_API_KEY."),
     SourceUnreachable("Nothing answers at wss://example.org", "Check ORCHESTRATOR_LIVEKIT_URL."),
     SourceGarbled("pump.fun's answer can't be understood: it is no JSON.", "Try again later."),
     SourceBusy("pump.fun asks us to wait", "Try again in 30 s.", retry_after_s=30),
 )
-_LIST_ERRORS = failures(*_SILENT)
-_STREAM_ERRORS = failures(StreamNotFound(MINT_ID), *_SILENT)
+_LIST_ERRORS = failures(*SILENT)
+_STREAM_ERRORS = failures(StreamNotFound(MINT_ID), *SILENT)
 
 _Mint = Annotated[MintId, InPath(description="The stream's id.")]
 
@@ -151,6 +151,11 @@ async def connection(mint_id: _Mint, manager: ManagerHere) -> Connection:
 
     Nothing is joined by it: viewing and recording have nothing to do with each other.
     """
+    return await connection_to(mint_id, manager)
+
+
+async def connection_to(mint_id: str, manager: Manager) -> Connection:
+    """How a viewer joins a live stream's room, with a new token."""
     found, endpoint = await _joinable(manager, mint_id)
     return Connection(
         mint_id=mint_id,

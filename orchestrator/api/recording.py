@@ -47,16 +47,21 @@ from orchestrator.recordings.request import StartRequest
 router = APIRouter(prefix="/api/recording", tags=["recording"])
 
 _BAD_DIRECTORY = InvalidOutputDirectory("Path is not a directory", "Name a folder that exists.")
-_START_ERRORS = failures_of_post(
+REQUEST_ERRORS = (
     _BAD_DIRECTORY,
+    InvalidRequest("Unknown output_format: 'avi'", "Use one of: av1, mp4, webm."),
+    FFmpegNotFound(),
+    EncoderMissing("Pipeline av1 needs libaom-av1, and the ffmpeg at /usr/bin/ffmpeg has none"),
+)
+"""What can be wrong with a request whatever the stream."""
+
+_START_ERRORS = failures_of_post(
+    *REQUEST_ERRORS,
     StreamNotFound(MINT_ID),
     AlreadyActive(MINT_ID),
     StoppedWhileStarting(f"The recording of {MINT_ID} was stopped before its first frame"),
-    InvalidRequest("Unknown output_format: 'avi'", "Use one of: av1, mp4, webm."),
     SourceUnreachable("Nothing answers at wss://example.org", "Check ORCHESTRATOR_LIVEKIT_URL."),
-    FFmpegNotFound(),
     TooManyRecordings("4 recordings run, and no more may (max_recordings)", retry_after_s=30),
-    EncoderMissing("Pipeline av1 needs libaom-av1, and the ffmpeg at /usr/bin/ffmpeg has none"),
     NoMedia("No frame came within 15 s", "Check that the stream shows a picture."),
     NotEnoughDisk("Only 100 MB are free on /path/to/recordings", "512 MB are kept free."),
 )
@@ -74,10 +79,11 @@ async def start(body: StartBody, manager: ManagerHere) -> Started:
     Only one recording of a stream runs at a time. Nothing is recorded with another format or
     quality than the one asked for.
     """
-    return views.started(await manager.start(_request(body)))
+    return views.started(await manager.start(request_of(body)))
 
 
-def _request(body: StartBody) -> StartRequest:
+def request_of(body: StartBody) -> StartRequest:
+    """What the body asks for."""
     # With a pipeline named and no format, the pipeline decides the format.
     left_to_pipeline = body.pipeline is not None and "output_format" not in body.model_fields_set
     return StartRequest(

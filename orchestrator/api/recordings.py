@@ -106,7 +106,7 @@ async def file(
     recording = await manager.get(id)
     path = await path_of(recording, part, manager)
     status = await status_of(path, recording)
-    return VideoFile(path, status, media_type=_media_type(recording, manager), download=download)
+    return VideoFile(path, status, media_type=media_type(recording, manager), download=download)
 
 
 async def path_of(recording: Recording, part: int, manager: Manager) -> Path:
@@ -149,7 +149,8 @@ def _missing(recording: Recording, why: str) -> FileMissing:
     )
 
 
-def _media_type(recording: Recording, manager: Manager) -> str:
+def media_type(recording: Recording, manager: Manager) -> str:
+    """What its files are, for players."""
     try:
         return manager.presets.get(recording.pipeline).mime_type
     except (InvalidRequest, PipelineBroken):

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from orchestrator.encoding.capabilities import FFmpeg
     from orchestrator.encoding.pipeline import Preset
     from orchestrator.encoding.presets import PresetFailure
+    from orchestrator.catalog.library import Library
+    from orchestrator.recordings.depin import Tick
     from orchestrator.recordings.request import StartRequest
+    from orchestrator.recordings.watches import Outlook
 
 
 class Presets(Protocol):
@@ -79,6 +82,26 @@ class Story(Protocol):
         """The state of each recording that is not ended, by its id."""
 
 
+class Agent(Protocol):
+    """The desktop app's agent."""
+
+    async def tick(self) -> Tick:
+        """Records the most watched stream."""
+
+
+class Watches(Protocol):
+    """Streams that are recorded whenever they are live."""
+
+    async def add(self, request: StartRequest, /) -> Outlook:
+        """Waits for a stream, or does so with other options from now on."""
+
+    async def remove(self, mint_id: str, /) -> None:
+        """Waits no longer, or NotWatched."""
+
+    async def all(self) -> list[Outlook]:
+        """How each of them stands, the oldest first."""
+
+
 class Manager(Protocol):
     """Starts, stops and knows recordings; every refusal is a HavenError."""
 
@@ -97,6 +120,18 @@ class Manager(Protocol):
     @property
     def catalog(self) -> Story:
         """What was recorded."""
+
+    @property
+    def library(self) -> Library:
+        """The final files, as the desktop app lists them."""
+
+    @property
+    def depin(self) -> Agent:
+        """What records the most watched stream."""
+
+    @property
+    def watches(self) -> Watches:
+        """The streams that are waited for."""
 
     async def open(self) -> None:
         """Takes up the recordings that run already."""

@@ -71,6 +71,8 @@ class Recording(Base):
     """Hidden folder beside it; gone when the recording is completed."""
     limits: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Where it ends by itself, and where it is split (recordings.limits.Limits)."""
+    started_by: Mapped[str] = mapped_column(String(16), default="user")
+    """Whose wish it is: user, depin or watch (recordings.request)."""
 
     wanted: Mapped[str] = mapped_column(String(16), default="record")
     """`record` or `stop`: the control plane's word."""
@@ -127,6 +129,13 @@ class File(Base):
     """In hexadecimal digits; None until it is computed, just after the recording is final."""
     probe: Mapped[dict[str, Any] | None] = mapped_column(JSON, default=None)
     made_at: Mapped[datetime]
+
+    listed: Mapped[bool] = mapped_column(default=True)
+    """Whether the desktop app's library shows it; the file itself stays either way."""
+    position: Mapped[int] = mapped_column(default=0)
+    """Its place there, the highest first; the newest first where it is the same."""
+    remembered: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What the app wants to be told again of it: where it was uploaded to."""
 
 
 class Segment(Base):
@@ -194,3 +203,18 @@ class Preference(Base):
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     value: Mapped[str] = mapped_column(Text)
+
+
+class Watch(Base):
+    """A stream that is to be recorded whenever it is live."""
+
+    __tablename__ = "watches"
+
+    mint_id: Mapped[str] = mapped_column(String(256), primary_key=True)
+    request: Mapped[dict[str, Any]]
+    """How it is recorded (recordings.request.StartRequest.as_dict)."""
+    created_at: Mapped[datetime]
+    held: Mapped[bool] = mapped_column(default=False)
+    """Not recorded until it was not live once: somebody stopped it, or a limit did."""
+    recording_id: Mapped[str | None] = mapped_column(String(32), default=None)
+    """The recording it began last, until the end of that was looked at."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import Delete, delete, select
+from sqlalchemy import Delete, Update, delete, select
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
 
 from orchestrator.catalog.models import Base, Sample
 
@@ -26,3 +28,9 @@ def old_samples(recording_id: str, added: list[Sample]) -> Delete:
     oldest = mine.order_by(Sample.id).limit(len(added) + 16).subquery()
     outdated = select(oldest.c.id).where(oldest.c.at < newest - SAMPLES_KEPT)
     return delete(Sample).where(Sample.id.in_(outdated))
+
+
+def changed(session: Session, statement: Update | Delete) -> int:
+    """Executes it; how many rows it touched."""
+    result = session.execute(statement)
+    return result.rowcount if isinstance(result, CursorResult) else 0

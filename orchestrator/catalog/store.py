@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Delete, Update, delete, func, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -27,7 +26,7 @@ from orchestrator.catalog.models import (
     Sample,
     Segment,
 )
-from orchestrator.catalog.statements import check_columns, old_samples
+from orchestrator.catalog.statements import changed, check_columns, old_samples
 from orchestrator.catalog.transactions import Transactions
 from orchestrator.errors import AlreadyActive, RecordingNotFound, TooManyRecordings
 
@@ -261,22 +260,19 @@ class Catalog:
 
     async def _change(self, statement: Update | Delete, *, about: str) -> int:
         """Executes one statement; how many rows it touched."""
-
-        def change(session: Session) -> int:
-            result = session.execute(statement)
-            return result.rowcount if isinstance(result, CursorResult) else 0
-
-        return await self._write(change, about=about)
+        return await self._write(lambda session: changed(session, statement), about=about)
 
     async def _read(self, work: Callable[[Session], _T]) -> _T:
-        return await self._opened().read(work)
+        return await self.transactions.read(work)
 
     async def _write(self, work: Callable[[Session], _T], *, about: str) -> _T:
         """A transaction that writes; `about` is the stream or recording that errors name."""
         with _translated(about):
-            return await self._opened().write(work)
+            return await self.transactions.write(work)
 
-    def _opened(self) -> Transactions:
+    @property
+    def transactions(self) -> Transactions:
+        """For what else is kept here: the library's and the watches' tables."""
         if self._transactions is None:
             raise RuntimeError("the catalog isn't open")
         return self._transactions

@@ -15,6 +15,14 @@ from orchestrator.recordings.limits import MOST_PARTS, Limits
 AHEAD_S: Final = 3.0
 """A file grows for so long after its end was asked for: what is in the encoder, and its index."""
 
+_DURATION: Final = "the longest duration"
+_SIZE: Final = "the largest size"
+
+
+def is_limit(reason: str | None) -> bool:
+    """Whether a recording that ended for this reason has reached a limit that was asked for."""
+    return (reason or "").startswith((_DURATION, _SIZE))
+
 
 class Recorded(Protocol):
     """What is known of a recording (recordings.segments.Segments)."""
@@ -58,7 +66,7 @@ class Bounds:
         """At the time; call it often."""
         limits, recorded_s = self._limits, self._recorded.end_s
         if limits.max_duration_s is not None and recorded_s >= limits.max_duration_s:
-            self._stop(f"the longest duration of {limits.max_duration_s:g} s is reached")
+            self._stop(f"{_DURATION} of {limits.max_duration_s:g} s is reached")
         elif limits.split_s is not None and recorded_s - self._part_began_s >= limits.split_s:
             # By the clock, so that no file's delay adds to the next one's.
             due_s = self._part_began_s + limits.split_s
@@ -84,7 +92,7 @@ class Bounds:
         total = _soon(self._earlier_bytes + sum(self._sizes.values()), recorded_s)
         present = _soon(of_part, recorded_s - self._part_began_s)
         if limits.max_size_bytes is not None and total >= limits.max_size_bytes:
-            self._stop(f"the largest size of {limits.max_size_bytes} bytes is reached")
+            self._stop(f"{_SIZE} of {limits.max_size_bytes} bytes is reached")
         elif limits.split_bytes is not None and present >= limits.split_bytes:
             self._next_part(recorded_s)
 

@@ -25,7 +25,7 @@ from orchestrator.errors import (
 )
 from orchestrator.media import Stream
 from orchestrator.recordings.limits import Limits
-from orchestrator.recordings.request import StartRequest, format_named, quality_named
+from orchestrator.recordings.request import StartedBy, StartRequest, format_named, quality_named
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,7 @@ class Meant:
     video_quality: str
     audio_quality: str
     limits: Limits
+    started_by: StartedBy
 
 
 def meant(presets: Presets, request: StartRequest) -> Meant:
@@ -46,14 +47,14 @@ def meant(presets: Presets, request: StartRequest) -> Meant:
     audio = quality_named(request.audio_quality, "audio_quality")
     if request.pipeline is None:
         preset = presets.get(format_named(request.output_format))
-        return Meant(preset, video, audio, request.limits)
+        return Meant(preset, video, audio, request.limits, request.started_by)
     preset = presets.get(request.pipeline)
     if request.output_format and format_named(request.output_format) != preset.format:
         raise InvalidRequest(
             f"Pipeline {preset.name} makes {preset.format}, not {request.output_format}.",
             "Leave output_format out, or choose another pipeline.",
         )
-    return Meant(preset, video, audio, request.limits)
+    return Meant(preset, video, audio, request.limits, request.started_by)
 
 
 def new_recording(stream: Stream, asked: Meant, place: Place, now: datetime) -> Recording:
@@ -72,6 +73,7 @@ def new_recording(stream: Stream, asked: Meant, place: Place, now: datetime) -> 
         output_path=str(place.output),
         work_directory=str(place.work),
         limits=asked.limits.as_dict(),
+        started_by=asked.started_by.value,
         created_at=now,
     )
 

@@ -16,6 +16,7 @@ from typing import Final
 import structlog
 
 from orchestrator.catalog import paths
+from orchestrator.catalog.library import Library
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.discovery.directory import Directory
@@ -34,6 +35,7 @@ from orchestrator.errors import (
 from orchestrator.media import Stream
 from orchestrator.recordings.checksums import make_up
 from orchestrator.recordings.creation import Meant, add, meant, new_recording
+from orchestrator.recordings.depin import Depin
 from orchestrator.recordings.folders import Folders
 from orchestrator.recordings.keeper import Keeper
 from orchestrator.recordings.launcher import Launcher, LocalLauncher
@@ -44,6 +46,7 @@ from orchestrator.recordings.retention import Retention, Rule
 from orchestrator.recordings.states import ACTIVE, RecordingState
 from orchestrator.recordings.sweep import sweep
 from orchestrator.recordings.waiting import failure, finish, has_begun, is_final, until
+from orchestrator.recordings.watches import Watches
 from orchestrator.recordings.workers import Workers
 from orchestrator.settings import Settings
 
@@ -74,6 +77,9 @@ class Manager:
         self._resumption = Resumption(catalog, self.start)
         self._retention = Retention(Rule.of(settings), catalog)
         self._summing: asyncio.Task[None] | None = None
+        self.library = Library(catalog)
+        self.depin = Depin(directory, catalog.active, self.start, self._end)
+        self.watches = Watches(catalog, directory, self.start, self._check, settings.watch_period_s)
 
     async def open(self) -> None:
         """Open the catalog, load the presets, find the recordings that run."""
@@ -85,6 +91,8 @@ class Manager:
                 self._summing = asyncio.create_task(make_up(self.catalog))
                 self._retention.open()
             await self._keeper.open(alone=await self._is_alone())
+            if self._lock is not None:
+                self.watches.open()
         except BaseException:
             await self._close_parts()
             raise
@@ -95,6 +103,7 @@ class Manager:
         The next server may begin while they are being finished: it has its own from then on.
         """
         try:
+            await self.watches.close()
             if self.settings.leave_recordings_running:
                 return
             ending = await self._want_all_ended()
@@ -131,6 +140,7 @@ class Manager:
         if self._summing is not None:
             self._summing.cancel()
             await asyncio.gather(self._summing, return_exceptions=True)
+        await self.watches.close()
         await self._retention.close()
         await self._resumption.close()
         await self._keeper.close()
@@ -141,13 +151,10 @@ class Manager:
 
     async def start(self, request: StartRequest) -> Recording:
         """Returns when frames are being recorded; raises a HavenError that says why not."""
-        paths.check_stream_id(request.mint_id)
-        asked = meant(self.presets, request)
-        folder = await self._folders.for_request(request.output_directory)
-        require(await find_ffmpeg(self.settings.ffmpeg, asked.preset.encoders), asked.preset)
+        deadline = time.monotonic() + self.settings.start_timeout_s
+        asked, folder = await self._check(request)
         if await self.catalog.active_of(request.mint_id):
             raise AlreadyActive(request.mint_id)
-        deadline = time.monotonic() + self.settings.start_timeout_s
         stream = await self.directory.find(request.mint_id)
         recording = await self._create(stream, asked, folder)
         # Carried through: a row that stands there without a worker would wait for the keeper.
@@ -155,7 +162,12 @@ class Manager:
         return await self._until_recording(recording, deadline)
 
     async def stop(self, mint_id: str) -> Recording:
-        """Returns when the file is final."""
+        """Returns when the file is final. If the stream is waited for, this one time is enough."""
+        if await self.catalog.active_of(mint_id):
+            await self.watches.hold(mint_id)
+        return await self._end(mint_id)
+
+    async def _end(self, mint_id: str) -> Recording:
         active = await self.catalog.active_of(mint_id)
         if active is None:
             raise NothingToStop(mint_id)
@@ -219,6 +231,14 @@ class Manager:
         return await self._folders.choose(directory)
 
     # -- starting
+
+    async def _check(self, request: StartRequest) -> tuple[Meant, Path]:
+        """What is asked for and where to; a HavenError if that can't be done here."""
+        paths.check_stream_id(request.mint_id)
+        asked = meant(self.presets, request)
+        folder = await self._folders.for_request(request.output_directory)
+        require(await find_ffmpeg(self.settings.ffmpeg, asked.preset.encoders), asked.preset)
+        return asked, folder
 
     async def _create(self, stream: Stream, asked: Meant, folder: Path) -> Recording:
         """Reserve a file name and the stream; whoever comes second gets AlreadyActive."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Final
 
 from orchestrator.errors import InvalidRequest
 from orchestrator.recordings.limits import NO_LIMITS, Limits
@@ -48,6 +50,16 @@ DEFAULT_FORMAT: Final = "av1"
 DEFAULT_QUALITY: Final = "high"
 
 
+class StartedBy(StrEnum):
+    """Whose wish a recording is."""
+
+    USER = "user"
+    DEPIN = "depin"
+    """The desktop app's agent (recordings.depin), which stops only its own again."""
+    WATCH = "watch"
+    """recordings.watches: the stream was waited for."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartRequest:
     """What /start and `orchestrator record` ask for. None leaves it to the default."""
@@ -59,6 +71,17 @@ class StartRequest:
     audio_quality: str = DEFAULT_QUALITY
     output_directory: str | None = None
     limits: Limits = NO_LIMITS
+    started_by: StartedBy = StartedBy.USER
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON can hold it, for a row."""
+        return asdict(self) | {"limits": self.limits.as_dict()}
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> StartRequest:
+        """What `as_dict` gave."""
+        limits, started_by = Limits.from_dict(given["limits"]), StartedBy(given["started_by"])
+        return cls(**{**given, "limits": limits, "started_by": started_by})
 
 
 def format_named(name: str | None) -> str:

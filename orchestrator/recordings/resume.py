@@ -17,7 +17,7 @@ from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HavenError
 from orchestrator.recordings.limits import LEAST_BYTES, LEAST_S, Limits
-from orchestrator.recordings.request import StartRequest
+from orchestrator.recordings.request import StartedBy, StartRequest
 from orchestrator.recordings.waiting import is_final, until
 
 log = structlog.get_logger(__name__)
@@ -98,4 +98,5 @@ def _request(recording: Recording, limits: Limits) -> StartRequest:
         audio_quality=recording.audio_quality,
         output_directory=str(Path(recording.output_path).parent),
         limits=limits,
+        started_by=StartedBy(recording.started_by),
     )

@@ -191,6 +191,12 @@ class Settings(BaseSettings):
         le=60,
         description="Longest /start waits for the first recorded frame, in seconds.",
     )
+    watch_period_s: float = Field(
+        20,
+        ge=1,
+        le=3600,
+        description="How often a stream that is waited for is looked for, in seconds.",
+    )
     leave_recordings_running: bool = Field(
         False,
         description="On SIGTERM leave recordings running for the next server; else finish them.",

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from orchestrator.catalog.library import Library
 from orchestrator.catalog.models import Event, File, Recording, Segment
+from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.capabilities import FEATURES, FFmpeg
 from orchestrator.encoding.pipeline import Preset
 from orchestrator.encoding.presets import PresetFailure, Presets
@@ -22,8 +24,10 @@ from orchestrator.errors import (
     StreamNotFound,
 )
 from orchestrator.media import Endpoint, LiveKitEndpoint, Stream, WhepEndpoint
+from orchestrator.recordings.depin import Depin
 from orchestrator.recordings.request import StartRequest, format_named, quality_named
 from orchestrator.recordings.states import ACTIVE
+from orchestrator.recordings.watches import Watches
 from orchestrator.settings import Settings
 
 MINT = "V5cCiSixPLAiEDX2zZquT5VuLm4prr5t35PWmjNpump"
@@ -179,6 +183,10 @@ class MemoryManager:
         self.directory = MemoryDirectory()
         self.rows: list[Recording] = []
         self.catalog = MemoryCatalog(self.rows)
+        unopened = Catalog(settings.database_url)
+        self.library = Library(unopened)
+        self.depin = Depin(self.directory, self.active, self.start, self.stop)
+        self.watches = Watches(unopened, self.directory, self.start, self.start, 20)
         self.requests: list[StartRequest] = []
         self.opened, self.closed = False, False
         self.raises: Exception | None = None

@@ -65,7 +65,7 @@ async def test_cancelled_while_it_is_written_neither_row_nor_folder_stays(
 async def test_cancelled_before_its_turn_nothing_stays(catalog: Catalog, new: Recording) -> None:
     """The writer is busy with another transaction, and goes on when the caller is gone."""
     free = threading.Event()
-    busy = asyncio.create_task(catalog._opened().write(lambda _: free.wait(30)))
+    busy = asyncio.create_task(catalog.transactions.write(lambda _: free.wait(30)))
     adding = asyncio.create_task(add(catalog, new))
     await asyncio.sleep(0)
     adding.cancel()
