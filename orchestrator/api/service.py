@@ -15,10 +15,10 @@ from orchestrator.media import Endpoint, Stream
 from orchestrator.settings import Settings
 
 if TYPE_CHECKING:
+    from orchestrator.catalog.library import Library
     from orchestrator.encoding.capabilities import FFmpeg
     from orchestrator.encoding.pipeline import Preset
     from orchestrator.encoding.presets import PresetFailure
-    from orchestrator.catalog.library import Library
     from orchestrator.recordings.depin import Tick
     from orchestrator.recordings.request import StartRequest
     from orchestrator.recordings.watches import Outlook

@@ -98,6 +98,7 @@ def recording(mint_id: str = MINT, **columns: Any) -> Recording:
         "limits": {},
         "wanted": "record",
         "recovered": False,
+        "started_by": "user",
         "state": "recording",
         "created_at": STARTED,
         "started_at": STARTED,
@@ -212,7 +213,8 @@ class MemoryManager:
             raise StreamNotFound(request.mint_id)
         if await self.status(request.mint_id):
             raise AlreadyActive(request.mint_id)
-        row = recording(request.mint_id, output_format=format_, video_quality=quality)
+        asked = {"output_format": format_, "video_quality": quality}
+        row = recording(request.mint_id, **asked, started_by=request.started_by.value)
         self.rows.append(row)
         return row
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from orchestrator.api import schemas
 from orchestrator.api.app import create_app
 from orchestrator.api.schemas import (
+    agent,
     common,
     events,
     live,
@@ -20,6 +21,8 @@ from orchestrator.api.schemas import (
     recording,
     recordings,
     status,
+    videos,
+    watch,
 )
 from orchestrator.settings import Settings
 from tests.api.memory import MemoryManager
@@ -34,7 +37,10 @@ ROUTES = [
 ]
 WIRE: list[type[common.Wire]] = [
     model
-    for module in (common, events, live, machine, monitoring, recording, recordings, status)
+    for module in (
+        *(agent, common, events, live, machine, monitoring, recording),
+        *(recordings, status, videos, watch),
+    )
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, common.Wire) and model is not common.Wire
 ]
