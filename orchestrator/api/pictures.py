@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
 from fastapi.responses import Response
 
@@ -60,10 +60,15 @@ class Jpeg(Response):
     response_class=Response,
     summary="Get Thumbnail",
 )
-async def thumbnail(id: RecordingId, request: Request, manager: ManagerHere) -> Jpeg:
+async def thumbnail(
+    id: RecordingId,
+    request: Request,
+    manager: ManagerHere,
+    part: Annotated[int, Query(ge=1, le=2**31, description="Of a split recording.")] = 1,
+) -> Jpeg:
     """A picture from the first third of a finished recording, at most 480 pixels wide."""
     recording = await manager.get(id)
-    path = await path_of(recording, 1, manager)
+    path = await path_of(recording, part, manager)
     status = await status_of(path, recording)
     etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
     made = b""

@@ -5,29 +5,25 @@ A file is there as soon as it is final: a part of a split recording while the re
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from itertools import groupby
-from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi import Path as InPath
 
 from orchestrator.api.dependencies import ManagerHere
-from orchestrator.api.recordings import media_type
 from orchestrator.api.responses import failures, failures_of_post
 from orchestrator.api.schemas.common import OUTPUT_PATH
 from orchestrator.api.schemas.videos import (
     AddVideoBody,
     Filecoin,
     Timestamp,
-    TokenInfo,
     VideoGroup,
     VideoInfo,
     VideoMessage,
 )
-from orchestrator.api.service import Manager
+from orchestrator.api.video_views import VideoViews
 from orchestrator.catalog.library import Video
 from orchestrator.errors import VideoNotFound
 
@@ -35,6 +31,12 @@ router = APIRouter(prefix="/api/videos", tags=["videos"])
 
 _UNKNOWN: Final = VideoNotFound(OUTPUT_PATH)
 
+
+def _here(request: Request, manager: ManagerHere) -> VideoViews:
+    return VideoViews(manager, str(request.base_url))
+
+
+ViewsHere = Annotated[VideoViews, Depends(_here)]
 VideoPath = Annotated[
     str, InPath(min_length=1, max_length=4096, description="Of the file, its slashes as %2F.")
 ]
@@ -43,25 +45,29 @@ Limit = Annotated[int, Query(ge=1, le=10_000, description="Videos at most.")]
 
 
 @router.get("/", responses=failures(), summary="List Videos")
-async def videos(manager: ManagerHere, skip: Skip = 0, limit: Limit = 1000) -> list[VideoInfo]:
+async def videos(
+    manager: ManagerHere, views: ViewsHere, skip: Skip = 0, limit: Limit = 1000
+) -> list[VideoInfo]:
     """Final files, those that were moved to the front first, then the newest: a bare list."""
     found = await manager.library.videos(limit=limit, skip=skip)
-    return [_info(video, manager) for video in found]
+    return [views.info(video) for video in found]
 
 
 @router.get("/grouped", responses=failures(), summary="List Videos By Stream")
-async def grouped(manager: ManagerHere, skip: Skip = 0, limit: Limit = 1000) -> list[VideoGroup]:
+async def grouped(
+    manager: ManagerHere, views: ViewsHere, skip: Skip = 0, limit: Limit = 1000
+) -> list[VideoGroup]:
     """The same in groups, one for each stream: a bare list."""
     found = await manager.library.videos(limit=limit, skip=skip)
     by_stream = groupby(sorted(found, key=_mint_of), key=_mint_of)  # sorted() keeps their order
-    return [_group(list(group), manager) for _, group in by_stream]
+    return [views.group(list(group)) for _, group in by_stream]
 
 
 @router.post("/", responses=failures_of_post(_UNKNOWN), summary="Show Video Again")
-async def add(body: AddVideoBody, manager: ManagerHere) -> VideoInfo:
+async def add(body: AddVideoBody, manager: ManagerHere, views: ViewsHere) -> VideoInfo:
     """Shows a file that was taken out of the library. Only files of recordings can be in it."""
     await manager.library.show(body.path, listed=True)
-    return _info(await manager.library.get(body.path), manager)
+    return views.info(await manager.library.get(body.path))
 
 
 @router.delete("/{path:path}", responses=failures(_UNKNOWN), summary="Take Video Out")
@@ -96,70 +102,14 @@ async def timestamps(path: VideoPath, manager: ManagerHere) -> list[Timestamp]:
     responses=failures_of_post(_UNKNOWN),
     summary="Remember Upload",
 )
-async def remember_upload(path: VideoPath, body: Filecoin, manager: ManagerHere) -> VideoInfo:
+async def remember_upload(
+    path: VideoPath, body: Filecoin, manager: ManagerHere, views: ViewsHere
+) -> VideoInfo:
     """Remembers where the app has uploaded a file to, so that it doesn't upload it again."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     await manager.library.remember(path, body.model_dump() | {"uploaded_at": now})
-    return _info(await manager.library.get(path), manager)
+    return views.info(await manager.library.get(path))
 
 
 def _mint_of(video: Video) -> str:
     return video.recording.mint_id
-
-
-def _group(videos: list[Video], manager: Manager) -> VideoGroup:
-    newest = max(videos, key=lambda video: video.file.made_at)
-    stream = newest.recording.stream
-    known = {name: stream.get(name) for name in ("name", "symbol", "image_uri", "thumbnail")}
-    return VideoGroup(
-        token_info=TokenInfo(mint_id=newest.recording.mint_id, **known),
-        videos=[_info(video, manager) for video in videos],
-        recording_count=len(videos),
-        latest_recording_date=newest.file.made_at,
-    )
-
-
-def _info(video: Video, manager: Manager) -> VideoInfo:
-    file, recording = video.file, video.recording
-    picture = (file.probe or {}).get("video") or {}
-    return VideoInfo(
-        id=_number_of(file.path),
-        path=file.path,
-        title=_title(video),
-        duration=round(file.duration_s or 0),
-        thumbnail_path=None,
-        position=file.position,
-        created_at=file.made_at,
-        file_size=file.size_bytes,
-        file_extension=Path(file.path).suffix.removeprefix("."),
-        mime_type=media_type(recording, manager),
-        codec=picture.get("codec"),
-        creator_handle=recording.stream.get("creator"),
-        mint_id=recording.mint_id,
-        **_uploaded(file.remembered),
-    )
-
-
-def _title(video: Video) -> str:
-    """Stream, this machine's time, part: enough to tell them apart in the app's list."""
-    stream, began = video.recording.stream, video.recording.created_at.astimezone()
-    name = stream.get("name") or stream.get("symbol") or video.recording.mint_id
-    part = f", part {video.file.number}" if video.file.number > 1 else ""
-    return f"{name}, {began:%Y-%m-%d %H:%M}{part}"
-
-
-def _uploaded(told: dict[str, Any]) -> dict[str, Any]:
-    if not told:
-        return {}
-    same = ("root_cid", "piece_cid", "piece_id", "data_set_id", "uploaded_at")
-    return {
-        **{f"filecoin_{name}": told[name] for name in same},
-        "cid_hash": hashlib.sha256(told["root_cid"].encode()).hexdigest(),
-        "is_encrypted": told["is_encrypted"],
-        "lit_encryption_metadata": told["lit_encryption_metadata"],
-    }
-
-
-def _number_of(path: str) -> int:
-    """48 bits of its hash: JavaScript's numbers hold them (RFC 8259 §6)."""
-    return int.from_bytes(hashlib.blake2b(path.encode(), digest_size=6).digest())

@@ -48,7 +48,7 @@ async def manager(settings: Settings, catalog: Catalog) -> MemoryManager:
                 offset_s=0.0,
                 duration_s=None if path == LAST else 59.6,
                 size_bytes=1000 + minute,
-                probe={"video": {"codec": "av1"}} if path == FIRST else None,
+                probe={"video": {"codec": "av1"}} if id == "1" else None,
                 made_at=NOON + timedelta(minutes=minute),
             )
         )
@@ -76,7 +76,9 @@ async def test_a_video_has_what_the_app_reads(client: httpx.AsyncClient) -> None
     assert (first["codec"], last["codec"], first["creator_handle"]) == ("av1", None, "me")
     assert first["created_at"] == "2026-01-02T12:00:00.000+00:00"
     assert (first["has_ai_data"], first["share_to_arkiv"], first["is_encrypted"]) == (False,) * 3
-    assert (first["thumbnail_path"], first["position"], first["mint_id"]) == (None, 0, "mint1")
+    assert (first["position"], first["mint_id"], last["thumbnail_path"]) == (0, "mint1", None)
+    thumbnail = "http://127.0.0.1:8000/api/recordings/1/thumbnail.jpg"
+    assert (first["thumbnail_path"], part["thumbnail_path"]) == (thumbnail, f"{thumbnail}?part=2")
     ids = {each["id"] for each in (first, part, last)}
     assert len(ids) == 3
     assert all(0 < id < 2**53 for id in ids)
