@@ -26,7 +26,7 @@ from orchestrator.api import (
     watches,
 )
 from orchestrator.api.guard import BoundedBody, Guard, Incidents
-from orchestrator.api.monitoring import events, health, processes, system
+from orchestrator.api.monitoring import events, health, metrics, processes, system
 from orchestrator.api.monitoring.feed import Feed
 from orchestrator.api.monitoring.observer import Observer
 from orchestrator.api.service import Manager
@@ -39,7 +39,7 @@ their offset; figures that nobody measured are null.
 
 _ROUTES = (
     *(recording, watches, recordings, pictures, live, live_sessions, depin, videos, pipelines),
-    *(health, processes, system, events),
+    *(health, processes, system, events, metrics),
 )
 _ACCEPTED = (
     *("Content-Type", "X-API-Key", "Last-Event-ID"),

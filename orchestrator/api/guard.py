@@ -23,6 +23,9 @@ from orchestrator.settings import Settings
 LARGEST_BODY_BYTES = 64 * 1024
 """No request of this API comes near it."""
 
+_PRIVATE = ("/api/", "/metrics")
+"""What wants the API key. Probes (/livez, /readyz) have none, and tell no stream's name."""
+
 _CHANGES_NOTHING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -98,7 +101,7 @@ def check_origin(headers: Headers, settings: Settings) -> None:
 
 
 def _wrong_key(path: str, given: str, settings: Settings) -> HavenError | None:
-    if settings.api_key is None or not path.startswith("/api/"):
+    if settings.api_key is None or not path.startswith(_PRIVATE):
         return None
     wanted = settings.api_key.get_secret_value()
     # Starlette reads headers as Latin-1 (RFC 9110 §5.5); so its bytes come back.

@@ -12,16 +12,17 @@ from fastapi import APIRouter, Query
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse
 
-from orchestrator.api import views
+from orchestrator.api import story, views
 from orchestrator.api.dependencies import ManagerHere
 from orchestrator.api.errors import RangeNotSatisfiable
 from orchestrator.api.files import VideoFile
 from orchestrator.api.responses import Responses, failures
 from orchestrator.api.schemas.common import RECORDING_ID
 from orchestrator.api.schemas.recording import MintId
-from orchestrator.api.schemas.recordings import Deleted, History, RecordingDetails
+from orchestrator.api.schemas.recordings import Deleted, History, RecordingDetails, Story
 from orchestrator.api.service import Manager
 from orchestrator.catalog.models import Recording
+from orchestrator.catalog.store import MAX_EVENTS
 from orchestrator.errors import (
     InvalidRequest,
     NotFound,
@@ -85,6 +86,18 @@ async def get(id: RecordingId, manager: ManagerHere) -> RecordingDetails:
     catalog = manager.catalog
     segments, events = await catalog.segments(id), await catalog.events(id)
     return views.details(recording, await catalog.files(id), segments, events)
+
+
+@router.get("/{id}/events", responses=failures(_UNKNOWN), summary="Get Story")
+async def events(
+    id: RecordingId,
+    manager: ManagerHere,
+    limit: Annotated[int, Query(ge=1, le=MAX_EVENTS, description="The newest lines.")] = 1000,
+) -> Story:
+    """What happened to one recording, line by line, oldest first; /api/events tells it live."""
+    await manager.get(id)
+    lines = await manager.catalog.events(id, limit)
+    return Story(events=[story.event(line) for line in lines])
 
 
 @router.delete("/{id}", responses=failures(_UNKNOWN, _RUNNING), summary="Delete Recording")

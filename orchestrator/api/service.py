@@ -78,6 +78,12 @@ class Story(Protocol):
     async def lines_after(self, id: int, /, limit: int) -> list[Event]:
         """Lines of all stories after the one with this id: the newest ones, in order."""
 
+    async def counts(self) -> dict[str, int]:
+        """How many recordings there are in each state."""
+
+    async def check(self) -> None:
+        """Writes and reads something; Unavailable when that can't be done."""
+
     async def states(self) -> dict[str, str]:
         """The state of each recording that is not ended, by its id."""
 

@@ -108,6 +108,11 @@ class Catalog:
         query = select(Recording.id, Recording.state).where(_is_active())
         return await self._read(lambda session: {id: state for id, state in session.execute(query)})
 
+    async def counts(self) -> dict[str, int]:
+        """How many recordings there are in each state that any is in."""
+        query = select(Recording.state, func.count(Recording.id)).group_by(Recording.state)
+        return await self._read(lambda s: {state: count for state, count in s.execute(query)})
+
     async def history(
         self, *, limit: int, offset: int, state: str | None = None, mint_id: str | None = None
     ) -> tuple[list[Recording], int]:
@@ -251,6 +256,11 @@ class Catalog:
         """Remembers what the user chose."""
         chosen = Preference(key=key, value=value)
         await self._write(lambda session: session.merge(chosen), about=key)
+
+    async def check(self) -> None:
+        """Writes and reads something; Unavailable when that can't be done."""
+        await self.set_preference("checked_at", datetime.now(UTC).isoformat())
+        await self.preference("checked_at")
 
     # -- transactions
 

@@ -32,8 +32,8 @@ from orchestrator.sources.source import (
     SourceEvent,
 )
 
-Note = Callable[[str, str], None]
-"""Takes a kind and a message: a line of the recording's story."""
+Note = Callable[..., None]
+"""Takes a kind and a message, and data for programs: a line of the recording's story."""
 
 _SAME_SHAPE: Final = 0.02
 """Aspect ratios closer than this are the same picture in another size."""
@@ -131,7 +131,8 @@ class Capture:
     def _connection(self, connected: bool, reason: str | None) -> None:
         self.connected, self.lost_reason = connected, reason
         self.wanted_changed.set()
-        self._note("connection", f"lost: {reason}" if reason else "restored")
+        told = f"lost: {reason}" if reason else "restored"
+        self._note("connection", told, connected=connected)
 
     def _removed(self, sid: str) -> None:
         if (gone := self.choice.remove(sid)) is not None:

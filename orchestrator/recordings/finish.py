@@ -136,7 +136,8 @@ async def _make_part(
         ) from failure
     if file is not None:
         ledger.note("file", f"Final file: {file.path}")
-        ledger.note("integrity", file.problem or f"{Path(file.path).name} is {file.integrity}.")
+        told = file.problem or f"{Path(file.path).name} is {file.integrity}."
+        ledger.note("integrity", told, outcome=file.integrity)
     return file
 
 

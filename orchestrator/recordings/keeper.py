@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
@@ -71,7 +72,8 @@ class Keeper:
                 self._forget(active)
                 for recording in active:
                     if recording.id not in self._others:
-                        await self._look_after(recording)
+                        with bound_contextvars(recording=recording.id):
+                            await self._look_after(recording)
             except Exception:  # a task's boundary: whatever it was, look again in a moment
                 log.exception("can't look after the recordings")
             await asyncio.sleep(WATCH_S)
@@ -105,7 +107,7 @@ class Keeper:
 
     async def _recover(self, recording: Recording) -> None:
         """A worker makes the file of what there is."""
-        log.warning("found after a crash; it is finished", recording=recording.id)
+        log.warning("found after a crash; it is finished")
         await self._catalog.add_event(
             recording.id, "recovered", "Everything had died; the file is made of what was written."
         )
@@ -121,7 +123,7 @@ class Keeper:
             why = f"The process of {recording.mint_id} died {recording.worker_starts} times."
             await self._workers.fail(recording, WorkerFailed(why, _kept(recording)))
             return
-        log.warning("worker died; a new one goes on", recording=recording.id)
+        log.warning("worker died; a new one goes on")
         await self._catalog.add_event(
             recording.id, "worker", "The process died; a new one goes on."
         )

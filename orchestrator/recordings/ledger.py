@@ -47,7 +47,7 @@ class Ledger:
         self.put_off: set[int] = set()
         """Parts whose files are made at the end."""
         self._look = asyncio.Event()
-        self._notes: asyncio.Queue[tuple[str, str]] = asyncio.Queue(maxsize=_NOTES)
+        self._notes: asyncio.Queue[tuple[str, str, dict[str, Any]]] = asyncio.Queue(_NOTES)
 
     @asynccontextmanager
     async def kept(self, on_stop: Callable[[], None]) -> AsyncIterator[None]:
@@ -77,7 +77,8 @@ class Ledger:
             log.error("refused change of state", now=self.state, new=state)
             return
         log.info("recording", change=f"{self.state} -> {state}")
-        self.note("state", f"{self.state} -> {state}")
+        change = {"from": self.state.value, "to": state.value}
+        self.note("state", f"{self.state} -> {state}", **change)
         self.state = state
         await self.surely(
             f"the state {state}",
@@ -100,22 +101,22 @@ class Ledger:
             "Check the disk it lies on; the next worker finishes the recording.",
         )
 
-    async def event(self, kind: str, message: str) -> None:
+    async def event(self, kind: str, message: str, **data: Any) -> None:
         """One line of the story, written before this returns."""
-        await self.catalog.add_event(self.recording.id, kind, message)
+        await self.catalog.add_event(self.recording.id, kind, message, **data)
 
-    def note(self, kind: str, message: str) -> None:
-        """One line of the story, written soon; never waits."""
+    def note(self, kind: str, message: str, **data: Any) -> None:
+        """One line of the story, written soon; never waits. `data`: the same for programs."""
         try:
-            self._notes.put_nowait((kind, message))
+            self._notes.put_nowait((kind, message, data))
         except asyncio.QueueFull:
             log.warning("story is full; left out", kind=kind, message=message)
 
     async def _tell(self) -> None:
         while True:
-            kind, message = await self._notes.get()
+            kind, message, data = await self._notes.get()
             try:
-                await self.event(kind, message)
+                await self.event(kind, message, **data)
             except Exception:  # a task's boundary: one line less must not cost the others
                 log.exception("left out of the story", kind=kind, message=message)
             finally:

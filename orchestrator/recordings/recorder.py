@@ -278,14 +278,14 @@ class Recorder:
     # -- what ffmpeg does
 
     def _ffmpeg_changed(self, state: ProcessState, why: str) -> None:
-        self._ledger.note("ffmpeg", f"{state}: {why}")
+        self._ledger.note("ffmpeg", f"{state}: {why}", to=state.value)
         if state is ProcessState.RUNNING:
             self._running.set()
 
     def _ffmpeg_ended(self, number: int, ending: Ending) -> None:
-        self._ledger.note(
-            "segment", f"segment {number} {ending.outcome}, exit code {ending.returncode}"
-        )
+        told = f"segment {number} {ending.outcome}, exit code {ending.returncode}"
+        how = {"outcome": ending.outcome, "returncode": ending.returncode}
+        self._ledger.note("segment", told, **how)
 
 
 def _first(group: BaseExceptionGroup[HavenError]) -> HavenError:

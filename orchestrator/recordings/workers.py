@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
@@ -55,6 +56,10 @@ class Workers:
         """Start its next worker, unless another server does; fail it when that is impossible."""
         if not await self._catalog.claim(recording.id, recording.worker_starts):
             return
+        with bound_contextvars(recording=recording.id):
+            await self._launch_or_fail(recording)
+
+    async def _launch_or_fail(self, recording: Recording) -> None:
         try:
             await self._launch(recording)
         except HavenError as error:
@@ -65,7 +70,7 @@ class Workers:
 
     async def fail(self, recording: Recording, failure: HavenError) -> None:
         """Ends it without a worker."""
-        log.error("recording failed", recording=recording.id, error=failure.error)
+        log.error("recording failed", error=failure.error)
         await asyncio.to_thread(orphans.kill_all, Path(recording.work_directory))
         await asyncio.to_thread(shutil.rmtree, runtime_directory(recording.id), ignore_errors=True)
         await self._catalog.update(
@@ -76,6 +81,8 @@ class Workers:
             error=failure.error,
             detail=failure.detail,
         )
+        change = {"from": recording.state, "to": RecordingState.FAILED.value}
+        await self._catalog.add_event(recording.id, "state", failure.error, **change)
 
     async def _launch(self, recording: Recording) -> None:
         # A worker uses the demo stream that runs here; it starts none of its own.
@@ -101,7 +108,7 @@ class Workers:
     async def _not_launched(self, recording: Recording, error: HavenError) -> None:
         if recording.worker_starts:
             # Something is recorded already: it is tried again, and finished at the last try.
-            log.warning("no worker could be started", recording=recording.id, error=error.error)
+            log.warning("no worker could be started", error=error.error)
             return
         await asyncio.to_thread(shutil.rmtree, recording.work_directory, ignore_errors=True)
         await self.fail(recording, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,6 +105,8 @@ def recording(mint_id: str = MINT, **columns: Any) -> Recording:
         "started_at": STARTED,
         "figures": FIGURES,
         "figures_at": STARTED,
+        "worker_pid": 11,
+        "worker_starts": 1,
     }
     return Recording(**values | columns)
 
@@ -145,6 +148,7 @@ class MemoryCatalog:
     rows: list[Recording]
     added: list[File] = field(default_factory=list)
     lines: list[Event] = field(default_factory=list)
+    broken: HavenError | None = None
 
     async def latest_of(self, mint_id: str) -> Recording | None:
         """The last one added."""
@@ -169,6 +173,15 @@ class MemoryCatalog:
     async def lines_after(self, id: int, limit: int) -> list[Event]:
         """Those that the test added."""
         return [line for line in self.lines if line.id > id][-limit:]
+
+    async def counts(self) -> dict[str, int]:
+        """By state."""
+        return dict(Counter(row.state for row in self.rows))
+
+    async def check(self) -> None:
+        """Always well, unless the test says otherwise."""
+        if self.broken:
+            raise self.broken
 
     async def states(self) -> dict[str, str]:
         """Of those that run."""

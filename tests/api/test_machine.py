@@ -1,16 +1,15 @@
-"""/api/streams, /api/pipelines and /api/health."""
+"""/api/streams and /api/pipelines."""
 
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
 import httpx
 import pytest
 
 from orchestrator.errors import FFmpegNotFound
 from orchestrator.media import Stream
-from tests.api.memory import MemoryManager, recording
+from tests.api.memory import MemoryManager
 
 
 async def test_streams(client: httpx.AsyncClient, manager: MemoryManager) -> None:
@@ -85,39 +84,3 @@ async def test_pipeline_refusals(
     response = await client.get(f"/api/pipelines/{path}")
     assert response.status_code == status
     assert words in response.json()["detail"]
-
-
-async def test_health(client: httpx.AsyncClient, manager: MemoryManager, tmp_path: Path) -> None:
-    manager.rows.append(recording())
-    body = (await client.get("/api/health")).json()
-    assert body["active_recordings"] == 1
-    assert body["discovery"] == ["demo"]
-    assert body["ffmpeg"] == {"path": "/opt/ffmpeg", "version": "9.0.2", "origin": "path"}
-    assert body["output_directory"]["path"] == str(tmp_path)
-    assert body["output_directory"]["free_bytes"] > 0
-    assert body["uptime_seconds"] >= 0
-    # The broken preset of the fixtures is all that is wrong.
-    assert body["status"] == "degraded"
-    assert body["problems"] == [
-        "Pipeline mine: /presets/mine.py: NameError: name 'x' is not defined"
-    ]
-
-
-async def test_health_names_the_problems(client: httpx.AsyncClient, manager: MemoryManager) -> None:
-    manager.no_ffmpeg = FFmpegNotFound("Nothing was found.")
-    manager.settings = manager.settings.model_copy(update={"disk_reserve_bytes": 2**62})
-    body = (await client.get("/api/health")).json()
-    assert (body["status"], body["ffmpeg"]) == ("degraded", None)
-    told = " ".join(body["problems"])
-    assert "Nothing was found." in told
-    assert "MiB are kept free" in told
-
-
-async def test_folder_that_is_not_made_yet_is_no_problem(
-    client: httpx.AsyncClient, manager: MemoryManager, tmp_path: Path
-) -> None:
-    gone = {"output_directory": tmp_path / "later"}
-    manager.settings = manager.settings.model_copy(update=gone)
-    body = (await client.get("/api/health")).json()
-    assert body["output_directory"]["free_bytes"] is None
-    assert len(body["problems"]) == 1

@@ -14,7 +14,7 @@ from orchestrator.api import story, views
 from orchestrator.api.figures import number
 from orchestrator.api.monitoring.hub import REMEMBERED, Client, Hub, frame
 from orchestrator.api.monitoring.observer import Observer
-from orchestrator.api.monitoring.snapshot import Snapshot, system
+from orchestrator.api.monitoring.snapshot import Snapshot
 from orchestrator.api.schemas.events import Deleted, Figures, LiveRecording, Name, Present
 from orchestrator.api.schemas.machine import Streams
 from orchestrator.api.service import Manager
@@ -158,7 +158,7 @@ def _of(snapshot: Snapshot) -> Figures:
         at=snapshot.at,
         recordings=[_live(row) for row in snapshot.recordings],
         processes=snapshot.processes(),
-        system=system(snapshot.machine, snapshot.share()),
+        system=snapshot.system(),
     )
 
 

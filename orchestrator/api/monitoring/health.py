@@ -1,71 +1,83 @@
-"""/api/health: whether recordings can be started here, and if not, why."""
+"""/api/health, /livez, /readyz: whether recordings can be made here, and if not, why."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shutil
 import time
-from pathlib import Path
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from orchestrator import __version__
-from orchestrator.api.dependencies import ManagerHere
-from orchestrator.api.responses import failures
-from orchestrator.api.schemas.machine import DirectoryHealth, FFmpegInfo, Health
-from orchestrator.api.service import Manager
-from orchestrator.errors import Unavailable
+from orchestrator.api.dependencies import ManagerHere, ObserverHere
+from orchestrator.api.errors import full_text
+from orchestrator.api.monitoring.checks import all_checks
+from orchestrator.api.responses import Responses, failures
+from orchestrator.api.schemas.common import Wire
+from orchestrator.api.schemas.health import Alive, Check, Health, Ready, Status
 
-router = APIRouter(prefix="/api/health", tags=["monitoring"])
+router = APIRouter(tags=["monitoring"])
 
 
-@router.get("", responses=failures(), summary="Get Health")
-async def health(request: Request, manager: ManagerHere) -> Health:
-    """Whether recordings can be started: `degraded` names what has to be put right.
+def _or_not_ready(model: type[Wire]) -> Responses:
+    return {**failures(), 503: {"model": model, "description": "not ready"}}
 
-    The status is 200 either way: the server answers, and recordings that run go on.
+
+@router.get("/api/health", responses=_or_not_ready(Health), summary="Get Health")
+async def health(
+    request: Request, response: Response, manager: ManagerHere, observer: ObserverHere
+) -> Health:
+    """Whether recordings can be started, with every check and its numbers; 503 if they can't.
+
+    Recordings that run go on either way, as far as they can.
     """
-    directory = await manager.output_directory()
-    place = await asyncio.to_thread(_directory, directory)
-    ffmpeg, problems = await _ffmpeg(manager)
-    problems += _directory_problems(place, manager.settings.disk_reserve_bytes)
-    problems += [f"Pipeline {f.name}: {f.path}: {f.message}" for f in manager.presets.failures]
+    checks = await all_checks(manager, observer)
+    told = _health(checks, time.monotonic() - request.app.state.began_s)
+    response.status_code = 200 if told.success else 503
+    return told
+
+
+@router.get("/readyz", responses=_or_not_ready(Ready), summary="Get Readiness")
+async def readiness(response: Response, manager: ManagerHere, observer: ObserverHere) -> Ready:
+    """The same for probes: 503 if nothing can be recorded now."""
+    checks = await all_checks(manager, observer)
+    status = _status(checks)
+    ready = status != "not_ready"
+    response.status_code = 200 if ready else 503
+    error = "Nothing can be recorded now"
+    return Ready(
+        success=ready,
+        status=status,
+        checks={check.name: check.status for check in checks},
+        error=None if ready else error,
+        detail=None if ready else full_text(error, "GET /api/health says why, and what to do."),
+        code=None if ready else "not_ready",
+    )
+
+
+@router.get("/livez", responses=failures(), summary="Get Liveness")
+async def liveness() -> Alive:
+    """That the server answers, and nothing else: who restarts it because of a full disk would only
+    lose time."""
+    return Alive()
+
+
+def _status(checks: list[Check]) -> Status:
+    found = {check.status for check in checks}
+    return "not_ready" if "failed" in found else "degraded" if "warning" in found else "ok"
+
+
+def _health(checks: list[Check], uptime_s: float) -> Health:
+    failed = [check for check in checks if check.status == "failed"]
+    bad = [check for check in checks if check.status != "ok"]
+    workers = next(check for check in checks if check.name == "workers")
     return Health(
-        status="degraded" if problems else "ok",
-        problems=problems,
+        success=not failed,
+        status=_status(checks),
+        checks=checks,
+        problems=[full_text(check.message, check.advice or "") for check in bad],
+        error=f"Nothing can be recorded now: {failed[0].message}" if failed else None,
+        detail=full_text(failed[0].message, failed[0].advice or "") if failed else None,
+        code="not_ready" if failed else None,
         version=__version__,
-        uptime_seconds=round(time.monotonic() - request.app.state.began_s, 3),
-        active_recordings=len(await manager.active()),
-        discovery=list(manager.directory.names),
-        ffmpeg=ffmpeg,
-        output_directory=place,
+        uptime_seconds=round(uptime_s, 3),
+        active_recordings=workers.figures.get("recordings"),
     )
-
-
-async def _ffmpeg(manager: Manager) -> tuple[FFmpegInfo | None, list[str]]:
-    try:
-        found = await manager.ffmpeg()
-    except Unavailable as error:
-        return None, [str(error)]
-    info = FFmpegInfo(path=str(found.path), version=found.version, origin=found.origin)
-    return info, []
-
-
-def _directory(path: Path) -> DirectoryHealth:
-    exists = path.is_dir()
-    return DirectoryHealth(
-        path=str(path),
-        exists=exists,
-        writable=exists and os.access(path, os.W_OK | os.X_OK),
-        free_bytes=shutil.disk_usage(path).free if exists else None,
-    )
-
-
-def _directory_problems(place: DirectoryHealth, reserve_bytes: int) -> list[str]:
-    if place.exists and not place.writable:
-        return [f"The output directory {place.path} can't be written to."]
-    if place.free_bytes is not None and place.free_bytes < reserve_bytes:
-        free_mb, reserve_mb = place.free_bytes // 2**20, reserve_bytes // 2**20
-        return [f"Only {free_mb} MiB are free at {place.path}; {reserve_mb} MiB are kept free."]
-    return []

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from orchestrator.api.monitoring.snapshot import Snapshot
+from orchestrator.api.monitoring.snapshot import Snapshot, limit_cores
 from orchestrator.api.service import Manager
 from orchestrator.catalog.models import Recording
 from orchestrator.errors import HavenError
@@ -32,6 +32,8 @@ class Observer:
         self.history = History()
         self.failures = 0
         """Looks that failed."""
+        self.look_cpu_s = 0.0
+        """CPU time of the last look's own thread: samples, and the sums of them."""
         self._manager = manager
         self._machine = MachineMeter()
         self._server = ProcessUsage(os.getpid())
@@ -80,8 +82,16 @@ class Observer:
         self._latest_s = time.monotonic()
 
     def _sample(self, directory: Path, rows: tuple[Recording, ...]) -> Snapshot:
+        began_s = time.thread_time()
         machine, server = self._machine.sample(directory), self._server.sample()
         assert server is not None, "we live"
-        snapshot = Snapshot(datetime.now(UTC), machine, server, rows)
+        snapshot = Snapshot(
+            at=datetime.now(UTC),
+            machine=machine,
+            server=server,
+            recordings=rows,
+            limit_cores=limit_cores(machine.cores, self._manager.settings),
+        )
         self.history.add(machine, snapshot.share())
+        self.look_cpu_s = time.thread_time() - began_s
         return snapshot

@@ -13,6 +13,7 @@ from orchestrator.catalog.models import Recording
 from orchestrator.monitor.history import Share
 from orchestrator.monitor.machine import MachineUsage
 from orchestrator.monitor.usage import Usage
+from orchestrator.settings import Settings
 
 SILENT_AFTER: Final = timedelta(seconds=5)
 """Workers report each second; what is older says nothing about now."""
@@ -29,6 +30,12 @@ class Snapshot:
     server: Usage
     recordings: tuple[Recording, ...]
     """Those that run, with the figures their workers reported."""
+    limit_cores: float
+    """What they may take of the machine together."""
+
+    def system(self) -> System:
+        """The machine on the wire."""
+        return system(self.machine, self.share(), self.limit_cores)
 
     def processes(self) -> list[Process]:
         """All of ours, the server first."""
@@ -130,11 +137,17 @@ def _process(
     return Process(**values | extra)
 
 
-def system(machine: MachineUsage, ours: Share) -> System:
-    """The machine on the wire."""
+def limit_cores(cores: float, settings: Settings) -> float:
+    """What recordings may take together."""
+    return round(cores * getattr(settings, "cpu_limit", 1.0), 3)
+
+
+def system(machine: MachineUsage, ours: Share, limit_cores: float) -> System:
+    """One sample of it."""
     return System(
         at=machine.at,
         cores=machine.cores,
+        limit_cores=limit_cores,
         cpu_cores=machine.cpu_cores,
         cpu_cores_ours=ours.cpu_cores,
         load_1m=machine.load_1m,
@@ -146,13 +159,16 @@ def system(machine: MachineUsage, ours: Share) -> System:
     )
 
 
-def system_history(samples: Sequence[tuple[MachineUsage, Share]]) -> SystemHistory:
+def system_history(
+    samples: Sequence[tuple[MachineUsage, Share]], limit_cores: float
+) -> SystemHistory:
     """Their columns; at least one sample."""
-    told = [system(machine, ours) for machine, ours in samples]
+    told = [system(machine, ours, limit_cores) for machine, ours in samples]
     newest = told[-1]
     columns = "at cpu_cores cpu_cores_ours load_1m memory_bytes memory_bytes_ours disk_free_bytes"
     return SystemHistory(
         cores=newest.cores,
+        limit_cores=limit_cores,
         memory_limit_bytes=newest.memory_limit_bytes,
         disk_total_bytes=newest.disk_total_bytes,
         **{name: [getattr(one, name) for one in told] for name in columns.split()},

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from orchestrator.api.dependencies import ObserverHere
-from orchestrator.api.monitoring import snapshot
+from orchestrator.api.monitoring.snapshot import system_history
 from orchestrator.api.responses import failures
 from orchestrator.api.schemas.monitoring import SystemHistory
 from orchestrator.monitor.history import KEPT
@@ -21,5 +21,5 @@ async def history(
     seconds: Annotated[int, Query(ge=1, le=KEPT, description="How much of it.")] = KEPT,
 ) -> SystemHistory:
     """CPU, memory and disk by second, since the server began or for ten minutes."""
-    await observer.latest()
-    return snapshot.system_history(observer.history.newest(seconds))
+    now = await observer.latest()
+    return system_history(observer.history.newest(seconds), now.limit_cores)

@@ -1,4 +1,4 @@
-"""Wire types of /api/streams, /api/pipelines and /api/health: what to record, and with what."""
+"""Wire types of /api/streams and /api/pipelines: what to record, and with what."""
 
 from __future__ import annotations
 
@@ -208,64 +208,5 @@ class PipelineDetails(PipelineSummary):
             "command": "/usr/bin/ffmpeg \\\n    -hide_banner \\\n    -i input.nut output.av1 -y",
             "usable": True,
             "problem": None,
-        }
-    )
-
-
-class FFmpegInfo(Wire):
-    """The ffmpeg in use."""
-
-    path: str
-    version: str
-    origin: str
-    """setting, path or wheel: where it was found."""
-
-    model_config = example({"path": "/usr/bin/ffmpeg", "version": "9.0.2", "origin": "path"})
-
-
-class DirectoryHealth(Wire):
-    """The folder recordings go to."""
-
-    path: str
-    exists: bool
-    writable: bool
-    free_bytes: int | None
-
-    model_config = example(
-        {
-            "path": "/Users/user/.haven-player/recordings",
-            "exists": True,
-            "writable": True,
-            "free_bytes": 81604378624,
-        }
-    )
-
-
-class Health(Wire):
-    """Whether recordings can be started, and if not, why."""
-
-    success: Literal[True] = True
-    status: Literal["ok", "degraded"]
-    problems: list[str]
-    """What has to be put right; empty when `status` is ok."""
-    version: str
-    uptime_seconds: float
-    active_recordings: int
-    discovery: list[str]
-    """The directories that are asked for streams, in their order."""
-    ffmpeg: FFmpegInfo | None
-    output_directory: DirectoryHealth
-
-    model_config = example(
-        {
-            "success": True,
-            "status": "ok",
-            "problems": [],
-            "version": "0.1.0",
-            "uptime_seconds": 3601.2,
-            "active_recordings": 1,
-            "discovery": ["livekit", "demo"],
-            "ffmpeg": example_of(FFmpegInfo),
-            "output_directory": example_of(DirectoryHealth),
         }
     )

@@ -128,6 +128,8 @@ class System(Wire):
     at: Moment
     cores: float
     """That may be used here: the container's quota, or the CPUs."""
+    limit_cores: float
+    """Of these, what recordings may take together (cpu_limit)."""
     cpu_cores: float | None
     """Cores used by everybody, over the last second."""
     cpu_cores_ours: float | None
@@ -145,6 +147,7 @@ class System(Wire):
         {
             "at": "2024-12-01T14:31:07.000+00:00",
             "cores": 4.0,
+            "limit_cores": 3.4,
             "cpu_cores": 1.71,
             "cpu_cores_ours": 1.32,
             "load_1m": 1.9,
@@ -164,6 +167,7 @@ class SystemHistory(Wire):
     success: Literal[True] = True
     cores: float
     """That may be used here, now."""
+    limit_cores: float
     memory_limit_bytes: int
     disk_total_bytes: int | None
     at: list[Moment]
@@ -178,6 +182,7 @@ class SystemHistory(Wire):
         {
             "success": True,
             "cores": 4.0,
+            "limit_cores": 3.4,
             "memory_limit_bytes": 8589934592,
             "disk_total_bytes": 250790436864,
             "at": ["2024-12-01T14:31:07.000+00:00"],

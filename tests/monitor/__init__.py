@@ -1,0 +1,1 @@
+"""Tests of what measures processes and the machine."""

@@ -1,0 +1,107 @@
+"""The machine, and the limits of containers in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestrator.monitor import cgroup
+from orchestrator.monitor.history import History, Share
+from orchestrator.monitor.machine import MachineMeter, MachineUsage
+
+
+def group(path: Path, **files: str) -> Path:
+    """A control group, with dots for the underscores in its files' names."""
+    path.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (path / name.replace("_", ".")).write_text(text)
+    return path
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """That we are in /pod/box."""
+    path = tmp_path / "cgroup"
+    path.write_text("4:memory:/elsewhere\n0::/pod/box\n")
+    return path
+
+
+def test_the_tightest_limit_holds(own: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    group(root)
+    pod = group(root / "pod", cpu_max="150000 100000\n", memory_max="max\n")
+    box = group(root / "pod/box", cpu_max="400000 100000\n", memory_max="1048576\n")
+    found = cgroup.limits(own, root)
+    assert found.cpu == cgroup.Limit(1.5, pod)
+    assert found.memory == cgroup.Limit(1048576.0, box)
+
+
+def test_a_container_sees_its_own_group_as_the_root(own: Path, tmp_path: Path) -> None:
+    root = group(tmp_path / "root", cpu_max="50000 100000\n", memory_max="max\n")
+    assert cgroup.limits(own, root) == cgroup.Limits(cgroup.Limit(0.5, root), None)
+
+
+@pytest.mark.parametrize("text", ["", "1:cpu:/\n", "0::/\n"])
+def test_no_limits(tmp_path: Path, text: str) -> None:
+    (tmp_path / "own").write_text(text)
+    root = group(tmp_path / "root", cpu_max="max 100000\n")
+    assert cgroup.limits(tmp_path / "own", root) == cgroup.Limits(None, None)
+    assert cgroup.limits(tmp_path / "none", tmp_path / "none") == cgroup.Limits(None, None)
+
+
+def test_what_a_group_uses(tmp_path: Path) -> None:
+    box = group(
+        tmp_path / "box",
+        cpu_stat="usage_usec 2500000\nuser_usec 1\n",
+        memory_current="1000\n",
+        memory_stat="anon 5\ninactive_file 300\n",
+    )
+    assert cgroup.cpu_seconds(box) == 2.5
+    assert cgroup.memory_bytes(box) == 700
+    assert (cgroup.cpu_seconds(tmp_path), cgroup.memory_bytes(tmp_path)) == (None, None)
+
+
+def test_this_machine(tmp_path: Path) -> None:
+    meter = MachineMeter()
+    first, second = meter.sample(tmp_path), meter.sample(tmp_path)
+    assert first.cpu_cores is None, "nothing to compare with"
+    assert second.cpu_cores is not None
+    assert second.cpu_cores >= 0
+    assert 0 < second.cores <= (psutil.cpu_count() or 1)
+    assert 0 < second.memory_bytes < second.memory_limit_bytes <= psutil.virtual_memory().total
+    assert second.disk_free_bytes is not None
+    assert second.disk_total_bytes is not None
+    assert 0 < second.disk_free_bytes <= second.disk_total_bytes
+    assert meter.sample(tmp_path / "none").disk_free_bytes is None
+
+
+def test_a_container_is_measured_as_such(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = group(
+        tmp_path / "root" / "pod" / "box",
+        cpu_max="50000 100000\n",
+        cpu_stat="usage_usec 1000000\n",
+        memory_max="4000\n",
+        memory_current="1000\n",
+    )
+    found = cgroup.limits(own, tmp_path / "root")
+    monkeypatch.setattr(cgroup, "limits", lambda: found)
+    meter = MachineMeter()
+    meter.sample(tmp_path)
+    (box / "cpu.stat").write_text("usage_usec 3000000\n")
+    sample = meter.sample(tmp_path)
+    assert (sample.cores, sample.memory_bytes, sample.memory_limit_bytes) == (0.5, 1000, 4000)
+    assert sample.cpu_cores is not None
+    assert sample.cpu_cores > 0
+
+
+def test_the_history_is_bounded(tmp_path: Path) -> None:
+    history = History(kept=3)
+    taken: list[MachineUsage] = [MachineMeter().sample(tmp_path) for _ in range(5)]
+    for number, sample in enumerate(taken):
+        history.add(sample, Share(float(number), None))
+    assert [machine for machine, _ in history.newest(10)] == taken[2:]
+    assert [ours.cpu_cores for _, ours in history.newest(2)] == [3.0, 4.0]
