@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
@@ -40,10 +39,7 @@ class _Taken(Collector):
     summary="Get Metrics",
 )
 async def metrics(
-    manager: ManagerHere,
-    observer: ObserverHere,
-    feed: FeedHere,
-    accept: Annotated[str, Header()] = "",
+    request: Request, manager: ManagerHere, observer: ObserverHere, feed: FeedHere
 ) -> Response:
     """What GET /api/processes and the recordings' figures say, as Prometheus reads it."""
     failing = manager.directory.failures
@@ -57,6 +53,7 @@ async def metrics(
         look_s=observer.look_cpu_s,
     )
     snapshot = await observer.latest()
+    accept = request.headers.get("accept", "")
     text, content_type = await asyncio.to_thread(_written, snapshot, own, accept)
     return Response(text, media_type=content_type)
 
