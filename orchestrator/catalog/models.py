@@ -168,9 +168,13 @@ class Event(Base):
     """One line of a recording's story."""
 
     __tablename__ = "events"
-    __table_args__ = (Index("events_of_recording", "recording_id", "id"),)
+    __table_args__ = (
+        Index("events_of_recording", "recording_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    """Of one catalog's events never used twice, also when the newest were deleted."""
     recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"))
     at: Mapped[datetime]
     kind: Mapped[str] = mapped_column(String(32))

@@ -120,6 +120,10 @@ async def test_a_database_of_the_first_version_opens(tmp_path: Path) -> None:
     assert await catalog.files("running") == []
     (segment,) = await catalog.segments("done")
     assert (segment.part, segment.end_s, segment.offset_s) == (1, None, 2.5)
+    (event,) = await catalog.events("done")
+    assert (event.id, event.message, event.at) == (41, "In.", NOON)
+    await catalog.add_event("done", "kind", "one more")
+    assert [line.id for line in await catalog.lines_after(41, 9)] == [42]
     await catalog.close()
 
 
@@ -147,6 +151,10 @@ def first_version(path: Path) -> None:
         old.execute(
             "INSERT INTO segments (recording_id, number, path, started_at, offset_s, video_frames,"
             " audio_samples) VALUES ('done', 1, '/x', '2026-01-02 12:00:00.000000', 2.5, 3, 4)"
+        )
+        old.execute(
+            "INSERT INTO events (id, recording_id, at, kind, message, data)"
+            " VALUES (41, 'done', '2026-01-02 12:00:00.000000', 'joined', 'In.', '{}')"
         )
 
 
