@@ -27,6 +27,9 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmark_encoding import Film, measure_encoding, show_encoding
+from benchmark_limit import measure_limit, show_limit
+from benchmark_receivers import measure_receivers, show_receivers
 from benchmark_timing import measure_timing, show_timing
 
 from orchestrator.catalog.models import Recording, Sample
@@ -222,21 +225,54 @@ async def run(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         show_timing(found["timing"], f"{SIZE} at {FPS} fps")
         return found
     async with prepared(folder) as (make, server):
+        if arguments.limit:
+            found["limit"] = await limits(make, server, folder, arguments)
+            return found
         manager = make()
         await manager.open()
         try:
-            if arguments.soak:
-                found["soak"] = await soak(manager, server, arguments.soak)
-                return found
-            formats = [] if arguments.api else arguments.formats.split(",")
-            results = [await measure(manager, server, f, arguments.seconds) for f in formats]
+            found |= await measured(manager, server, folder, arguments)
         finally:
             await manager.close()
-        if results:
-            show(results)
-        found["recordings"] = [asdict(one) for one in results]
-        found["api_median_ms"] = await measure_api(make(), server)
+        if arguments.api or "recordings" in found:
+            found["api_median_ms"] = await measure_api(make(), server)
     return found
+
+
+async def measured(
+    manager: Manager, server: Server, folder: Path, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """What needs one open manager."""
+    seconds, pipelines = arguments.seconds, arguments.formats.split(",")
+    if arguments.api:
+        return {}
+    if arguments.soak:
+        return {"soak": await soak(manager, server, arguments.soak)}
+    if arguments.receivers:
+        costs = await measure_receivers(manager, server, seconds, folder)
+        show_receivers(costs)
+        return {"receivers": [asdict(cost) for cost in costs]}
+    if arguments.encoding:
+        film = await asyncio.to_thread(Film, folder, arguments.film, round(seconds) + 25)
+        encodings = [await measure_encoding(manager, server, film, p, seconds) for p in pipelines]
+        show_encoding(encodings)
+        return {"encoding": [asdict(one) for one in encodings]}
+    results = [await measure(manager, server, name, seconds) for name in pipelines]
+    show(results)
+    return {"recordings": [asdict(one) for one in results]}
+
+
+async def limits(
+    make: Callable[[], Manager], server: Server, folder: Path, arguments: argparse.Namespace
+) -> list[dict[str, Any]]:
+    """How many recordings at once, with each pipeline."""
+    film = await asyncio.to_thread(Film, folder, arguments.film, 120)
+    found = [
+        await measure_limit(make(), server, name, arguments.seconds, film.file)
+        for name in arguments.formats.split(",")
+    ]
+    show_limit(found)
+    return [asdict(one) for one in found]
 
 
 def main() -> None:
@@ -246,6 +282,10 @@ def main() -> None:
     parser.add_argument("--formats", default="av1,mp4,webm,av1-svt", help="pipelines, by name")
     parser.add_argument("--api", action="store_true", help="only the API's answers")
     parser.add_argument("--timing", action="store_true", help="only how true the times are")
+    parser.add_argument("--receivers", action="store_true", help="only what receiving costs")
+    parser.add_argument("--encoding", action="store_true", help="only ffmpeg's CPU, and VMAF")
+    parser.add_argument("--limit", action="store_true", help="only how many recordings at once")
+    parser.add_argument("--film", type=Path, help="what --encoding and --limit send")
     parser.add_argument("--soak", type=float, metavar="MINUTES")
     parser.add_argument("--json", type=Path, help="also write the figures into this file")
     arguments = parser.parse_args()

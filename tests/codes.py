@@ -35,6 +35,15 @@ def draw(code: int, *, width: int, height: int, fps: int) -> av.VideoFrame:
     return av.VideoFrame.from_ndarray(np.vstack([luma, grey]), format="yuv420p")
 
 
+def paint(over: av.VideoFrame, code: int, *, fps: int) -> av.VideoFrame:
+    """A yuv420p picture with this number's bars on its upper quarter: film that can be counted."""
+    width, height = over.width, over.height
+    film = over.to_ndarray()
+    bars = draw(code, width=width, height=height, fps=fps).to_ndarray()
+    film[: height // 4] = bars[: height // 4]
+    return av.VideoFrame.from_ndarray(film, format="yuv420p")
+
+
 def read_code(luma: npt.NDArray[Any]) -> int | None:
     """The number in a picture's luma plane; None if it carries none."""
     height, width = luma.shape
@@ -102,14 +111,15 @@ class Encoder:
 
     def second(self, first: int) -> list[Encoded]:
         """One second from number `first` on."""
-        found = []
-        for code in range(first, first + self._fps):
-            frame = draw(code, **self._size)
-            frame.pts = code
-            if code == first:
-                frame.pict_type = av.video.frame.PictureType.I
-            found += [(bytes(packet), packet.is_keyframe) for packet in self._context.encode(frame)]
-        return found
+        codes = range(first, first + self._fps)
+        return [one for code in codes for one in self.encode(draw(code, **self._size), code)]
+
+    def encode(self, frame: av.VideoFrame, code: int) -> list[Encoded]:
+        """The picture with this number."""
+        frame.pts = code
+        if code % self._fps == 0:
+            frame.pict_type = av.video.frame.PictureType.I
+        return [(bytes(packet), packet.is_keyframe) for packet in self._context.encode(frame)]
 
 
 @lru_cache(maxsize=2)

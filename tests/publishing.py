@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import pickle
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 from livekit import api
@@ -73,7 +75,9 @@ class _Program:
         width, height = map(int, self.arguments.size.split("x"))
         given = self.arguments
         made = Publisher(width=width, height=height, fps=given.fps, drift_ppm=given.drift_ppm)
-        if given.prepare and given.video != "none":
+        if given.prepared:
+            made.prepared = pickle.loads(given.prepared.read_bytes())
+        elif given.prepare and given.video != "none":
             how = {"width": width, "height": height, "fps": given.fps, "seconds": given.prepare}
             made.prepared = encoded(given.video, **how)
         return made
@@ -157,6 +161,7 @@ def main() -> None:
     parser.add_argument("--size", default="1280x720")
     parser.add_argument("--fps", type=int, default=30)
     parser.add_argument("--prepare", type=int, default=0, metavar="SECONDS", help="encode before")
+    parser.add_argument("--prepared", type=Path, help="a pickled list[Encoded] to send first")
     parser.add_argument("--drift-ppm", type=float, default=0)
     asyncio.run(_Program(parser.parse_args()).run())
 

@@ -1,0 +1,194 @@
+"""Our ffmpeg beside a bare one on the same raw frames, and what the picture is worth (VMAF).
+
+What is sent is encoded beforehand and kept, so that the file can be compared with just that. Film
+of one's own (`--film`) is sent with numbers on its upper quarter; else it is numbers and a ramp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import pickle
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+from benchmark_receivers import SETTLE_S, watch
+from rich.console import Console
+from rich.table import Table
+
+from orchestrator.catalog.models import Recording
+from orchestrator.encoding.pipeline import command
+from orchestrator.encoding.presets import Presets
+from orchestrator.recordings.manager import Manager
+from orchestrator.recordings.request import QUALITIES, StartRequest
+from tests.codes import Encoder, beep, draw, paint
+from tests.publishing import publishing
+from tests.reading import read
+from tests.rooms import AUDIO_RATE, Server
+
+FPS: Final = 30
+WIDTH, HEIGHT = 1280, 720
+TICKS: Final = 90_000
+"""Of the video's clock, a second."""
+
+ROOM: Final = "encoding"
+COMPARED: Final = 300
+"""Pictures that VMAF looks at."""
+
+
+@dataclass
+class Encoding:
+    """One pipeline, measured once."""
+
+    pipeline: str
+    ours_cores: float
+    bare_cores: float
+    ratio: float
+    vmaf: float | None
+    kbit_s: float
+    frames_missing: int
+
+
+class Film:
+    """What is sent: so many seconds of VP8 with a key frame each, also as a file for publishers."""
+
+    def __init__(self, folder: Path, film: Path | None, seconds: int) -> None:
+        encoder = Encoder("vp8", width=WIDTH, height=HEIGHT, fps=FPS)
+        pictures = itertools.islice(_pictures(film), seconds * FPS)
+        self.frames = [
+            one for code, frame in enumerate(pictures) for one in encoder.encode(frame, code)
+        ]
+        self.file = folder / "sent.pickle"
+        self.file.write_bytes(pickle.dumps(self.frames))
+
+    def write_raw(self, numbers: list[int]) -> Path:
+        """The pictures with these numbers as the worker had them, and sound, as in the pipe."""
+        raw, at = self.file.with_name("raw.nut"), 0
+        with av.open(str(raw), "w", format="nut") as container:
+            video = container.add_stream("rawvideo", rate=FPS, width=WIDTH, height=HEIGHT)
+            video.pix_fmt, video.time_base = "yuv420p", Fraction(1, TICKS)
+            audio = container.add_stream("pcm_s16le", rate=AUDIO_RATE, layout="stereo")
+            for frame in self._decoded(set(numbers)):
+                frame.pts, frame.time_base = at * TICKS // FPS, Fraction(1, TICKS)
+                container.mux(video.encode(frame))
+                container.mux(audio.encode(_sound(at)))
+                at += 1
+        return raw
+
+    def _decoded(self, wanted: set[int]) -> Iterator[av.VideoFrame]:
+        decoder = av.CodecContext.create("vp8", "r")
+        assert isinstance(decoder, av.VideoCodecContext)
+        for number, (data, _) in enumerate(self.frames):
+            frames = decoder.decode(av.Packet(data))
+            if number in wanted:
+                yield from frames
+
+
+def _pictures(film: Path | None) -> Iterator[av.VideoFrame]:
+    """Without an end: the film again and again."""
+    codes = itertools.count()
+    if film is None:
+        yield from (draw(code, width=WIDTH, height=HEIGHT, fps=FPS) for code in codes)
+        return
+    while True:
+        with av.open(str(film)) as container:
+            for frame in container.decode(video=0):
+                yield paint(frame.reformat(WIDTH, HEIGHT, "yuv420p"), next(codes), fps=FPS)
+
+
+def _sound(at: int) -> av.AudioFrame:
+    samples = AUDIO_RATE // FPS
+    wave = np.repeat(beep(at * samples, samples, AUDIO_RATE), 2).reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(wave, format="s16", layout="stereo")
+    frame.sample_rate, frame.pts = AUDIO_RATE, at * samples
+    return frame
+
+
+async def measure_encoding(
+    manager: Manager, server: Server, film: Film, pipeline: str, seconds: float
+) -> Encoding:
+    """A live recording, and the same command on the frames that it had."""
+    async with publishing(server, ROOM, "--prepared", str(film.file)):
+        await asyncio.sleep(SETTLE_S)
+        await manager.start(StartRequest(ROOM, pipeline=pipeline))
+        ours, _ = await watch(await _ffmpeg_pid(manager), seconds)
+        ended = await manager.stop(ROOM)
+    file = Path(ended.output_path)
+    reading = await asyncio.to_thread(read, file)
+    raw = await asyncio.to_thread(film.write_raw, reading.numbers)
+    bare = await _bare(manager, ended, raw)
+    return Encoding(
+        pipeline=pipeline,
+        ours_cores=ours,
+        bare_cores=bare,
+        ratio=ours / bare,
+        vmaf=await _vmaf(manager, file, raw),
+        kbit_s=8e-3 * (ended.size_bytes or 0) / (ended.duration_s or 1),
+        frames_missing=reading.missing,
+    )
+
+
+async def _ffmpeg_pid(manager: Manager) -> int:
+    async with asyncio.timeout(20):
+        while True:
+            row = await manager.status(ROOM)
+            running = row.figures.get("processes", {}).get("ffmpeg") if row else None
+            if running:
+                return int(running["pid"])
+            await asyncio.sleep(0.1)
+
+
+async def _bare(manager: Manager, ended: Recording, raw: Path) -> float:
+    """The cores of the same command that reads a file at the pace of a live stream."""
+    preset = Presets.load(None).get(ended.pipeline)
+    argv = command(
+        preset,
+        ffmpeg=await manager.ffmpeg(preset),
+        source=str(raw),
+        output=str(raw.with_name(f"bare{preset.segment_suffix}")),
+        width=WIDTH,
+        height=HEIGHT,
+        video_bitrate_bps=QUALITIES[ended.video_quality].video_bps,
+        audio_bitrate_bps=QUALITIES[ended.audio_quality].audio_bps,
+    )
+    argv.insert(argv.index("-i"), "-re")
+    process = await _quietly(argv)
+    cores, _ = await watch(process.pid, (ended.duration_s or 0) - SETTLE_S - 2)
+    await process.wait()
+    return cores
+
+
+async def _vmaf(manager: Manager, file: Path, raw: Path) -> float | None:
+    """The mean over the first pictures of both; None if this ffmpeg has no libvmaf."""
+    log = raw.with_name("vmaf.json")
+    log.unlink(missing_ok=True)
+    each = f"trim=end_frame={COMPARED},settb=1/{FPS},setpts=N,format=yuv420p"
+    graph = f"[0:v]{each}[a];[1:v]{each}[b];[a][b]libvmaf=log_fmt=json:log_path={log}:n_threads=2"
+    program = str((await manager.ffmpeg()).path)
+    options = ["-lavfi", graph, "-an", "-f", "null", "-"]
+    process = await _quietly([program, "-i", str(file), "-i", str(raw), *options])
+    if await process.wait() or not log.exists():
+        return None
+    return float(json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"])
+
+
+async def _quietly(argv: list[str]) -> asyncio.subprocess.Process:
+    null = asyncio.subprocess.DEVNULL
+    return await asyncio.create_subprocess_exec(*argv, stdin=null, stdout=null, stderr=null)
+
+
+def show_encoding(found: list[Encoding]) -> None:
+    """A row for each pipeline."""
+    table = Table(title="ffmpeg of a live 720p30 recording, and the same command on a file")
+    for column in asdict(found[0]):
+        table.add_column(column, justify="left" if column == "pipeline" else "right")
+    for one in found:
+        values = asdict(one).values()
+        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in values))
+    Console().print(table)

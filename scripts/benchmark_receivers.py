@@ -1,0 +1,125 @@
+"""What receiving costs beside other receivers of the same stream; part of ./scripts/bench."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import av
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from orchestrator.recordings.manager import Manager
+from orchestrator.recordings.request import StartRequest
+from tests.publishing import publishing
+from tests.rooms import Server
+
+ROOM: Final = "receivers"
+SETTLE_S: Final = 5
+ROUNDS: Final = 2
+"""Each is measured twice, in turns, so that what else the machine does hits all alike."""
+
+OTHERS: Final = {
+    "aiortc": "bare aiortc, frames dropped",
+    "livekit": "livekit SDK, frames dropped",
+    "recorder": "aiortc's MediaRecorder, .mp4",
+}
+"""Names of scripts/receivers.py."""
+
+OURS: Final = "ours"
+
+
+@dataclass
+class Cost:
+    """One receiver, measured once."""
+
+    name: str
+    cores: float
+    rss_mb: float
+    video_fps: float | None
+    """Pictures that came (or stand in the file) a second."""
+
+
+async def measure_receivers(
+    manager: Manager, server: Server, seconds: float, folder: Path
+) -> list[Cost]:
+    """All of them, one after the other, on one stream that goes on."""
+    found = []
+    options = ("--size", "1280x720", "--prepare", "60")
+    async with publishing(server, ROOM, *options):
+        await asyncio.sleep(SETTLE_S)
+        for _ in range(ROUNDS):
+            found.append(await _ours(manager, seconds))
+            for name in OTHERS:
+                found.append(await _other(name, server, seconds, folder / f"{name}.mp4"))
+    return found
+
+
+async def _ours(manager: Manager, seconds: float) -> Cost:
+    """The worker without its ffmpeg."""
+    row = await manager.start(StartRequest(ROOM, "mp4"))
+    assert row.worker_pid is not None
+    cores, rss_mb = await watch(row.worker_pid, seconds)
+    now = await manager.get(row.id)
+    await manager.stop(ROOM)
+    return Cost(OURS, cores, rss_mb, now.figures["video"]["fps"])
+
+
+async def _other(name: str, server: Server, seconds: float, file: Path) -> Cost:
+    program = Path(__file__).parent / "receivers.py"
+    token = server.token(ROOM, f"bench {name}")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(program), name, server.url, token, str(file)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    cores, rss_mb = await watch(process.pid, seconds)
+    out, _ = await process.communicate(b"")
+    came = json.loads(out or b"{}").get("video")
+    if name == "recorder":
+        came = await asyncio.to_thread(_pictures, file)
+    return Cost(name, cores, rss_mb, came and round(came / (seconds + SETTLE_S), 1))
+
+
+async def watch(pid: int, seconds: float) -> tuple[float, float]:
+    """Cores in use and the most memory, of a process that has settled; in cores and MB."""
+    process = psutil.Process(pid)
+    await asyncio.sleep(SETTLE_S)
+    before, rss = sum(process.cpu_times()[:2]), 0
+    for _ in range(round(seconds)):
+        await asyncio.sleep(1)
+        rss = max(rss, process.memory_info().rss)
+    return (sum(process.cpu_times()[:2]) - before) / seconds, rss / 1e6
+
+
+def _pictures(file: Path) -> int:
+    try:
+        with av.open(str(file)) as container:
+            return sum(1 for _ in container.decode(video=0))
+    except (av.FFmpegError, IndexError):  # no file, or no picture in it
+        return 0
+
+
+def show_receivers(found: list[Cost]) -> None:
+    """A row for each, with how much of it ours is."""
+    by_name = {name: [c for c in found if c.name == name] for name in (OURS, *OTHERS)}
+    ours = statistics.mean(c.cores for c in by_name[OURS])
+    table = Table(title="Receiving and decoding one 720p30 stream")
+    for column in ("receiver", "cores", "ours / it", "memory MB", "pictures/s"):
+        table.add_column(column, justify="left" if column == "receiver" else "right")
+    for name, costs in by_name.items():
+        cores = statistics.mean(c.cores for c in costs)
+        table.add_row(
+            OTHERS.get(name, "our worker, without its ffmpeg"),
+            f"{cores:.3f}",
+            f"{ours / cores:.2f}",
+            f"{max(c.rss_mb for c in costs):.0f}",
+            " ".join(f"{c.video_fps:.1f}" for c in costs if c.video_fps is not None),
+        )
+    Console().print(table)
