@@ -12,6 +12,7 @@ from typing import Final
 from orchestrator.catalog.probe import Probe, probe
 from orchestrator.encoding.capabilities import FFmpeg, require
 from orchestrator.encoding.pipeline import Preset, command
+from orchestrator.encoding.priority import forbid_realtime
 from orchestrator.errors import HavenError, Unavailable
 from orchestrator.settings import Settings
 
@@ -73,6 +74,7 @@ def _picture(ffmpeg: FFmpeg, source: Path) -> list[str]:
 
 
 async def _run(argv: list[str], folder: Path) -> None:
+    forbid_realtime()
     process = await asyncio.create_subprocess_exec(
         *argv,
         stdin=asyncio.subprocess.DEVNULL,

@@ -21,12 +21,10 @@ import structlog
 from orchestrator.encoding.ending import Ending, judge
 from orchestrator.encoding.ladder import Ladder
 from orchestrator.encoding.output import LineRing, LogFile
+from orchestrator.encoding.priority import NICENESS, forbid_realtime
 from orchestrator.encoding.progress import Progress, ProgressParser
 
 log = structlog.get_logger(__name__)
-
-NICENESS: Final = 5
-"""Encoders stand back behind the process that receives."""
 
 _STATS_PERIOD_S: Final = "0.25"
 """Between two progress reports; the first comes after one period."""
@@ -149,6 +147,7 @@ class Run:
 
     async def _spawn(self, progress_fd: int) -> asyncio.subprocess.Process:
         program, *rest = self.argv
+        forbid_realtime()
         return await asyncio.create_subprocess_exec(
             program,
             "-progress",
