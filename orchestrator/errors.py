@@ -20,6 +20,7 @@
     │  ├─ EncoderMissing
     │  ├─ TooManyRecordings            as many run as may
     │  ├─ TooManyWatches               as many streams are waited for as may be
+    │  ├─ NoCapacity                   the machine has no room for one more
     │  └─ PipelineBroken               a preset that doesn't load or builds nothing
     ├─ NotEnoughDisk              507
     ├─ SourceError                502  the stream can't be received
@@ -199,6 +200,12 @@ class TooManyRecordings(Unavailable):
     """As many recordings run as the setting `max_recordings` allows."""
 
     code = "too_many_recordings"
+
+
+class NoCapacity(Unavailable):
+    """The machine has no room for it; the context has the numbers, and what would fit (`fits`)."""
+
+    code = "no_capacity"
 
 
 class TooManyWatches(Unavailable):

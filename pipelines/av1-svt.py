@@ -15,9 +15,13 @@ SEGMENT_SUFFIX = ".mp4"
 MIME_TYPE = "video/mp4"
 VIDEO_CODEC = "libsvtav1"
 AUDIO_CODEC = "aac"
-SPEEDS = ("8", "9", "10", "11", "12", "13")
-"""SVT-AV1's own presets: 115 % of a core at 720p30 (8), 49 (10), 40 (13)."""
+SPEEDS = ("8", "9", "10", "11", "13")
+"""SVT-AV1's own presets; 12 costs what 13 does."""
+COSTS = (0.0199, 0.0119, 0.0101, 0.0080, 0.0072)
+"""CPU seconds per megapixel of each (docs/capacity.md)."""
 DEFAULT_SPEED = 2
+ONE_THREAD = 1280 * 720
+"""Pixels up to which one thread keeps pace at every step."""
 
 
 def build(job: Job) -> Any:
@@ -38,8 +42,9 @@ def build(job: Job) -> Any:
             # Low delay: a frame comes out when it went in, not a second later.
             # Real-time decisions: without them the steps from 10 on left small changes out of the
             # picture (17 of 120 frames showed a wrong number), at six times the bits.
-            # Its threads are its own option; 0 lets it take all cores.
-            "svtav1-params": f"pred-struct=1:rtc=1:lp={job.threads}",
+            # Its threads are its own option. Left to itself (0) it takes all cores and a quarter
+            # more CPU for the same pictures, hardly any sooner.
+            "svtav1-params": f"pred-struct=1:rtc=1:lp={job.threads or _threads(job)}",
             # Constant rate, which low delay needs: average and maximum are the same.
             "b:v": job.video_bitrate_bps,
             "maxrate:v": job.video_bitrate_bps,
@@ -60,3 +65,7 @@ def build(job: Job) -> Any:
             **job.metadata,
         },
     )
+
+
+def _threads(job: Job) -> int:
+    return 1 if job.width * job.height <= ONE_THREAD else 0

@@ -17,6 +17,8 @@ VIDEO_CODEC = "libvpx-vp9"
 AUDIO_CODEC = "libopus"
 SPEEDS = ("5", "6", "7", "8")
 """libvpx's own cpu-used."""
+COSTS = (0.0212, 0.0153, 0.0147, 0.0137)
+"""CPU seconds per megapixel of each (docs/capacity.md)."""
 DEFAULT_SPEED = 3
 
 

@@ -49,6 +49,9 @@ def settings_of(url: str, folder: Path, /, **changes: Any) -> Settings:
         "database_url": f"sqlite:///{folder / 'catalog.db'}",
         "output_directory": folder / "out",
         "disk_reserve_bytes": 0,
+        # Several on a machine that is too small for them is what some tests want.
+        "cpu_limit": 10,
+        "speed_step": "default",
         "log_level": "warning",
     }
     return Settings(**(base | changes))

@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from orchestrator import __version__
 from orchestrator.api import (
+    capacity,
     depin,
     errors,
     live,
@@ -39,7 +40,7 @@ their offset; figures that nobody measured are null.
 
 _ROUTES = (
     *(recording, watches, recordings, pictures, live, live_sessions, depin, videos, pipelines),
-    *(health, processes, system, events, metrics),
+    *(capacity, health, processes, system, events, metrics),
 )
 _ACCEPTED = (
     *("Content-Type", "X-API-Key", "Last-Event-ID"),

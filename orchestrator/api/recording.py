@@ -32,6 +32,7 @@ from orchestrator.errors import (
     FFmpegNotFound,
     InvalidOutputDirectory,
     InvalidRequest,
+    NoCapacity,
     NoMedia,
     NotEnoughDisk,
     NothingToStop,
@@ -62,6 +63,18 @@ _START_ERRORS = failures_of_post(
     StoppedWhileStarting(f"The recording of {MINT_ID} was stopped before its first frame"),
     SourceUnreachable("Nothing answers at wss://example.org", "Check ORCHESTRATOR_LIVEKIT_URL."),
     TooManyRecordings("4 recordings run, and no more may (max_recordings)", retry_after_s=30),
+    NoCapacity(
+        "There is no room for another recording with av1: it needs 0.70 cores, and 0.51 of the "
+        "1.70 that recordings may take are free; mp4 would fit.",
+        "Stop one, wait until one has ended, or raise ORCHESTRATOR_CPU_LIMIT.",
+        needed_cores=0.7,
+        free_cores=0.51,
+        used_cores=1.19,
+        limit_cores=1.7,
+        recordings=2,
+        fits={"pipeline": "mp4", "speed_step": 2},
+        retry_after_s=30,
+    ),
     NoMedia("No frame came within 15 s", "Check that the stream shows a picture."),
     NotEnoughDisk("Only 100 MB are free on /path/to/recordings", "512 MB are kept free."),
 )
@@ -93,6 +106,7 @@ def request_of(body: StartBody) -> StartRequest:
         video_quality=body.video_quality,
         audio_quality=body.audio_quality,
         output_directory=body.output_directory,
+        speed_step=body.speed_step,
         limits=asked(
             body.max_duration_s, body.max_size_bytes, body.split_minutes, body.split_bytes
         ),

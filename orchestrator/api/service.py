@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.encoding.capabilities import FFmpeg
     from orchestrator.encoding.pipeline import Preset
     from orchestrator.encoding.presets import PresetFailure
+    from orchestrator.recordings.admission import Capacity
     from orchestrator.recordings.depin import Tick
     from orchestrator.recordings.request import StartRequest
     from orchestrator.recordings.watches import Outlook
@@ -176,3 +177,6 @@ class Manager(Protocol):
 
     async def ffmpeg(self, preset: Preset | None = None) -> FFmpeg:
         """The ffmpeg for a preset (or for every one), or FFmpegNotFound."""
+
+    async def capacity(self) -> Capacity:
+        """What recordings may take of this machine, or FFmpegNotFound."""

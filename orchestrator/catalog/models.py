@@ -74,6 +74,13 @@ class Recording(Base):
     started_by: Mapped[str] = mapped_column(String(16), default="user")
     """Whose wish it is: user, depin or watch (recordings.request)."""
 
+    speed_step: Mapped[int | None] = mapped_column(default=None)
+    """Which of the preset's speed steps it has room for; None is the preset's own."""
+    speed_pinned: Mapped[bool] = mapped_column(default=False)
+    """Asked for, and therefore kept to, also by an encoder that falls behind."""
+    reserved_cores: Mapped[float | None] = mapped_column(default=None)
+    """What it may use of the machine as long as it is active (recordings.capacity)."""
+
     wanted: Mapped[str] = mapped_column(String(16), default="record")
     """`record` or `stop`: the control plane's word."""
     state: Mapped[str] = mapped_column(String(16), default="starting")
@@ -159,6 +166,8 @@ class Segment(Base):
     outcome: Mapped[str | None] = mapped_column(String(16), default=None)
     """finished, failed or killed; None while it runs."""
     returncode: Mapped[int | None] = mapped_column(default=None)
+    speed_step: Mapped[int | None] = mapped_column(default=None)
+    """Index into the preset's speed steps that it was encoded with."""
     video_frames: Mapped[int] = mapped_column(default=0)
     audio_samples: Mapped[int] = mapped_column(default=0)
     stderr_tail: Mapped[str | None] = mapped_column(Text, default=None)
@@ -198,6 +207,20 @@ class Sample(Base):
     """Cores used since the last sample; None for the first one of a process."""
     cpu_seconds: Mapped[float]
     rss_bytes: Mapped[int]
+
+
+class Cost(Base):
+    """What one speed step of a preset costs on one machine, as it was measured there."""
+
+    __tablename__ = "costs"
+
+    machine: Mapped[str] = mapped_column(String(256), primary_key=True)
+    """Processor, cores and ffmpeg (recordings.calibration)."""
+    pipeline: Mapped[str] = mapped_column(String(64), primary_key=True)
+    step: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """The encoder's own word for it, as in the preset."""
+    cpu_s_per_megapixel: Mapped[float]
+    measured_at: Mapped[datetime]
 
 
 class Preference(Base):

@@ -1,15 +1,19 @@
-"""Statements of the catalog that take more than a line. Pure."""
+"""Statements of the catalog that take more than a line, and what its constraints mean. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import Delete, Update, delete, select
+from sqlalchemy import ColumnElement, Delete, Update, delete, select
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from orchestrator.catalog.models import Base, Sample
+from orchestrator.catalog.models import ACTIVE_STATES, Base, Recording, Sample
+from orchestrator.errors import AlreadyActive, RecordingNotFound
 
 SAMPLES_KEPT: Final = timedelta(hours=1)
 
@@ -34,3 +38,22 @@ def changed(session: Session, statement: Update | Delete) -> int:
     """Executes it; how many rows it touched."""
     result = session.execute(statement)
     return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+def is_active() -> ColumnElement[bool]:
+    """Whether a recording is neither completed nor failed."""
+    return Recording.state.in_(ACTIVE_STATES)
+
+
+@contextmanager
+def translated(about: str) -> Iterator[None]:
+    """Says what a refused constraint means (sqlite.org/rescode: CONSTRAINT_UNIQUE, _FOREIGNKEY)."""
+    try:
+        yield
+    except IntegrityError as error:
+        cause = str(error.orig)
+        if "recordings.mint_id" in cause:
+            raise AlreadyActive(about) from error
+        if "FOREIGN KEY" in cause:
+            raise RecordingNotFound(about) from error
+        raise

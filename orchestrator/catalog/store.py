@@ -7,18 +7,15 @@ database. Errors: RecordingNotFound, AlreadyActive, and Unavailable when the dat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Delete, Update, delete, func, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from orchestrator.catalog import database
 from orchestrator.catalog.models import (
-    ACTIVE_STATES,
     Event,
     File,
     Preference,
@@ -26,17 +23,23 @@ from orchestrator.catalog.models import (
     Sample,
     Segment,
 )
-from orchestrator.catalog.statements import changed, check_columns, old_samples
+from orchestrator.catalog.statements import (
+    changed,
+    check_columns,
+    is_active,
+    old_samples,
+    translated,
+)
 from orchestrator.catalog.transactions import Transactions
-from orchestrator.errors import AlreadyActive, RecordingNotFound, TooManyRecordings
+from orchestrator.errors import RecordingNotFound
 
 MAX_EVENTS: Final = 10_000
 """Events kept of one recording."""
 
-RETRY_AFTER_S: Final = 30.0
-"""When it makes sense to ask again after all places were taken; nobody knows when one ends."""
-
 WANTED: Final = ("record", "stop")
+
+Admit = Callable[[Recording, Sequence[Recording]], None]
+"""Takes a recording and the others that are active; sets what it reserves, or raises."""
 
 _T = TypeVar("_T")
 _NEWEST: Final = (Recording.created_at.desc(), Recording.id.desc())
@@ -65,23 +68,32 @@ class Catalog:
 
     # -- recordings
 
-    async def create(self, recording: Recording, *, most: int | None = None) -> None:
+    async def create(self, recording: Recording, *, admit: Admit | None = None) -> None:
         """Adds a recording; AlreadyActive if its stream is being recorded.
 
-        TooManyRecordings if `most` are active already, whoever started them.
+        `admit` gets it and what is active then, in the same transaction: it writes down what the
+        recording reserves, or raises. So of many who ask at once each sees those before him.
         """
-        count = select(func.count(Recording.id)).where(_is_active())
 
         def add(session: Session) -> None:
-            if most is not None and (session.scalar(count) or 0) >= most:
-                raise TooManyRecordings(
-                    f"{most} recordings run, and no more may (max_recordings).",
-                    "Stop one, or wait until one has ended.",
-                    retry_after_s=RETRY_AFTER_S,
-                )
+            if admit is not None:
+                active = list(session.scalars(select(Recording).where(is_active())))
+                if all(row.mint_id != recording.mint_id for row in active):
+                    admit(recording, active)
             session.add(recording)
 
         await self._write(add, about=recording.mint_id)
+
+    async def reserve(self, id: str, admit: Admit) -> None:
+        """Decides anew what a recording reserves, beside all others that are active."""
+
+        def change(session: Session) -> None:
+            if (recording := session.get(Recording, id)) is None:
+                raise RecordingNotFound(id)
+            others = select(Recording).where(is_active(), Recording.id != id)
+            admit(recording, list(session.scalars(others)))
+
+        await self._write(change, about=id)
 
     async def get(self, id: str) -> Recording:
         """The recording with this id, else RecordingNotFound."""
@@ -92,7 +104,7 @@ class Catalog:
 
     async def active_of(self, mint_id: str) -> Recording | None:
         """The recording of this stream that runs now."""
-        return await self._newest(Recording.mint_id == mint_id, _is_active())
+        return await self._newest(Recording.mint_id == mint_id, is_active())
 
     async def latest_of(self, mint_id: str) -> Recording | None:
         """The newest recording of this stream, whatever became of it."""
@@ -100,12 +112,12 @@ class Catalog:
 
     async def active(self) -> list[Recording]:
         """All recordings that run now, oldest first."""
-        query = select(Recording).where(_is_active()).order_by(Recording.created_at, Recording.id)
+        query = select(Recording).where(is_active()).order_by(Recording.created_at, Recording.id)
         return await self._read(lambda session: list(session.scalars(query)))
 
     async def states(self) -> dict[str, str]:
         """The state of every recording that runs now, by its id; cheaper than `active`."""
-        query = select(Recording.id, Recording.state).where(_is_active())
+        query = select(Recording.id, Recording.state).where(is_active())
         return await self._read(lambda session: {id: state for id, state in session.execute(query)})
 
     async def counts(self) -> dict[str, int]:
@@ -185,7 +197,7 @@ class Catalog:
 
     async def files_without_sum(self, limit: int) -> list[File]:
         """Files that were checked and whose SHA-256 isn't known, of recordings that have ended."""
-        ended = select(Recording.id).where(~_is_active())
+        ended = select(Recording.id).where(~is_active())
         wanted = (File.sha256.is_(None), File.integrity.is_not(None), File.recording_id.in_(ended))
         query = select(File).where(*wanted).order_by(File.made_at).limit(limit)
         return await self._read(lambda session: list(session.scalars(query)))
@@ -277,7 +289,7 @@ class Catalog:
 
     async def _write(self, work: Callable[[Session], _T], *, about: str) -> _T:
         """A transaction that writes; `about` is the stream or recording that errors name."""
-        with _translated(about):
+        with translated(about):
             return await self.transactions.write(work)
 
     @property
@@ -286,21 +298,3 @@ class Catalog:
         if self._transactions is None:
             raise RuntimeError("the catalog isn't open")
         return self._transactions
-
-
-def _is_active() -> ColumnElement[bool]:
-    return Recording.state.in_(ACTIVE_STATES)
-
-
-@contextmanager
-def _translated(about: str) -> Iterator[None]:
-    """Says what a refused constraint means (sqlite.org/rescode: CONSTRAINT_UNIQUE, _FOREIGNKEY)."""
-    try:
-        yield
-    except IntegrityError as error:
-        cause = str(error.orig)
-        if "recordings.mint_id" in cause:
-            raise AlreadyActive(about) from error
-        if "FOREIGN KEY" in cause:
-            raise RecordingNotFound(about) from error
-        raise

@@ -11,6 +11,7 @@ import typer
 
 from orchestrator import __version__
 from orchestrator.cli import (
+    calibrate,
     demo_stream,
     doctor,
     inspect,
@@ -39,6 +40,7 @@ app.add_typer(pipelines.app, name="pipelines")
 app.command()(settings.settings)
 app.command()(inspect.inspect)
 app.command()(doctor.doctor)
+app.command()(calibrate.calibrate)
 app.command()(demo_stream.demo_stream)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import math
 import mimetypes
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -117,7 +118,8 @@ def _preset(path: Path, module: ModuleType, lines: Mapping[str, int]) -> Preset:
     if not callable(values.get("build")) or not hasattr(values["build"], "__code__"):
         raise refuse("build", "there is no function build(job)")
     speeds = _speeds(values, refuse)
-    return _made(path, values, speeds, values["build"])
+    made = _made(path, values, speeds, values["build"])
+    return replace(made, shipped=_costs(values, len(made.speeds), refuse))
 
 
 def _speeds(
@@ -129,6 +131,18 @@ def _speeds(
     if not (isinstance(default, int) and 0 <= default < len(speeds)):
         raise refuse("DEFAULT_SPEED", "DEFAULT_SPEED must be the index of a step in SPEEDS")
     return tuple(str(step) for step in speeds), default
+
+
+def _costs(
+    values: Mapping[str, Any], steps: int, refuse: Callable[[str, str], PipelineBroken]
+) -> tuple[float, ...]:
+    costs = values.get("COSTS", ())
+    good = isinstance(costs, (tuple, list)) and all(
+        isinstance(cost, (int, float)) and 0 < cost < math.inf for cost in costs
+    )
+    if not good or len(costs) not in (0, steps):
+        raise refuse("COSTS", "COSTS must have CPU seconds per megapixel for each step of SPEEDS")
+    return tuple(float(cost) for cost in costs)
 
 
 def _made(

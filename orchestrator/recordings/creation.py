@@ -12,20 +12,23 @@ import structlog
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.paths import Place
-from orchestrator.catalog.store import Catalog
+from orchestrator.catalog.store import Admit, Catalog
 from orchestrator.encoding.pipeline import Preset
 from orchestrator.encoding.presets import Presets
 from orchestrator.errors import (
     AlreadyActive,
     HavenError,
     InvalidRequest,
+    NoCapacity,
     RecordingNotFound,
     TooManyRecordings,
     Unavailable,
 )
 from orchestrator.media import Stream
+from orchestrator.recordings.admission import pinned_step
 from orchestrator.recordings.limits import Limits
 from orchestrator.recordings.request import StartedBy, StartRequest, format_named, quality_named
+from orchestrator.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -39,22 +42,26 @@ class Meant:
     audio_quality: str
     limits: Limits
     started_by: StartedBy
+    pinned: int | None
+    """The speed step to keep to; None leaves it to what fits."""
 
 
-def meant(presets: Presets, request: StartRequest) -> Meant:
+def meant(presets: Presets, request: StartRequest, settings: Settings) -> Meant:
     """The preset and the two qualities; InvalidRequest or PipelineBroken otherwise."""
     video = quality_named(request.video_quality, "video_quality")
     audio = quality_named(request.audio_quality, "audio_quality")
-    if request.pipeline is None:
-        preset = presets.get(format_named(request.output_format))
-        return Meant(preset, video, audio, request.limits, request.started_by)
-    preset = presets.get(request.pipeline)
-    if request.output_format and format_named(request.output_format) != preset.format:
+    preset = presets.get(request.pipeline or format_named(request.output_format))
+    if (
+        request.pipeline
+        and request.output_format
+        and format_named(request.output_format) != preset.format
+    ):
         raise InvalidRequest(
             f"Pipeline {preset.name} makes {preset.format}, not {request.output_format}.",
             "Leave output_format out, or choose another pipeline.",
         )
-    return Meant(preset, video, audio, request.limits, request.started_by)
+    pinned = pinned_step(settings, preset, request.speed_step)
+    return Meant(preset, video, audio, request.limits, request.started_by, pinned)
 
 
 def new_recording(stream: Stream, asked: Meant, place: Place, now: datetime) -> Recording:
@@ -78,15 +85,15 @@ def new_recording(stream: Stream, asked: Meant, place: Place, now: datetime) -> 
     )
 
 
-async def add(catalog: Catalog, recording: Recording, most: int | None = None) -> None:
+async def add(catalog: Catalog, recording: Recording, admit: Admit | None = None) -> None:
     """Writes the row, or gives the place back; AlreadyActive to whoever comes second.
 
-    TooManyRecordings when `most` are active.
+    Raises what `admit` raises (Catalog.create).
 
     A row that was being written when the caller is cancelled is withdrawn, and only then its
     folder: nothing in the catalog ever lacks its folder.
     """
-    adding = asyncio.ensure_future(_added(catalog, recording, most))
+    adding = asyncio.ensure_future(_added(catalog, recording, admit))
     try:
         await asyncio.shield(adding)
     except asyncio.CancelledError:
@@ -94,10 +101,10 @@ async def add(catalog: Catalog, recording: Recording, most: int | None = None) -
         raise
 
 
-async def _added(catalog: Catalog, recording: Recording, most: int | None) -> None:
+async def _added(catalog: Catalog, recording: Recording, admit: Admit | None) -> None:
     try:
-        await catalog.create(recording, most=most)
-    except (AlreadyActive, TooManyRecordings):
+        await catalog.create(recording, admit=admit)
+    except (AlreadyActive, TooManyRecordings, NoCapacity):
         await _give_back(recording)
         raise
     except HavenError:

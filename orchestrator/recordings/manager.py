@@ -33,6 +33,8 @@ from orchestrator.errors import (
     WorkerFailed,
 )
 from orchestrator.media import Stream
+from orchestrator.recordings.admission import Capacity, admitting, capacity
+from orchestrator.recordings.calibration import BackgroundCalibration
 from orchestrator.recordings.checksums import make_up
 from orchestrator.recordings.creation import Meant, add, meant, new_recording
 from orchestrator.recordings.depin import Depin
@@ -77,6 +79,7 @@ class Manager:
         self._resumption = Resumption(catalog, self.start)
         self._retention = Retention(Rule.of(settings), catalog)
         self._summing: asyncio.Task[None] | None = None
+        self._calibration = BackgroundCalibration(catalog, self.ffmpeg)
         self.library = Library(catalog)
         self.depin = Depin(directory, catalog.active, self.start, self._end)
         self.watches = Watches(catalog, directory, self.start, self._check, settings.watch_period_s)
@@ -90,6 +93,8 @@ class Manager:
                 await sweep(self.catalog)
                 self._summing = asyncio.create_task(make_up(self.catalog))
                 self._retention.open()
+                if self.settings.calibrate_at_start:
+                    self._calibration.open(self.presets.presets.values())
             await self._keeper.open(alone=await self._is_alone())
             if self._lock is not None:
                 self.watches.open()
@@ -140,6 +145,7 @@ class Manager:
         if self._summing is not None:
             self._summing.cancel()
             await asyncio.gather(self._summing, return_exceptions=True)
+        await self._calibration.close()
         await self.watches.close()
         await self._retention.close()
         await self._resumption.close()
@@ -220,6 +226,11 @@ class Manager:
         needed = frozenset[str]().union(*(p.encoders for p in presets))
         return await find_ffmpeg(self.settings.ffmpeg, needed)
 
+    async def capacity(self, preset: Preset | None = None) -> Capacity:
+        """What this machine can do, with the ffmpeg of the preset (or of every built-in one)."""
+        ffmpeg = await self.ffmpeg(preset)
+        return await capacity(self.settings, self.catalog, ffmpeg, self.presets.presets)
+
     # -- output directory
 
     async def output_directory(self) -> Path:
@@ -235,18 +246,19 @@ class Manager:
     async def _check(self, request: StartRequest) -> tuple[Meant, Path]:
         """What is asked for and where to; a HavenError if that can't be done here."""
         paths.check_stream_id(request.mint_id)
-        asked = meant(self.presets, request)
+        asked = meant(self.presets, request, self.settings)
         folder = await self._folders.for_request(request.output_directory)
         require(await find_ffmpeg(self.settings.ffmpeg, asked.preset.encoders), asked.preset)
         return asked, folder
 
     async def _create(self, stream: Stream, asked: Meant, folder: Path) -> Recording:
-        """Reserve a file name and the stream; whoever comes second gets AlreadyActive."""
+        """Reserve a file name, the stream and room; whoever comes second gets AlreadyActive."""
         now, preset = datetime.now(UTC), asked.preset
         extension = self.settings.av1_extension if preset.format == "av1" else preset.extension
         place = await self._folders.place(folder, stream, now, extension)
         recording = new_recording(stream, asked, place, now)
-        await add(self.catalog, recording, self.settings.max_recordings or None)
+        known, most = await self.capacity(preset), self.settings.max_recordings or None
+        await add(self.catalog, recording, admitting(known, preset, asked.pinned, most))
         return recording
 
     async def _until_recording(self, recording: Recording, deadline: float) -> Recording:

@@ -35,6 +35,7 @@ from orchestrator.recordings.capture import Capture
 from orchestrator.recordings.checksums import add_sums
 from orchestrator.recordings.finish import conclude, make_whole_parts
 from orchestrator.recordings.ledger import Ledger
+from orchestrator.recordings.pacing import settled
 from orchestrator.recordings.policy import Policy
 from orchestrator.recordings.previews import Preview
 from orchestrator.recordings.rejoin import bounds_of, only_to_finish, segments_of
@@ -79,7 +80,7 @@ class Recorder:
         self._failure: HavenError | None = None
         self._segments: Segments | None = None
         self._supervisor: Supervisor | None = None
-        self._bounds: Bounds | None = None
+        self._looks: list[Callable[[], None]] = []
         self._running = asyncio.Event()
         self._reporter = Reporter(parts.catalog, recording.id, os.getpid())
         self._capture = Capture(
@@ -155,16 +156,18 @@ class Recorder:
             runtime=self._parts.runtime,
             preview=self._parts.preview,
         )
-        self._bounds = bounds = await bounds_of(
+        bounds = await bounds_of(
             segments, self._settings, stop=self.stop, split=self._split, fail=self._fail
         )
-        self._supervisor = Supervisor(
+        pacing = await settled(segments, self._settings, self._ledger.note)
+        self._supervisor = supervisor = Supervisor(
             segments.begin,
             self._ffmpeg_changed,
             self._ffmpeg_ended,
             max_restarts=self._settings.max_restarts,
         )
-        encoding = asyncio.create_task(self._supervisor.run())
+        self._looks = [bounds.look, lambda: pacing.look(supervisor)]
+        encoding = asyncio.create_task(supervisor.run())
         try:
             await self._wait_running(encoding)
             if self._running.is_set():
@@ -221,8 +224,9 @@ class Recorder:
         while True:
             await asyncio.sleep(TICK_S)
             self._capture.tick()
-            if self._bounds is not None and self._running.is_set():
-                self._bounds.look()
+            if self._running.is_set():
+                for look in self._looks:
+                    look()
             idle = self._capture.choice.idle_since
             grace = self._settings.grace_s
             if self._capture.began.is_set() and idle and time.monotonic() - idle > grace:

@@ -31,6 +31,7 @@ async def segments_of(
     assert capture.canvas is not None
     before = await catalog.segments(recording.id)
     part = max((s.part for s in before), default=1)
+    step = recording.speed_step
     return Segments(
         recording=recording,
         encoding=encoding,
@@ -40,6 +41,7 @@ async def segments_of(
         catalog=catalog,
         preview=preview,
         before=await asyncio.to_thread(numbers_taken, before, Path(recording.work_directory)),
+        speed_step=encoding.preset.default_speed if step is None else step,
         part=part,
         made=[(s.part, Path(s.path)) for s in before if s.part == part],
     )

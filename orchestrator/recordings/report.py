@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -20,6 +21,10 @@ from orchestrator.recordings.segments import Segments
 from orchestrator.sources.source import Source
 
 PERIOD_S: Final = 1.0
+WINDOW: Final = 30
+"""Reports over which use is averaged."""
+
+LEAST_S: Final = 10.0
 
 
 class Reporter:
@@ -32,6 +37,7 @@ class Reporter:
         self._ffmpeg: tuple[int, ProcessUsage] | None = None
         self._frames: tuple[datetime, int] | None = None
         self._running: dict[str, Any] = {}
+        self._average = Average()
 
     async def report(
         self,
@@ -47,6 +53,7 @@ class Reporter:
         figures = capturing.statistics(capture)
         figures["source"] = _source(capture, source)
         figures["encoder"] = _encoder(run)
+        figures["measured_cores"] = self._measured(segments, usage, now)
         figures["processes"] = {role: u.as_dict() if u else None for role, u in usage.items()}
         if supervisor and supervisor.state in ENDED:
             # The last report: what was measured while ffmpeg still ran says more than nothing.
@@ -74,10 +81,22 @@ class Reporter:
         figures["pipe_bytes"] = totals.written_bytes
         figures["refused"] = totals.refused
         figures["part"] = segments.part
+        figures["speed_step"] = segments.speed_step
         if totals.refused:
             figures["warnings"].append(
                 f"{totals.refused} pictures or sounds could not be written; they are left out."
             )
+
+    def _measured(
+        self, segments: Segments | None, usage: dict[str, Usage | None], now: datetime
+    ) -> float | None:
+        """Cores of all processes; only at the step that is reserved for, and in one segment."""
+        used = [u for u in usage.values() if u is not None]
+        if segments is None or segments.speed_step != segments.recording.speed_step:
+            used = []
+        pids = tuple(u.pid for u in used)
+        total_s = sum(u.cpu_seconds for u in used)
+        return self._average.add(now, pids if len(used) == len(usage) else (), total_s)
 
     def _rate(self, now: datetime, frames: int) -> float | None:
         before, self._frames = self._frames, (now, frames)
@@ -110,6 +129,26 @@ class Reporter:
             for role, u in usage.items()
             if u is not None
         ]
+
+
+class Average:
+    """Cores in use over the last half minute, and never over less than a third of that."""
+
+    def __init__(self) -> None:
+        self._pids: tuple[int, ...] = ()
+        self._seen: deque[tuple[datetime, float]] = deque(maxlen=WINDOW)
+
+    def add(self, now: datetime, pids: tuple[int, ...], cpu_s: float) -> float | None:
+        """With one more look at the CPU time of these processes; without any it begins anew."""
+        if pids != self._pids:
+            self._pids = pids
+            self._seen.clear()
+        self._seen.append((now, cpu_s))
+        began, used_s = self._seen[0]
+        passed_s = (now - began).total_seconds()
+        if not pids or passed_s < LEAST_S:
+            return None
+        return round((cpu_s - used_s) / passed_s, 3)
 
 
 def _source(capture: Capture, source: Source) -> dict[str, Any]:

@@ -71,6 +71,8 @@ class StartRequest:
     audio_quality: str = DEFAULT_QUALITY
     output_directory: str | None = None
     limits: Limits = NO_LIMITS
+    speed_step: int | None = None
+    """Of the pipeline, 0 the slowest; None is the slowest for which there is room."""
     started_by: StartedBy = StartedBy.USER
 
     def as_dict(self) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class _Life:
     number: int
     part: int
     path: Path
+    speed_step: int
     writer: SegmentWriter
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     ended_at: datetime | None = None
@@ -75,6 +76,7 @@ class _Life:
             offset_s=written.begins_s,
             end_s=written.end_s or None,
             ended_at=self.ended_at,
+            speed_step=self.speed_step,
             outcome=ending and ending.outcome,
             returncode=ending and ending.returncode,
             video_frames=written.video_frames,
@@ -127,6 +129,8 @@ class Segments:
     preview: Preview
     before: int
     """Segments that earlier workers made."""
+    speed_step: int
+    """Of the next segment."""
     part: int = 1
     """Number of the final file that the next segment goes into."""
     made: list[tuple[int, Path]] = field(default_factory=list)
@@ -161,7 +165,7 @@ class Segments:
         fifo = await asyncio.to_thread(Fifo, self.runtime / f"{number:04d}.nut")
         writer = self._new_writer(fifo)
         argv = self._command(fifo.path, output)
-        life = _Life(self.recording.id, number, self.part, output, writer)
+        life = _Life(self.recording.id, number, self.part, output, self.speed_step, writer)
         self._lives[number] = life
         self.made.append((life.part, output))
         await self._save()
@@ -201,6 +205,7 @@ class Segments:
             height=self.canvas.height,
             video_bitrate_bps=QUALITIES[recording.video_quality].video_bps,
             audio_bitrate_bps=QUALITIES[recording.audio_quality].audio_bps,
+            speed=self.speed_step,
             threads=encoding.threads,
             tags=encoding.tags,
             aside=str(Path(recording.output_path).with_suffix("")),

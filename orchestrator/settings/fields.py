@@ -175,6 +175,21 @@ class Settings(BaseSettings):
     encoder_threads: int = Field(
         0, ge=0, le=256, description="Threads for an encoder; 0 leaves it to ffmpeg."
     )
+    cpu_limit: float = Field(
+        0.85,
+        gt=0,
+        le=10,
+        description="Share of the cores we may use that recordings may take together.",
+    )
+    speed_step: Literal["auto", "default"] | Annotated[int, Field(ge=0, le=99)] = Field(
+        "auto",
+        description="Encoders' speed step: auto (the slowest with room), default (the pipeline's "
+        "own) or its number, from 0 for the slowest.",
+    )
+    calibrate_at_start: bool = Field(
+        True,
+        description="Measure what encoding costs here, once, when a server has nothing to record.",
+    )
     queue_bytes: int = Field(
         96 * 2**20, ge=8 * 2**20, description="Bound of the raw frames waiting for one ffmpeg."
     )

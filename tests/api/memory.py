@@ -25,6 +25,8 @@ from orchestrator.errors import (
     StreamNotFound,
 )
 from orchestrator.media import Endpoint, LiveKitEndpoint, Stream, WhepEndpoint
+from orchestrator.recordings.admission import Capacity
+from orchestrator.recordings.costs import costs_of
 from orchestrator.recordings.depin import Depin
 from orchestrator.recordings.request import StartRequest, format_named, quality_named
 from orchestrator.recordings.states import ACTIVE
@@ -70,6 +72,7 @@ def preset(name: str) -> Preset:
         audio_codec=audio,
         speeds=("slow", "fast"),
         default_speed=1,
+        shipped=(0.02, 0.01),
         path=Path(f"/presets/{name}.py"),
         build=lambda job: job.video.output(job.output, vcodec=video, video_bitrate=9),
     )
@@ -100,6 +103,9 @@ def recording(mint_id: str = MINT, **columns: Any) -> Recording:
         "wanted": "record",
         "recovered": False,
         "started_by": "user",
+        "speed_step": 1,
+        "speed_pinned": False,
+        "reserved_cores": 0.6,
         "state": "recording",
         "created_at": STARTED,
         "started_at": STARTED,
@@ -270,6 +276,11 @@ class MemoryManager:
         if row.state in ACTIVE:
             raise StillActive(f"Recording {recording_id} is still running.", "Stop it first.")
         self.rows.remove(row)
+
+    async def capacity(self) -> Capacity:
+        """A machine of two cores on which nothing was measured."""
+        costs = costs_of(self.presets.presets.values(), [])
+        return Capacity("a machine", 2.0, 1.7, costs, None, self.presets.presets)
 
     async def output_directory(self) -> Path:
         """The setting's."""

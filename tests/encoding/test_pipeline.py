@@ -33,7 +33,8 @@ GOLDEN = {
         f"-enc_time_base:v 1:90000 -flush_packets 1 -force_key_frames:v {KEYS} "
         "-fps_mode passthrough -frag_duration 1000000 -max_interleave_delta 0 -maxrate:v 2000000 "
         f"-metadata:g:0 title=Ö {MP4_FLAGS} -preset:v veryfast -profile:v high -threads:v 0 "
-        "-x264-params rc-lookahead=2:sync-lookahead=0:sliced-threads=1"
+        "-x264-params rc-lookahead=2:sync-lookahead=0:sliced-threads=1:ref=1:cabac=1"
+        ":8x8dct=1:weightp=1:stitchable=1"
     ),
     "webm": (
         "-f webm -b:a 128000 -b:v 2000000 -bufsize:v 2000000 -c:a libopus -c:v libvpx-vp9 "
@@ -46,7 +47,7 @@ GOLDEN = {
         "-f mp4 -b:a 128000 -b:v 2000000 -bufsize:v 4000000 -c:a aac -c:v libsvtav1 "
         f"-enc_time_base:v 1:90000 -flush_packets 1 -force_key_frames:v {KEYS} "
         "-fps_mode passthrough -frag_duration 1000000 -max_interleave_delta 0 -maxrate:v 2000000 "
-        f"-metadata:g:0 title=Ö {MP4_FLAGS} -preset:v 10 -svtav1-params pred-struct=1:rtc=1:lp=0"
+        f"-metadata:g:0 title=Ö {MP4_FLAGS} -preset:v 10 -svtav1-params pred-struct=1:rtc=1:lp=1"
     ),
 }
 

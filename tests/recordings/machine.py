@@ -39,6 +39,8 @@ class Machine:
             "DATABASE_URL": f"sqlite:///{folder / 'catalog.db'}",
             "OUTPUT_DIRECTORY": str(self.out),
             "DISK_RESERVE_BYTES": "0",
+            "CPU_LIMIT": "10",
+            "SPEED_STEP": "default",
             "DISCOVERY": "livekit" if livekit else "demo",
         }
         if livekit:

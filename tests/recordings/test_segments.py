@@ -51,7 +51,9 @@ async def segments_of(catalog: Catalog, folder: Path) -> Segments:
     preset = Presets.load(None).get("mp4")
     encoding = Encoding(preset, await find_ffmpeg(None, preset.encoders), 0, {})
     queue = FrameQueue(2**23)
-    return Segments(row, encoding, CanvasSize(64, 48), queue, folder, catalog, Preview(folder), 0)
+    return Segments(
+        row, encoding, CanvasSize(64, 48), queue, folder, catalog, Preview(folder), 0, speed_step=3
+    )
 
 
 async def test_a_busy_catalog_holds_nothing_up(busy: Busy, tmp_path: Path) -> None:

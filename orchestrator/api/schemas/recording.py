@@ -39,6 +39,9 @@ class StartBody(Wire):
     """Folder for this file; else the one that GET /api/recording/output-directory tells."""
     pipeline: str | None = Field(None, max_length=64)
     """Preset to encode with (GET /api/pipelines); else the one named like the format."""
+    speed_step: int | None = Field(None, ge=0, le=99)
+    """Speed step of the pipeline's encoder (GET /api/capacity), 0 the slowest; null takes the
+    slowest for which there is room, and a faster one when the encoder falls behind."""
     max_duration_s: float | None = Field(None, ge=0, le=1e9)
     """The recording ends by itself after so many seconds; 0 or null is no limit."""
     max_size_bytes: int | None = Field(None, ge=0, le=2**60)

@@ -125,6 +125,8 @@ class SegmentInfo(Wire):
     outcome: str | None
     """finished, failed or killed; null while it runs."""
     returncode: int | None
+    speed_step: int | None
+    """The pipeline's speed step it was encoded with; null for segments of an older version."""
     video_frames: int
     audio_samples: int
     stderr_tail: str | None
@@ -139,6 +141,7 @@ class SegmentInfo(Wire):
             "offset_seconds": 0.0,
             "outcome": "finished",
             "returncode": 0,
+            "speed_step": 2,
             "video_frames": 3615,
             "audio_samples": 5784000,
             "stderr_tail": None,

@@ -19,6 +19,7 @@ _LIVE: dict[str, Any] = {
     "measured_at": "2024-12-01T14:31:07.000+00:00",
     "fps": 29.97,
     "speed": 1.0,
+    "speed_step": 2,
     "bitrate_bps": 2014000,
     "file_size_bytes": 11379200,
     "width": 1280,
@@ -54,6 +55,8 @@ class Live(Wire):
     """Pictures a second, over the last second."""
     speed: float | None = None
     """Encoder's speed against real time; below 1 it falls behind."""
+    speed_step: int | None = None
+    """The pipeline's speed step that is encoded with now, 0 the slowest."""
     bitrate_bps: float | None = None
     file_size_bytes: int | None = None
     """Bytes written so far."""

@@ -1,0 +1,169 @@
+"""Who may record, and at which speed step: decided inside the catalog's transaction.
+
+So of twenty who ask at once each is weighed against those before him, whichever process they ask,
+and a recording that ends or fails gives its room back by not being active any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from orchestrator.catalog.costs import CostTable
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.store import Admit, Catalog
+from orchestrator.encoding.capabilities import FFmpeg
+from orchestrator.encoding.pipeline import Preset
+from orchestrator.errors import InvalidRequest, NoCapacity, TooManyRecordings
+from orchestrator.monitor.cores import cores_allowed
+from orchestrator.recordings.capacity import (
+    ASSUMED,
+    Costs,
+    Picture,
+    Place,
+    Room,
+    Use,
+    fitting_instead,
+    places,
+    slowest_fitting,
+)
+from orchestrator.recordings.costs import costs_of, machine_name
+from orchestrator.settings import Settings
+
+RETRY_AFTER_S: Final = 30.0
+"""When it makes sense to ask again after all room was taken; nobody knows when one ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """This machine as recordings see it."""
+
+    machine: str
+    cores: float
+    """That we may use, by affinity and control groups."""
+    limit_cores: float
+    """That recordings may take together."""
+    costs: Costs
+    measured_at: datetime | None
+    """When costs were measured last; None: nothing was, they are shipped ones."""
+    presets: Mapping[str, Preset]
+
+    def room(self, active: Sequence[Recording]) -> Room:
+        """With these recordings running."""
+        return Room(self.limit_cores, [use_of(row) for row in active])
+
+
+async def capacity(
+    settings: Settings, catalog: Catalog, ffmpeg: FFmpeg, presets: Mapping[str, Preset]
+) -> Capacity:
+    """As it is now; presets that this ffmpeg can't do are left out."""
+    machine = await asyncio.to_thread(machine_name, ffmpeg)
+    cores = await asyncio.to_thread(cores_allowed)
+    rows = await CostTable(catalog).of(machine)
+    usable = {name: p for name, p in presets.items() if not ffmpeg.lacks(p.encoders)}
+    return Capacity(
+        machine,
+        cores,
+        settings.cpu_limit * cores,
+        costs_of(usable.values(), rows),
+        max((row.measured_at for row in rows), default=None),
+        usable,
+    )
+
+
+def pinned_step(settings: Settings, preset: Preset, asked: int | None) -> int | None:
+    """The step to keep to, of the request or the setting; None leaves it to what fits."""
+    last = len(preset.speeds) - 1
+    if asked is not None:
+        if not 0 <= asked <= last:
+            raise InvalidRequest(
+                f"Pipeline {preset.name} has no speed step {asked}.",
+                f"Its steps are 0 (slowest) to {last}: {', '.join(preset.speeds)}.",
+                field="speed_step",
+            )
+        return asked
+    if settings.speed_step == "auto":
+        return None
+    return preset.default_speed if settings.speed_step == "default" else settings.speed_step
+
+
+def admitting(capacity: Capacity, preset: Preset, pinned: int | None, most: int | None) -> Admit:
+    """For `Catalog.create`: takes a new recording in, or raises why not.
+
+    TooManyRecordings when `most` are active, NoCapacity when there is no room.
+    """
+
+    def admit(recording: Recording, active: Sequence[Recording]) -> None:
+        if most is not None and len(active) >= most:
+            raise TooManyRecordings(
+                f"{most} recordings run, and no more may (max_recordings).",
+                "Stop one, or wait until one has ended.",
+                retry_after_s=RETRY_AFTER_S,
+            )
+        room = capacity.room(active)
+        asked = _places(capacity, preset, room, ASSUMED, pinned)
+        if (place := slowest_fitting(asked, room)) is None:
+            raise _refusal(capacity, preset, room, asked[-1])
+        recording.speed_pinned = pinned is not None
+        _reserve(recording, place)
+
+    return admit
+
+
+def settling(capacity: Capacity, preset: Preset, picture: Picture) -> Admit:
+    """For `Catalog.reserve`: the same once the picture's true size is known.
+
+    It has been taken in, so that it stays in: without room it gets the fastest step.
+    """
+
+    def settle(recording: Recording, others: Sequence[Recording]) -> None:
+        room = capacity.room(others)
+        pinned = recording.speed_step if recording.speed_pinned else None
+        asked = _places(capacity, preset, room, picture, pinned)
+        _reserve(recording, slowest_fitting(asked, room) or asked[-1])
+
+    return settle
+
+
+def use_of(row: Recording) -> Use:
+    """What a recording reserved and uses; one of an older version reserved nothing."""
+    measured: Any = row.figures.get("measured_cores")
+    reserved = row.reserved_cores if row.reserved_cores is not None else measured or 0.0
+    return Use(row.pipeline, reserved, measured)
+
+
+def _places(
+    capacity: Capacity, preset: Preset, room: Room, picture: Picture, pinned: int | None
+) -> list[Place]:
+    found = places(capacity.costs, room, preset.name, picture)
+    return found if pinned is None else [found[min(pinned, len(found) - 1)]]
+
+
+def _reserve(recording: Recording, place: Place) -> None:
+    recording.speed_step, recording.reserved_cores = place.step, place.cores
+
+
+def _refusal(capacity: Capacity, preset: Preset, room: Room, fastest: Place) -> NoCapacity:
+    others = sorted(
+        (p for p in capacity.presets.values() if p.name != preset.name),
+        # Another encoder of the same format is the nearest, then what costs least.
+        key=lambda p: (p.format != preset.format, capacity.costs.steps[p.name][-1]),
+    )
+    fits = fitting_instead(capacity.costs, room, ASSUMED, [p.name for p in others])
+    fits_too = f"; {fits[0]} would fit" if fits else ""
+    return NoCapacity(
+        f"There is no room for another recording with {preset.name}: it needs "
+        f"{fastest.cores:.2f} cores, and {room.free_cores:.2f} of the {room.limit_cores:.2f} that "
+        f"recordings may take are free{fits_too}.",
+        "Stop one, wait until one has ended, or raise ORCHESTRATOR_CPU_LIMIT.",
+        needed_cores=round(fastest.cores, 3),
+        free_cores=round(room.free_cores, 3),
+        used_cores=round(room.used_cores, 3),
+        limit_cores=round(room.limit_cores, 3),
+        recordings=len(room.running),
+        fits={"pipeline": fits[0], "speed_step": fits[1].step} if fits else None,
+        retry_after_s=RETRY_AFTER_S,
+    )

@@ -1,0 +1,55 @@
+"""What encoding costs on this machine: as it was measured here, else as it is shipped."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+
+from orchestrator.catalog.models import Cost
+from orchestrator.encoding.capabilities import FFmpeg
+from orchestrator.encoding.pipeline import Preset
+from orchestrator.monitor.cores import processor
+from orchestrator.recordings.capacity import CAUTION, Costs
+
+
+def machine_name(ffmpeg: FFmpeg) -> str:
+    """What costs depend on: the processor, its cores, and the very ffmpeg. Blocking."""
+    build = f"ffmpeg {ffmpeg.version} ({ffmpeg.path.stat().st_size} bytes)"
+    return f"{processor()}, {os.cpu_count()} cores, {build}"[:256]
+
+
+def costs_of(presets: Iterable[Preset], rows: Sequence[Cost]) -> Costs:
+    """Measured ones for pipelines of which every step was measured; shipped ones for others.
+
+    Shipped costs follow the speed that was measured of this machine; where nothing was, they are
+    raised by `CAUTION`.
+    """
+    known = list(presets)
+    measured = {(row.pipeline, row.step): row.cpu_s_per_megapixel for row in rows}
+    scale = _scale(known, measured)
+    whole = {p.name: found for p in known if (found := _measured(p, measured))}
+    shipped = {p.name: tuple(scale * cost for cost in p.costs) for p in known}
+    return Costs(shipped | whole, frozenset(whole), scale)
+
+
+def _measured(preset: Preset, measured: Mapping[tuple[str, str], float]) -> tuple[float, ...]:
+    """Of each step; none if one is missing. A step is never dearer than the one before it."""
+    found = [measured.get((preset.name, step)) for step in preset.speeds]
+    costs: list[float] = []
+    for cost in found:
+        if cost is None:
+            return ()
+        costs.append(min([cost, *costs[-1:]]))
+    return tuple(costs)
+
+
+def _scale(presets: Sequence[Preset], measured: Mapping[tuple[str, str], float]) -> float:
+    """This machine against that of the shipped costs, by the steps that were measured here."""
+    ratios = [
+        measured[preset.name, step] / shipped
+        for preset in presets
+        for step, shipped in zip(preset.speeds, preset.costs, strict=True)
+        if (preset.name, step) in measured and preset.shipped
+    ]
+    return statistics.median(ratios) if ratios else CAUTION

@@ -1,0 +1,102 @@
+"""When an encoder has to work faster, and when it may take its time again. Pure.
+
+Faster at once, as pictures would be dropped soon; slower only after a long calm with room for it.
+A return that didn't hold makes the next one wait twice as long, and there is a most number of
+changes: each of them is a segment more to join.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+FILLED: Final = 0.25
+"""Share of the queue's limit from which an encoder falls behind; thinning begins at half."""
+
+CALM: Final = 0.05
+"""Share below which it keeps pace."""
+
+SETTLE_S: Final = 3.0
+"""How long a step is given to show what it can do; an encoder takes a second to begin."""
+
+CALM_S: Final = 30.0
+"""How long all has to be well before the first return to a slower step."""
+
+LONGEST_CALM_S: Final = 1800.0
+RELAPSE_S: Final = 120.0
+"""A return that has to be taken back within this time was too early."""
+
+MOST_CHANGES: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The encoder as it is at one moment. None is what isn't known."""
+
+    now_s: float
+    filled: float
+    """Share of the queue's limit that waits."""
+    speed: float | None
+    """Seconds of the stream encoded for each second of the clock, over the last ones."""
+    idle_cores: float | None
+    """Of the machine, over the last seconds."""
+
+
+class Pace:
+    """Chooses the step; `look` often.
+
+    `slowest` is the one there is room for, and the slowest that is taken; `costs` are the cores
+    that the encoder takes at each step.
+    """
+
+    def __init__(self, slowest: int, costs: Sequence[float]) -> None:
+        self.step = self._slowest = slowest
+        self._costs = costs
+        self._changes = 0
+        self._wait_s = CALM_S
+        self._settles_s = self._returned_s = float("-inf")
+        self._calm_since_s: float | None = None
+
+    def look(self, look: Look) -> str | None:
+        """The reason if `step` has changed just now."""
+        self._note_calm(look)
+        if look.now_s < self._settles_s or self._changes >= MOST_CHANGES:
+            return None
+        if self._behind(look) and self.step + 1 < len(self._costs):
+            return self._faster(look)
+        if self._calm_since_s is not None and look.now_s - self._calm_since_s >= self._wait_s:
+            return self._slower(look)
+        return None
+
+    def begun(self, now_s: float) -> None:
+        """A new run of the encoder has begun: it is given time."""
+        self._settles_s = now_s + SETTLE_S
+        self._calm_since_s = None
+
+    def _behind(self, look: Look) -> bool:
+        return look.filled >= FILLED and look.speed is not None and look.speed < 1
+
+    def _note_calm(self, look: Look) -> None:
+        extra = self._costs[self.step - 1] - self._costs[self.step] if self.step else 0.0
+        room = look.idle_cores is not None and look.idle_cores >= extra
+        if self.step == self._slowest or look.filled > CALM or not room:
+            self._calm_since_s = None
+        elif self._calm_since_s is None:
+            self._calm_since_s = look.now_s
+
+    def _faster(self, look: Look) -> str:
+        if look.now_s - self._returned_s < RELAPSE_S:
+            self._wait_s = min(2 * self._wait_s, LONGEST_CALM_S)
+        self._changed(+1, look)
+        return f"encoding at {look.speed:.2f} of real time, {look.filled:.0%} of the queue is full"
+
+    def _slower(self, look: Look) -> str:
+        self._changed(-1, look)
+        self._returned_s = look.now_s
+        return f"it kept pace for {self._wait_s:g} s, and {look.idle_cores:.1f} cores are idle"
+
+    def _changed(self, by: int, look: Look) -> None:
+        self.step += by
+        self._changes += 1
+        self.begun(look.now_s)

@@ -1,0 +1,111 @@
+"""Follows one recording's encoder and changes its speed step: each change is a new segment.
+
+The writer ends its pipe at one sample and the next ffmpeg begins at just that one (pipes.cut), so
+that nothing which the queue holds is lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import psutil
+import structlog
+
+from orchestrator.encoding.ffmpeg import Run
+from orchestrator.encoding.supervisor import Supervisor
+from orchestrator.errors import Unavailable
+from orchestrator.recordings.admission import capacity, settling
+from orchestrator.recordings.capacity import Picture
+from orchestrator.recordings.pace import Look, Pace
+from orchestrator.recordings.segments import Segments
+from orchestrator.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+LOOK_S: Final = 1.0
+WINDOW: Final = 3
+"""Looks over which the encoder's speed is taken: its progress comes in bursts."""
+
+Note = Callable[[str, str], None]
+
+
+class Pacing:
+    """Looks at the encoder once a second, as often as it is called."""
+
+    def __init__(self, segments: Segments, pace: Pace | None, note: Note) -> None:
+        """`pace` is None for a recording whose step is pinned."""
+        self._segments, self._pace, self._note = segments, pace, note
+        self._looked_s = float("-inf")
+        self._run: Run | None = None
+        self._encoded: list[tuple[float, float]] = []
+        self._idle = Idle()
+
+    def look(self, supervisor: Supervisor) -> None:
+        """Goes on at another step when it is time to."""
+        now_s = time.monotonic()
+        if self._pace is None or now_s - self._looked_s < LOOK_S:
+            return
+        self._looked_s = now_s
+        queue = self._segments.queue.statistics()
+        speed = self._speed(now_s, supervisor.current)
+        filled = queue.waiting_bytes / queue.limit_bytes
+        look = Look(now_s, filled, speed, self._idle.cores(now_s))
+        before = self._pace.step
+        if reason := self._pace.look(look):
+            words = self._segments.encoding.preset.speeds
+            self._segments.speed_step = self._pace.step
+            change = f"{words[before]} -> {words[self._pace.step]}"
+            self._note("speed", f"speed step {change}: {reason}")
+            supervisor.split()
+
+    def _speed(self, now_s: float, run: Run | None) -> float | None:
+        """Over the last looks at the same run."""
+        if run is not self._run:
+            self._run, self._encoded = run, []
+            if self._pace is not None and run is not None:
+                self._pace.begun(now_s)
+        if run is None or run.progress is None or run.progress.out_time_s is None:
+            return None
+        self._encoded = [*self._encoded[-WINDOW:], (now_s, run.progress.out_time_s)]
+        (then_s, was_s), (last_s, is_s) = self._encoded[0], self._encoded[-1]
+        return (is_s - was_s) / (last_s - then_s) if len(self._encoded) > WINDOW else None
+
+
+class Idle:
+    """Cores of the machine that had nothing to do between two looks."""
+
+    def __init__(self) -> None:
+        self._last: tuple[float, float] | None = None
+
+    def cores(self, now_s: float) -> float | None:
+        """None at the first look."""
+        times = psutil.cpu_times()
+        last, self._last = self._last, (now_s, times.idle)
+        return (times.idle - last[1]) / (now_s - last[0]) if last else None
+
+
+async def settled(segments: Segments, settings: Settings, note: Note) -> Pacing:
+    """Decides the step anew, now that the picture's size is known.
+
+    A catalog that is busy changes nothing of what was decided before.
+    """
+    recording, preset = segments.recording, segments.encoding.preset
+    picture = Picture(segments.canvas.width, segments.canvas.height)
+    try:
+        machine = await capacity(
+            settings, segments.catalog, segments.encoding.ffmpeg, {preset.name: preset}
+        )
+        await segments.catalog.reserve(recording.id, settling(machine, preset, picture))
+        step = (await segments.catalog.get(recording.id)).speed_step
+    except Unavailable as error:
+        log.warning("the speed step is as it was", error=error.error)
+        return Pacing(segments, None, note)
+    segments.speed_step = preset.default_speed if step is None else step
+    recording.speed_step = segments.speed_step
+    note("speed", f"speed step {preset.speeds[segments.speed_step]}")
+    costs = [cost * picture.megapixels_per_s for cost in machine.costs.steps[preset.name]]
+    return Pacing(
+        segments, None if recording.speed_pinned else Pace(segments.speed_step, costs), note
+    )

@@ -1,0 +1,152 @@
+"""Who is taken in, when many ask at once; what is reserved is given back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.api.errors import answer
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.store import Catalog
+from orchestrator.encoding.pipeline import Presets
+from orchestrator.errors import HavenError, InvalidRequest, NoCapacity, TooManyRecordings
+from orchestrator.recordings.admission import Capacity, admitting, pinned_step, settling, use_of
+from orchestrator.recordings.capacity import ASSUMED, Picture
+from orchestrator.recordings.costs import costs_of
+from orchestrator.settings import Settings
+from tests.catalog.rows import recording, url_of
+
+PRESETS = Presets.load(None).presets
+MP4, AV1 = PRESETS["mp4"], PRESETS["av1"]
+MACHINE = Capacity("m", 2.0, 1.7, costs_of(PRESETS.values(), []), None, PRESETS)
+
+
+def cores(pipeline: str, step: int, picture: Picture = ASSUMED) -> float:
+    return MACHINE.costs.cores(pipeline, step, picture)
+
+
+def admit(
+    recording: Recording, active: Sequence[Recording], pinned: int | None = None, **changes: Any
+) -> Recording:
+    preset = PRESETS[recording.pipeline]
+    admitting(replace(MACHINE, **changes), preset, pinned, None)(recording, active)
+    return recording
+
+
+def row(id: str, **columns: Any) -> Recording:
+    values = {"pipeline": "mp4", "figures": {}, "speed_pinned": False, "reserved_cores": None}
+    return recording(id, f"room {id}", **(values | columns))
+
+
+@pytest.fixture
+async def several(tmp_path: Path) -> Any:
+    """The same catalog, opened four times, as servers and commands do."""
+    catalogs = [Catalog(url_of(tmp_path / "catalog.db")) for _ in range(4)]
+    for number, catalog in enumerate(catalogs):
+        await catalog.open(migrate=number == 0)
+    yield catalogs
+    for catalog in catalogs:
+        await catalog.close()
+
+
+async def test_of_twenty_at_once_just_as_many_are_taken_in_as_fit(several: list[Catalog]) -> None:
+    decide = admitting(MACHINE, MP4, None, None)
+    asking = [several[n % len(several)].create(row(f"{n:02}"), admit=decide) for n in range(20)]
+    outcomes = await asyncio.gather(*asking, return_exceptions=True)
+    refused = [outcome for outcome in outcomes if outcome is not None]
+    assert all(isinstance(outcome, NoCapacity) for outcome in refused), refused
+    active = await several[0].active()
+    assert len(active) == 20 - len(refused)
+    reserved = sum(r.reserved_cores or 0 for r in active)
+    assert reserved <= MACHINE.limit_cores
+    assert MACHINE.limit_cores - reserved < cores("mp4", 3), "one more would have fitted"
+    assert active[0].speed_step == 0, "the first one has all the room"
+    # One that fails gives its room back.
+    await several[1].update(active[0].id, state="failed")
+    await several[2].create(row("again"), admit=decide)
+
+
+def test_the_refusal_tells_the_numbers_and_what_would_fit() -> None:
+    used = [row("a", reserved_cores=1.7 - cores("mp4", 3) - 0.01)]
+    with pytest.raises(NoCapacity, match="no room for another recording with av1") as refused:
+        admit(row("b", pipeline="av1"), used)
+    context = refused.value.context
+    assert context["fits"] == {"pipeline": "mp4", "speed_step": 3}
+    assert context["limit_cores"] == 1.7
+    assert context["needed_cores"] == pytest.approx(cores("av1", 3), abs=0.001)
+    assert context["free_cores"] == pytest.approx(cores("mp4", 3) + 0.01, abs=0.001)
+    assert (context["recordings"], refused.value.status) == (1, 503)
+    response = answer(refused.value)
+    assert response.headers["retry-after"] == "30"
+    with pytest.raises(NoCapacity) as full:
+        admit(row("c", pipeline="av1"), [row("a", reserved_cores=1.7)])
+    assert full.value.context["fits"] is None
+
+
+def test_a_pinned_step_is_taken_or_refused_but_never_changed() -> None:
+    assert admit(row("a"), [], pinned=3).speed_step == 3
+    pinned = admit(row("a", pipeline="av1"), [], pinned=0)
+    assert (pinned.speed_step, pinned.speed_pinned) == (0, True)
+    with pytest.raises(NoCapacity):
+        admit(row("b", pipeline="av1"), [row("a", reserved_cores=0.5)], pinned=0)
+    assert admit(row("b", pipeline="av1"), [row("a", reserved_cores=0.5)]).speed_step == 3
+
+
+def test_max_recordings_counts_too() -> None:
+    with pytest.raises(TooManyRecordings):
+        admitting(MACHINE, MP4, None, 1)(row("b"), [row("a")])
+
+
+def test_once_the_size_is_known_it_is_decided_anew() -> None:
+    large, small = Picture(1920, 1080), Picture(640, 360)
+    mine = admit(row("a"), [])
+    settling(MACHINE, MP4, large)(mine, [row("b", reserved_cores=0.2)])
+    assert mine.speed_step == 1
+    assert mine.reserved_cores == pytest.approx(cores("mp4", 1, large))
+    settling(MACHINE, MP4, small)(mine, [])
+    assert (mine.speed_step, mine.reserved_cores) == (0, cores("mp4", 0, small))
+    settling(MACHINE, MP4, large)(mine, [row("b", reserved_cores=1.7)])
+    assert mine.speed_step == 3, "it was taken in already"
+    pinned = admit(row("c"), [], pinned=2)
+    settling(MACHINE, MP4, large)(pinned, [])
+    assert (pinned.speed_step, pinned.reserved_cores) == (2, cores("mp4", 2, large))
+
+
+async def test_reserving_anew_sees_the_others(catalog: Catalog) -> None:
+    for id in ("a", "b"):
+        await catalog.create(row(id, reserved_cores=0.4))
+    seen: list[str] = []
+
+    def decide(mine: Recording, others: Sequence[Recording]) -> None:
+        seen.extend(other.id for other in others)
+        mine.reserved_cores = 0.9
+
+    await catalog.reserve("a", decide)
+    assert seen == ["b"]
+    assert (await catalog.get("a")).reserved_cores == 0.9
+
+
+def test_recordings_of_an_older_version_count_as_they_are_measured() -> None:
+    assert use_of(row("a", figures={"measured_cores": 0.7})).cores == 0.7
+    assert use_of(row("a")).cores == 0.0
+
+
+@pytest.mark.parametrize(
+    ("setting", "asked", "step"),
+    [("auto", None, None), ("default", None, 1), (0, None, 0), ("auto", 2, 2), ("default", 3, 3)],
+)
+def test_request_before_setting(setting: str | int, asked: int | None, step: int | None) -> None:
+    assert pinned_step(Settings.model_validate({"speed_step": setting}), MP4, asked) == step
+
+
+@pytest.mark.parametrize("step", [-1, 4])
+def test_a_step_that_is_not_there(step: int) -> None:
+    with pytest.raises(InvalidRequest, match=f"mp4 has no speed step {step}") as refused:
+        pinned_step(Settings(), MP4, step)
+    error: HavenError = refused.value
+    assert "faster, veryfast, superfast, ultrafast" in error.detail

@@ -1,0 +1,100 @@
+"""When an encoder goes faster and when it may go back."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.recordings.pace import (
+    CALM_S,
+    LONGEST_CALM_S,
+    MOST_CHANGES,
+    RELAPSE_S,
+    SETTLE_S,
+    Look,
+    Pace,
+)
+
+COSTS = (1.0, 0.7, 0.4)
+
+
+def behind(now_s: float) -> Look:
+    return Look(now_s, filled=0.3, speed=0.7, idle_cores=0.0)
+
+
+def calm(now_s: float, idle_cores: float = 2.0) -> Look:
+    return Look(now_s, filled=0.0, speed=1.0, idle_cores=idle_cores)
+
+
+def until_slower(pace: Pace, from_s: float) -> float:
+    """How long it takes, in seconds, with all well from then on."""
+    step = pace.step
+    for passed_s in range(int(2 * LONGEST_CALM_S)):
+        pace.look(calm(from_s + passed_s))
+        if pace.step < step:
+            return passed_s
+    raise AssertionError("it never went back")
+
+
+def test_it_goes_faster_at_once_and_then_gives_the_step_time() -> None:
+    pace = Pace(0, COSTS)
+    reason = pace.look(behind(10.0))
+    assert reason == "encoding at 0.70 of real time, 30% of the queue is full"
+    assert pace.step == 1
+    assert pace.look(behind(10.0 + SETTLE_S - 0.1)) is None
+    assert pace.look(behind(10.0 + SETTLE_S)) is not None
+    assert pace.step == 2
+    assert pace.look(behind(60.0)) is None, "there is no faster one"
+
+
+def test_neither_a_full_queue_nor_a_slow_encoder_alone_is_falling_behind() -> None:
+    pace = Pace(0, COSTS)
+    catches_up = Look(1.0, filled=0.9, speed=1.2, idle_cores=0.0)
+    begins = Look(2.0, filled=0.9, speed=None, idle_cores=0.0)
+    starved = Look(3.0, filled=0.0, speed=0.5, idle_cores=0.0)
+    assert [pace.look(look) for look in (catches_up, begins, starved)] == [None] * 3
+
+
+def test_back_after_a_long_calm_and_never_below_what_there_is_room_for() -> None:
+    pace = Pace(1, COSTS)
+    pace.look(behind(0.0))
+    assert pace.step == 2
+    assert until_slower(pace, SETTLE_S) == CALM_S
+    assert pace.step == 1
+    for now_s in range(100, 1000):
+        assert pace.look(calm(now_s)) is None
+
+
+def test_calm_needs_room_for_the_slower_step() -> None:
+    pace = Pace(0, COSTS)
+    pace.look(behind(0.0))
+    for now_s in range(10, 200):
+        assert pace.look(calm(now_s, idle_cores=0.29)) is None
+    assert until_slower(pace, 200) == CALM_S
+
+
+def test_a_return_that_did_not_hold_makes_the_next_one_wait_longer() -> None:
+    pace, now_s, waits = Pace(1, COSTS), 0.0, []
+    for _ in range(9):
+        pace.look(behind(now_s))
+        waits.append(until_slower(pace, now_s + SETTLE_S))
+        now_s += SETTLE_S + waits[-1] + RELAPSE_S - 1
+    assert waits[:4] == [30, 60, 120, 240]
+    assert waits[-1] == LONGEST_CALM_S
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.none() | st.floats(0, 3), st.floats(0, 4))))
+def test_whatever_happens_steps_and_changes_stay_within_bounds(
+    looks: list[tuple[float, float | None, float]],
+) -> None:
+    pace, changes = Pace(1, COSTS), 0
+    for second, (filled, speed, idle) in enumerate(itertools.islice(itertools.cycle(looks), 500)):
+        before = pace.step
+        changed = pace.look(Look(20.0 * second, filled, speed, idle)) is not None
+        assert changed is (pace.step != before)
+        assert abs(pace.step - before) <= 1
+        assert 1 <= pace.step <= 2
+        changes += changed
+    assert changes <= MOST_CHANGES
