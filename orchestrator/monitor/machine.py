@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import time
 from dataclasses import dataclass
@@ -45,10 +46,9 @@ class MachineMeter:
         limits = cgroup.limits()
         memory, memory_limit = _memory(limits.memory)
         disk = _disk(directory)
-        cpus = float(_cpus())
         return MachineUsage(
             at=datetime.now(UTC),
-            cores=min(limits.cpu.value, cpus) if limits.cpu else cpus,
+            cores=_cores(limits.cpu),
             cpu_cores=self._cpu_cores(limits.cpu),
             load_1m=psutil.getloadavg()[0],
             memory_bytes=memory,
@@ -64,6 +64,25 @@ class MachineMeter:
         if before is None or now <= before[0]:
             return None
         return round(max(used - before[1], 0.0) / (now - before[0]), 3)
+
+
+def cores_allowed() -> float:
+    """Cores that we may use, in parts too, as containers are given. Blocking."""
+    return _cores(cgroup.limits().cpu)
+
+
+def processor() -> str:
+    """Its name, as far as the system tells it. Blocking."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:  # no Linux
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def _cores(limit: cgroup.Limit | None) -> float:
+    return min(limit.value, _cpus()) if limit else float(_cpus())
 
 
 def _cpus() -> int:

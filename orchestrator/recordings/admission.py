@@ -18,7 +18,7 @@ from orchestrator.catalog.store import Admit, Catalog
 from orchestrator.encoding.capabilities import FFmpeg
 from orchestrator.encoding.pipeline import Preset
 from orchestrator.errors import InvalidRequest, NoCapacity, TooManyRecordings
-from orchestrator.monitor.cores import cores_allowed
+from orchestrator.monitor.machine import cores_allowed
 from orchestrator.recordings.capacity import (
     ASSUMED,
     Costs,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from orchestrator.catalog.models import Cost
 from orchestrator.encoding.capabilities import FFmpeg
 from orchestrator.encoding.pipeline import Preset
-from orchestrator.monitor.cores import processor
+from orchestrator.monitor.machine import processor
 from orchestrator.recordings.capacity import CAUTION, Costs
 
 
