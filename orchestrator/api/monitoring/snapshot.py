@@ -139,7 +139,7 @@ def _process(
 
 def limit_cores(cores: float, settings: Settings) -> float:
     """What recordings may take together."""
-    return round(cores * getattr(settings, "cpu_limit", 1.0), 3)
+    return round(cores * settings.cpu_limit, 3)
 
 
 def system(machine: MachineUsage, ours: Share, limit_cores: float) -> System:
