@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmark_encoding import Film, measure_encoding, show_encoding
 from benchmark_limit import measure_limit, show_limit
+from benchmark_monitor import measure_monitor
 from benchmark_receivers import measure_receivers, show_receivers
 from benchmark_timing import measure_timing, show_timing
 
@@ -224,6 +225,8 @@ async def run(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         found["timing"] = await measure_timing(arguments.seconds)
         show_timing(found["timing"], f"{SIZE} at {FPS} fps")
         return found
+    if arguments.monitor:
+        return found | {"monitor": await measure_monitor(folder)}
     async with prepared(folder) as (make, server):
         if arguments.limit:
             found["limit"] = await limits(make, server, folder, arguments)
@@ -281,6 +284,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--formats", default="av1,mp4,webm,av1-svt", help="pipelines, by name")
     parser.add_argument("--api", action="store_true", help="only the API's answers")
+    parser.add_argument("--monitor", action="store_true", help="only what monitoring costs")
     parser.add_argument("--timing", action="store_true", help="only how true the times are")
     parser.add_argument("--receivers", action="store_true", help="only what receiving costs")
     parser.add_argument("--encoding", action="store_true", help="only ffmpeg's CPU, and VMAF")

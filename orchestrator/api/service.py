@@ -76,17 +76,17 @@ class Story(Protocol):
     async def events(self, recording_id: str, /, limit: int = 1000) -> list[Event]:
         """What happened to it, in order."""
 
-    async def lines_after(self, id: int, /, limit: int) -> list[Event]:
-        """Lines of all stories after the one with this id: the newest ones, in order."""
+    async def news(self, id: int, /, limit: int) -> tuple[list[Event], dict[str, str]]:
+        """Lines of all stories after the one with this id: the newest ones, in order.
+
+        And the state of each recording that is not ended, by its id.
+        """
 
     async def counts(self) -> dict[str, int]:
         """How many recordings there are in each state."""
 
     async def check(self) -> None:
         """Writes and reads something; Unavailable when that can't be done."""
-
-    async def states(self) -> dict[str, str]:
-        """The state of each recording that is not ended, by its id."""
 
 
 class Agent(Protocol):

@@ -135,36 +135,41 @@ def _status(recording: Recording) -> dict[str, Any]:
 
 def live(recording: Recording) -> Live:
     """The latest figures, flat; what the worker didn't report stays null."""
+    return Live(**live_values(recording))
+
+
+def live_values(recording: Recording) -> dict[str, Any]:
+    """Live's fields."""
     figures = recording.figures
-    return Live(
-        measured_at=recording.figures_at,
-        fps=number(figures, "video", "fps"),
-        speed=number(figures, "encoder", "speed"),
-        speed_step=whole(figures, "speed_step"),
-        bitrate_bps=number(figures, "encoder", "bitrate_bps"),
-        file_size_bytes=whole(figures, "encoder", "size_bytes"),
-        width=whole(figures, "video", "width"),
-        height=whole(figures, "video", "height"),
-        frames_received=whole(figures, "video", "received"),
-        frames_written=whole(figures, "video", "written"),
-        frames_dropped=whole(figures, "video", "dropped"),
-        frames_filled=whole(figures, "video", "filled"),
-        queue_bytes=whole(figures, "queue", "bytes"),
-        queue_limit_bytes=whole(figures, "queue", "limit_bytes"),
-        cpu_cores=total(number(p, "cpu_cores") for p in _processes(figures)),
-        memory_bytes=rounded(total(number(p, "rss_bytes") for p in _processes(figures))),
-        connection=text(figures, "source", "state"),
-        participants=whole(figures, "source", "participants"),
-        packets_received=whole(figures, "source", "packets_received"),
-        packets_lost=whole(figures, "source", "packets_lost"),
-        reconnects=whole(figures, "source", "reconnects"),
-        restarts=whole(figures, "restarts"),
-        no_picture_since=moment(figures, "video", "no_picture_since"),
-        no_picture_reason=text(figures, "video", "no_picture_reason"),
-        no_sound_since=moment(figures, "audio", "no_sound_since"),
-        no_sound_reason=text(figures, "audio", "no_sound_reason"),
-        warnings=tuple(str(line) for line in at(figures, "warnings") or ()),
-    )
+    return {
+        "measured_at": recording.figures_at,
+        "fps": number(figures, "video", "fps"),
+        "speed": number(figures, "encoder", "speed"),
+        "speed_step": whole(figures, "speed_step"),
+        "bitrate_bps": number(figures, "encoder", "bitrate_bps"),
+        "file_size_bytes": whole(figures, "encoder", "size_bytes"),
+        "width": whole(figures, "video", "width"),
+        "height": whole(figures, "video", "height"),
+        "frames_received": whole(figures, "video", "received"),
+        "frames_written": whole(figures, "video", "written"),
+        "frames_dropped": whole(figures, "video", "dropped"),
+        "frames_filled": whole(figures, "video", "filled"),
+        "queue_bytes": whole(figures, "queue", "bytes"),
+        "queue_limit_bytes": whole(figures, "queue", "limit_bytes"),
+        "cpu_cores": total(number(p, "cpu_cores") for p in _processes(figures)),
+        "memory_bytes": rounded(total(number(p, "rss_bytes") for p in _processes(figures))),
+        "connection": text(figures, "source", "state"),
+        "participants": whole(figures, "source", "participants"),
+        "packets_received": whole(figures, "source", "packets_received"),
+        "packets_lost": whole(figures, "source", "packets_lost"),
+        "reconnects": whole(figures, "source", "reconnects"),
+        "restarts": whole(figures, "restarts"),
+        "no_picture_since": moment(figures, "video", "no_picture_since"),
+        "no_picture_reason": text(figures, "video", "no_picture_reason"),
+        "no_sound_since": moment(figures, "audio", "no_sound_since"),
+        "no_sound_reason": text(figures, "audio", "no_sound_reason"),
+        "warnings": tuple(str(line) for line in at(figures, "warnings") or ()),
+    }
 
 
 def _processes(figures: Any) -> list[dict[str, Any]]:

@@ -115,11 +115,6 @@ class Catalog:
         query = select(Recording).where(is_active()).order_by(Recording.created_at, Recording.id)
         return await self._read(lambda session: list(session.scalars(query)))
 
-    async def states(self) -> dict[str, str]:
-        """The state of every recording that runs now, by its id; cheaper than `active`."""
-        query = select(Recording.id, Recording.state).where(is_active())
-        return await self._read(lambda session: {id: state for id, state in session.execute(query)})
-
     async def counts(self) -> dict[str, int]:
         """How many recordings there are in each state that any is in."""
         query = select(Recording.state, func.count(Recording.id)).group_by(Recording.state)
@@ -232,10 +227,19 @@ class Catalog:
         newest = mine.order_by(Event.id.desc()).limit(limit)
         return await self._read(lambda session: list(session.scalars(newest))[::-1])
 
-    async def lines_after(self, id: int, limit: int) -> list[Event]:
-        """Events of all recordings after the one with this id: the newest `limit`, oldest first."""
+    async def news(self, id: int, limit: int) -> tuple[list[Event], dict[str, str]]:
+        """Events of all recordings after the one with this id: the newest `limit`, oldest first.
+
+        And the state of every recording that runs, by its id.
+        """
         newest = select(Event).where(Event.id > id).order_by(Event.id.desc()).limit(limit)
-        return await self._read(lambda session: list(session.scalars(newest))[::-1])
+        running = select(Recording.id, Recording.state).where(is_active())
+
+        def read(session: Session) -> tuple[list[Event], dict[str, str]]:
+            states = {id: state for id, state in session.execute(running)}
+            return list(session.scalars(newest))[::-1], states
+
+        return await self._read(read)
 
     async def add_samples(self, samples: list[Sample]) -> None:
         """Adds measurements and drops those more than an hour older, of the same recordings."""

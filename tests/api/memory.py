@@ -176,9 +176,10 @@ class MemoryCatalog:
         row = {"kind": "state", "message": "recording", "data": {"from": "starting"}}
         return [Event(id=1, recording_id=recording_id, at=STARTED, **row)]
 
-    async def lines_after(self, id: int, limit: int) -> list[Event]:
-        """Those that the test added."""
-        return [line for line in self.lines if line.id > id][-limit:]
+    async def news(self, id: int, limit: int) -> tuple[list[Event], dict[str, str]]:
+        """The lines that the test added, and those that run."""
+        states = {row.id: row.state for row in self.rows if row.state in ACTIVE}
+        return [line for line in self.lines if line.id > id][-limit:], states
 
     async def counts(self) -> dict[str, int]:
         """By state."""
@@ -188,10 +189,6 @@ class MemoryCatalog:
         """Always well, unless the test says otherwise."""
         if self.broken:
             raise self.broken
-
-    async def states(self) -> dict[str, str]:
-        """Of those that run."""
-        return {row.id: row.state for row in self.rows if row.state in ACTIVE}
 
 
 class MemoryManager:

@@ -123,7 +123,7 @@ async def test_a_database_of_the_first_version_opens(tmp_path: Path) -> None:
     (event,) = await catalog.events("done")
     assert (event.id, event.message, event.at) == (41, "In.", NOON)
     await catalog.add_event("done", "kind", "one more")
-    assert [line.id for line in await catalog.lines_after(41, 9)] == [42]
+    assert [line.id for line in (await catalog.news(41, 9))[0]] == [42]
     await catalog.close()
 
 

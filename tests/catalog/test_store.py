@@ -163,17 +163,17 @@ async def test_events_are_bounded(catalog: Catalog, monkeypatch: pytest.MonkeyPa
 async def test_who_follows_the_story_misses_nothing(catalog: Catalog) -> None:
     await catalog.create(recording("a"))
     await catalog.create(recording("b", mint_id="other", state="completed"))
-    assert await catalog.states() == {"a": "starting"}
     assert await catalog.counts() == {"starting": 1, "completed": 1}
     for number in range(4):
         await catalog.add_event("ab"[number % 2], "step", str(number))
-    told = await catalog.lines_after(0, limit=9)
+    told, states = await catalog.news(0, limit=9)
+    assert states == {"a": "starting"}
     assert [line.message for line in told] == ["0", "1", "2", "3"]
-    assert [line.message for line in await catalog.lines_after(0, limit=2)] == ["2", "3"]
+    assert [line.message for line in (await catalog.news(0, limit=2))[0]] == ["2", "3"]
     last = told[-1].id
     await catalog.delete("b")
     await catalog.add_event("a", "step", "after the newest was deleted")
-    (line,) = await catalog.lines_after(last, limit=9)
+    (line,), _ = await catalog.news(last, limit=9)
     assert line.message == "after the newest was deleted"
     await catalog.check()
 

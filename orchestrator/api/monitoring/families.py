@@ -38,11 +38,11 @@ class Own:
 
 def families(snapshot: Snapshot, own: Own) -> Iterator[Metric]:
     """Everything, machine first."""
-    system = snapshot.system()
+    system = snapshot.system
     for name, help, of_system in _MACHINE:
         yield _gauge(f"haven_machine_{name}", help, (), [((), of_system(system))])
     yield from _server(own)
-    processes = [((p.role, p.recording_id or ""), p) for p in snapshot.processes()]
+    processes = [((p.role, p.recording_id or ""), p) for p in snapshot.processes]
     for name, help, of_process in _PROCESS:
         told = [(labels, of_process(process)) for labels, process in processes]
         yield _family(f"haven_process_{name}", help, ("role", "recording_id"), told)

@@ -24,8 +24,8 @@ from orchestrator.errors import HavenError, RecordingNotFound
 
 log = structlog.get_logger(__name__)
 
-LOOK_S: Final = 0.25
-"""Between two looks for states and lines: a page shows a change well within a second."""
+LOOK_S: Final = 0.5
+"""Between two looks for states and lines: a page shows a change within a second."""
 
 STREAMS_S: Final = 5.0
 """Between two questions for the live streams; directories keep their answers for a while."""
@@ -104,8 +104,7 @@ class Feed:
     async def _news(self) -> list[ServerSentEvent]:
         """Recordings whose state is another than at the last look, then the new lines."""
         catalog = self._manager.catalog
-        rows = await catalog.lines_after(self.hub.newest or 0, REMEMBERED)
-        states = await catalog.states()
+        rows, states = await catalog.news(self.hub.newest or 0, REMEMBERED)
         before, self._states = self._states, states
         changed = [id for id in before | states if before.get(id) != states.get(id)]
         told = [await self._recording(id) for id in changed]
@@ -157,14 +156,14 @@ def _of(snapshot: Snapshot) -> Figures:
     return Figures(
         at=snapshot.at,
         recordings=[_live(row) for row in snapshot.recordings],
-        processes=snapshot.processes(),
-        system=snapshot.system(),
+        processes=snapshot.processes,
+        system=snapshot.system,
     )
 
 
 def _live(row: Recording) -> LiveRecording:
     return LiveRecording(
-        **views.live(row).model_dump(),
+        **views.live_values(row),
         id=row.id,
         mint_id=row.mint_id,
         state=row.state,

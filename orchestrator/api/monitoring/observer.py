@@ -60,12 +60,16 @@ class Observer:
             assert self._latest is not None
             return self._latest
 
+    async def look(self) -> None:
+        """Looks now."""
+        async with self._looking:
+            await self._look()
+
     async def _watch(self) -> None:
         next_s = time.monotonic()
         while True:
             try:
-                async with self._looking:
-                    await self._look()
+                await self.look()
             except HavenError as error:
                 self.failures += 1
                 log.warning("can't look at what runs", error=error.error)
@@ -92,6 +96,6 @@ class Observer:
             recordings=rows,
             limit_cores=limit_cores(machine.cores, self._manager.settings),
         )
-        self.history.add(machine, snapshot.share())
+        self.history.add(machine, snapshot.share)
         self.look_cpu_s = time.thread_time() - began_s
         return snapshot

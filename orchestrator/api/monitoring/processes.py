@@ -47,7 +47,7 @@ async def processes(
 
     A running recording's `id` as `recording_id` gives its own two alone.
     """
-    found = (await observer.latest()).processes()
+    found = (await observer.latest()).processes
     if recording_id is not None:
         found = [p for p in found if p.recording_id == recording_id]
     return Processes(processes=found, count=len(found))
@@ -61,7 +61,7 @@ async def process_log(
 ) -> ProcessLog:
     """The last lines of a worker's or an ffmpeg's log (of its last 64 KiB), without secrets."""
     snapshot = await observer.latest()
-    process = next((p for p in snapshot.processes() if p.pid == pid and p.recording_id), None)
+    process = next((p for p in snapshot.processes if p.pid == pid and p.recording_id), None)
     if process is None:
         raise ProcessNotFound(pid)
     recording = next(r for r in snapshot.recordings if r.id == process.recording_id)

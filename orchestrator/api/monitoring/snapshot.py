@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 
 from orchestrator.api.figures import moment, number, rounded, text, total, whole
@@ -21,9 +22,9 @@ SILENT_AFTER: Final = timedelta(seconds=5)
 _RATES: Final = ("cpu_cores", "cpu_cores_1m", "fps", "speed", "bitrate_bps")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
-    """One look at everything that runs."""
+    """One look at everything that runs; what follows from it is worked out once for all."""
 
     at: datetime
     machine: MachineUsage
@@ -33,10 +34,12 @@ class Snapshot:
     limit_cores: float
     """What they may take of the machine together."""
 
+    @cached_property
     def system(self) -> System:
         """The machine on the wire."""
-        return system(self.machine, self.share(), self.limit_cores)
+        return system(self.machine, self.share, self.limit_cores)
 
+    @cached_property
     def processes(self) -> list[Process]:
         """All of ours, the server first."""
         found = [_server(self.server, self.at)]
@@ -44,11 +47,11 @@ class Snapshot:
             found += _of_recording(recording, self.at)
         return found
 
+    @cached_property
     def share(self) -> Share:
         """What the server and all recordings use together; None when a part isn't known."""
-        processes = self.processes()
-        cores = total(p.cpu_cores for p in processes)
-        return Share(cores, rounded(total(p.rss_bytes for p in processes)))
+        cores = total(p.cpu_cores for p in self.processes)
+        return Share(cores, rounded(total(p.rss_bytes for p in self.processes)))
 
 
 def _server(usage: Usage, at: datetime) -> Process:

@@ -11,7 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from orchestrator.encoding.ffmpeg import NICENESS
+from orchestrator.encoding.priority import NICENESS
 from tests.api.monitoring.sse import Event, Listener, listening
 from tests.recordings.machine import Machine
 from tests.rooms import Server, publish
