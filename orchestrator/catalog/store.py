@@ -228,18 +228,15 @@ class Catalog:
         return await self._read(lambda session: list(session.scalars(newest))[::-1])
 
     async def news(self, id: int, limit: int) -> tuple[list[Event], dict[str, str]]:
-        """Events of all recordings after the one with this id: the newest `limit`, oldest first.
-
-        And the state of every recording that runs, by its id.
-        """
+        """Newest events after this id, oldest first; each running recording's state by its id."""
         newest = select(Event).where(Event.id > id).order_by(Event.id.desc()).limit(limit)
         running = select(Recording.id, Recording.state).where(is_active())
-
-        def read(session: Session) -> tuple[list[Event], dict[str, str]]:
-            states = {id: state for id, state in session.execute(running)}
-            return list(session.scalars(newest))[::-1], states
-
-        return await self._read(read)
+        return await self._read(
+            lambda s: (
+                list(s.scalars(newest))[::-1],
+                {id: state for id, state in s.execute(running)},
+            )
+        )
 
     async def add_samples(self, samples: list[Sample]) -> None:
         """Adds measurements and drops those more than an hour older, of the same recordings."""
@@ -277,8 +274,6 @@ class Catalog:
         """Writes and reads something; Unavailable when that can't be done."""
         await self.set_preference("checked_at", datetime.now(UTC).isoformat())
         await self.preference("checked_at")
-
-    # -- transactions
 
     async def _newest(self, *conditions: ColumnElement[bool]) -> Recording | None:
         query = select(Recording).where(*conditions).order_by(*_NEWEST).limit(1)

@@ -144,6 +144,11 @@ async def test_api_key() -> None:
         right = {b"x-api-key": "sésame".encode(), b"host": b"recorder.example"}
         assert (await client.get(STATUS, headers=right)).status_code == 200
         assert (await client.get("/docs")).status_code == 200
+        for path in ("/metrics", "/api/events", "/api/processes"):
+            assert (await client.get(path)).status_code == 401
+        assert (await client.get("/metrics", headers=right)).status_code == 200
+        for probe in ("/livez", "/readyz"):
+            assert (await client.get(probe)).json()["status"], "probes have no key"
 
 
 def test_listening_elsewhere_needs_a_key() -> None:
