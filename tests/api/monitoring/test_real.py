@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 from pathlib import Path
@@ -28,9 +29,13 @@ async def until(listener: Listener, state: str) -> list[Event]:
 
 
 async def processes(client: httpx.AsyncClient) -> dict[str, dict[str, Any]]:
-    """Each by its role."""
-    body = (await client.get("/api/processes")).json()
-    return {process["role"]: process for process in body["processes"]}
+    """Each by its role, once all were looked at twice."""
+    async with asyncio.timeout(30):
+        while True:
+            told = (await client.get("/api/processes")).json()["processes"]
+            if len(told) == 3 and all(process["cpu_cores_1m"] for process in told):
+                return {process["role"]: process for process in told}
+            await asyncio.sleep(0.1)
 
 
 def check_processes(found: dict[str, dict[str, Any]], id: str, server_pid: int) -> None:
@@ -87,7 +92,7 @@ async def test_a_recording_from_its_first_moment_to_its_end(
             workers = next(c for c in health["checks"] if c["name"] == "workers")
             assert (workers["status"], workers["figures"]["recordings"]) == ("ok", 1)
             history = (await client.get("/api/system/history")).json()
-            assert history["cpu_cores_ours"][-1] > 0
+            assert any(history["cpu_cores_ours"])
             await server.post("/api/recording/stop", mint_id="watched")
             ended = await until(listener, "completed")
         story = (await client.get(f"/api/recordings/{id}/events")).json()["events"]
@@ -114,4 +119,4 @@ def check_story(events: list[Event], story: list[dict[str, Any]], id: str) -> No
     assert (states[-1], states.count("completed")) == ("completed", 1)
     figures = [event.data for event in events if event.name == "figures"]
     assert any(one["recordings"] and one["recordings"][0]["fps"] for one in figures)
-    assert {line["level"] for line in story} == {"info"}
+    assert "error" not in {line["level"] for line in story}
