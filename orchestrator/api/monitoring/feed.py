@@ -68,7 +68,7 @@ class Feed:
         """A client that begins where it was, or with all that is now."""
         known = int(last_id) if last_id and last_id.isdecimal() and len(last_id) < 19 else None
         async with self._joining:
-            await self._news()
+            await self._publish_news()
             client = Client(await self._first(known))
             self.hub.add(client)
         self._heard.set()
@@ -94,22 +94,24 @@ class Feed:
 
     async def _look(self) -> None:
         async with self._joining:
-            for event in await self._news():
-                self.hub.publish(event)
+            await self._publish_news()
         snapshot = await self._observer.latest()
         if snapshot is not self._told:
             self._told = snapshot
             self.hub.publish(frame("figures", await asyncio.to_thread(_figures, snapshot)))
 
-    async def _news(self) -> list[ServerSentEvent]:
-        """Recordings whose state is another than at the last look, then the new lines."""
-        catalog = self._manager.catalog
-        rows, states = await catalog.news(self.hub.newest or 0, REMEMBERED)
-        before, self._states = self._states, states
-        changed = [id for id in before | states if before.get(id) != states.get(id)]
-        told = [await self._recording(id) for id in changed]
+    async def _publish_news(self) -> None:
+        """Recordings whose state is another than at the last look, then the new lines.
+
+        What can't be read now is published by the next look.
+        """
+        rows, states = await self._manager.catalog.news(self.hub.newest or 0, REMEMBERED)
+        changed = [id for id in self._states | states if self._states.get(id) != states.get(id)]
+        told = [await self._recording(id) for id in changed] if self.hub.clients else []
+        self._states = states
         lines = [(row.id, story.line(row).model_dump_json()) for row in rows]
-        return told + self.hub.remember(lines)
+        for event in told + self.hub.remember(lines):
+            self.hub.publish(event)
 
     async def _recording(self, id: str) -> ServerSentEvent:
         try:

@@ -75,6 +75,20 @@ async def test_who_comes_back(manager: MemoryManager, served: Served) -> None:
                 assert (await listener.next()).name == "reset"
 
 
+async def test_who_joins_takes_nothing_from_the_others(
+    manager: MemoryManager, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "LOOK_S", 600.0)
+    async with served(manager) as url, listening(url) as first:
+        await first.next("figures")  # the only look before the next one joins
+        manager.catalog.lines.append(line(7))
+        manager.rows.append(recording(id="r1"))
+        async with listening(url) as second:
+            assert (await second.next()).id == "7"
+            assert (await first.next("recording")).data["id"] == "r1"
+            assert (await first.next("story")).id == "7"
+
+
 async def test_many_cost_one(manager: MemoryManager, served: Served) -> None:
     looks = 0
     active = manager.active
