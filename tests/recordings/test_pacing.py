@@ -1,0 +1,101 @@
+"""An encoder that gets too little of the machine goes faster, and nothing is broken by it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestrator.catalog.models import Recording
+from orchestrator.recordings.pace import CALM
+from orchestrator.recordings.request import StartRequest
+from orchestrator.settings import Settings
+from tests.reading import read
+from tests.recordings.conftest import managing
+from tests.recordings.test_faults import until_process
+from tests.recordings.waits import FPS, until, until_more, until_received
+from tests.rooms import Server, publish
+
+pytestmark = pytest.mark.livekit
+
+RUNS_S, RESTS_S = 0.02, 0.4
+"""A twentieth of the time of each of its threads: as on a machine that others need."""
+
+
+@asynccontextmanager
+async def throttled(worker: int) -> AsyncIterator[None]:
+    """Lets every ffmpeg of a worker run for a small part of the time, as long as it is open."""
+    throttling = asyncio.create_task(_throttle(psutil.Process(worker)))
+    try:
+        yield
+    finally:
+        throttling.cancel()
+        await asyncio.gather(throttling, return_exceptions=True)
+
+
+async def _throttle(worker: psutil.Process) -> None:
+    while True:
+        encoders = worker.children()
+        try:
+            for encoder in encoders:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    encoder.suspend()
+            await asyncio.sleep(RESTS_S)
+        finally:
+            for encoder in encoders:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    encoder.resume()
+        await asyncio.sleep(RUNS_S)
+
+
+def step(row: Recording) -> int:
+    return int(row.figures.get("speed_step") or 0)
+
+
+def filled(row: Recording) -> float:
+    queue = row.figures["queue"]
+    return float(queue["bytes"] / queue["limit_bytes"])
+
+
+async def test_it_goes_faster_while_it_is_throttled_and_loses_no_sound(
+    settings_for: Callable[..., Settings], livekit_server: Server
+) -> None:
+    async with (
+        managing(settings_for(speed_step="auto")) as manager,
+        publish(livekit_server, "throttled", width=960, height=540),
+    ):
+        started = await manager.start(StartRequest("throttled", "mp4", None, "low"))
+        assert (started.speed_step, started.speed_pinned) == (0, False)
+        await until_received(manager, "throttled", FPS)
+        worker = await until_process(manager, "throttled", "worker")
+        async with throttled(worker):
+            await until(manager, "throttled", step, 1)
+        await until(manager, "throttled", lambda row: -filled(row), -CALM)
+        dropped = (await manager.get(started.id)).figures["video"]["dropped"]
+        await until_more(manager, "throttled", 2 * FPS)
+        ended = await manager.stop("throttled")
+        events = await manager.catalog.events(ended.id)
+        segments = await manager.catalog.segments(ended.id)
+    assert ended.state == "completed"
+    assert ended.figures["audio"]["dropped_s"] == 0
+    assert ended.figures["video"]["dropped"] == dropped, "all are recorded again"
+    steps = [segment.speed_step for segment in segments]
+    assert steps == list(range(len(steps))), "each segment at the next faster step"
+    assert len(steps) > 1
+    assert {segment.outcome for segment in segments} == {"finished"}
+    story = [event.message for event in events if event.kind == "speed"]
+    assert story[0] == "speed step faster"
+    assert story[1].startswith("speed step faster -> veryfast: encoding at 0.")
+    reading = read(Path(ended.output_path))
+    assert reading.in_order_and_once
+    assert reading.missing <= dropped, "what the queue held is all there"
+    # Where two segments meet, AAC's priming stands beside what it is of: 37 ms, counted as sound.
+    assert all(0.95 < b - a < 1.09 for a, b in pairwise(reading.beeps)), reading.beeps
+    assert len(reading.beeps) >= int(reading.audio_end_s) - 1
+    assert reading.audio_end_s == pytest.approx(reading.video_end_s, abs=1)
