@@ -25,10 +25,14 @@ def calibrate(
 
     /start decides by it which step a recording gets, and whether there is room for it.
     """
+    from orchestrator import logs
     from orchestrator.recordings.capacity import ASSUMED
     from orchestrator.settings import load_settings
 
-    measured = asyncio.run(_measure(load_settings(config=config), pipelines or []))
+    settings = load_settings(config=config)
+    # What is printed is for people or scripts; log lines go elsewhere.
+    logs.configure("warning", settings.log_format)
+    measured = asyncio.run(_measure(settings, pipelines or []))
     rows = [(preset.name, preset.speeds[step], cost) for preset, step, cost in measured]
     if as_json:
         print_json(

@@ -52,7 +52,7 @@ class Film:
             audio.time_base = AUDIO_TIME_BASE
             for number, planes in enumerate(self._pictures()):
                 nut.mux(video.encode(_frame(planes, number)))
-                nut.mux(cast(Any, audio.encode(_sound(number))))
+                nut.mux(cast(Any, audio.encode(sound(number))))
 
     def _pictures(self) -> Iterator[list[_Plane]]:
         chance = np.random.default_rng(1)
@@ -139,7 +139,7 @@ def _frame(planes: list[_Plane], number: int) -> av.VideoFrame:
     return frame
 
 
-def _sound(number: int) -> av.AudioFrame:
+def sound(number: int) -> av.AudioFrame:
     """A chord with noise: the sound of one picture."""
     count = AUDIO_RATE // FPS
     at = np.arange(number * count, (number + 1) * count) / AUDIO_RATE
