@@ -17,7 +17,8 @@ from orchestrator.encoding.ffmpeg import Run
 from orchestrator.encoding.supervisor import Supervisor
 from orchestrator.errors import Unavailable
 from orchestrator.recordings.admission import capacity, settling
-from orchestrator.recordings.capacity import Picture
+from orchestrator.recordings.capacity import Costs, Picture
+from orchestrator.recordings.costs import costs_of
 from orchestrator.recordings.pace import Look, Pace
 from orchestrator.recordings.segments import Segments
 from orchestrator.settings import Settings
@@ -93,19 +94,25 @@ async def settled(segments: Segments, settings: Settings, note: Note) -> Pacing:
     """
     recording, preset = segments.recording, segments.encoding.preset
     picture = Picture(segments.canvas.width, segments.canvas.height)
+    costs = costs_of([preset], [])
     try:
-        machine = await capacity(
-            settings, segments.catalog, segments.encoding.ffmpeg, {preset.name: preset}
-        )
-        await segments.catalog.reserve(recording.id, settling(machine, preset, picture))
-        step = (await segments.catalog.get(recording.id)).speed_step
+        costs = await _settle(segments, settings, picture)
     except Unavailable as error:
         log.warning("the speed step is as it was", error=error.error)
-        return Pacing(segments, None, note)
-    segments.speed_step = preset.default_speed if step is None else step
     recording.speed_step = segments.speed_step
     note("speed", f"speed step {preset.speeds[segments.speed_step]}")
-    costs = [cost * picture.megapixels_per_s for cost in machine.costs.steps[preset.name]]
-    return Pacing(
-        segments, None if recording.speed_pinned else Pace(segments.speed_step, costs), note
-    )
+    cores = [cost * picture.megapixels_per_s for cost in costs.steps[preset.name]]
+    pace = None if recording.speed_pinned else Pace(segments.speed_step, cores)
+    return Pacing(segments, pace, note)
+
+
+async def _settle(segments: Segments, settings: Settings, picture: Picture) -> Costs:
+    """Reserves for the true size, and takes the step that comes of it."""
+    catalog, preset = segments.catalog, segments.encoding.preset
+    known = {preset.name: preset}
+    machine = await capacity(settings, catalog, segments.encoding.ffmpeg, known)
+    await catalog.reserve(segments.recording.id, settling(machine, preset, picture))
+    row = await catalog.get(segments.recording.id)
+    if row.speed_step is not None:
+        segments.speed_step = row.speed_step
+    return machine.costs

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
+from orchestrator.encoding.pipeline import Preset
 from orchestrator.errors import HavenError
 from orchestrator.recordings.bounds import Bounds
 from orchestrator.recordings.capture import Capture
@@ -31,7 +32,6 @@ async def segments_of(
     assert capture.canvas is not None
     before = await catalog.segments(recording.id)
     part = max((s.part for s in before), default=1)
-    step = recording.speed_step
     return Segments(
         recording=recording,
         encoding=encoding,
@@ -41,10 +41,15 @@ async def segments_of(
         catalog=catalog,
         preview=preview,
         before=await asyncio.to_thread(numbers_taken, before, Path(recording.work_directory)),
-        speed_step=encoding.preset.default_speed if step is None else step,
+        speed_step=_known(encoding.preset, recording.speed_step),
         part=part,
         made=[(s.part, Path(s.path)) for s in before if s.part == part],
     )
+
+
+def _known(preset: Preset, step: int | None) -> int:
+    """One that the preset has, also if it was edited since."""
+    return preset.default_speed if step is None else min(step, len(preset.speeds) - 1)
 
 
 async def bounds_of(

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from orchestrator.catalog.models import Recording
+from orchestrator.errors import NoCapacity
 from orchestrator.recordings.pace import CALM
 from orchestrator.recordings.request import StartRequest
 from orchestrator.settings import Settings
@@ -99,3 +100,19 @@ async def test_it_goes_faster_while_it_is_throttled_and_loses_no_sound(
     assert all(0.95 < b - a < 1.09 for a, b in pairwise(reading.beeps)), reading.beeps
     assert len(reading.beeps) >= int(reading.audio_end_s) - 1
     assert reading.audio_end_s == pytest.approx(reading.video_end_s, abs=1)
+
+
+async def test_without_room_nothing_is_begun(
+    settings_for: Callable[..., Settings], livekit_server: Server
+) -> None:
+    async with (
+        managing(settings_for(speed_step="auto", cpu_limit=0.01)) as manager,
+        publish(livekit_server, "no room", video=None),
+    ):
+        with pytest.raises(NoCapacity, match="no room for another recording with av1") as refused:
+            await manager.start(StartRequest("no room"))
+        assert await manager.history(limit=9, offset=0) == ([], 0)
+        assert list((await manager.output_directory()).iterdir()) == []
+    context = refused.value.context
+    assert context["fits"] is None
+    assert 0 < context["free_cores"] == context["limit_cores"] < context["needed_cores"]

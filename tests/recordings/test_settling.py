@@ -1,0 +1,56 @@
+"""The step is decided anew for the true size; what is measured of it takes its time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.store import Admit, Catalog
+from orchestrator.errors import Unavailable
+from orchestrator.recordings.pacing import settled
+from orchestrator.recordings.report import LEAST_S, Average
+from orchestrator.settings import Settings
+from tests.catalog.rows import NOON
+from tests.recordings.test_segments import segments_of
+
+
+async def test_a_small_picture_gets_a_slower_step(catalog: Catalog, tmp_path: Path) -> None:
+    segments, notes = await segments_of(catalog, tmp_path), []
+    assert segments.speed_step == 3
+    await settled(segments, Settings(), lambda kind, text: notes.append((kind, text)))
+    assert segments.speed_step == 0
+    row: Recording = await catalog.get(segments.recording.id)
+    assert row.speed_step == 0
+    assert row.reserved_cores is not None
+    assert 0 < row.reserved_cores < 0.2
+    assert notes == [("speed", "speed step faster")]
+
+
+async def test_a_busy_catalog_changes_nothing(catalog: Catalog, tmp_path: Path) -> None:
+    segments, notes = await segments_of(catalog, tmp_path), []
+
+    async def busy(id: str, admit: Admit) -> None:
+        raise Unavailable("The catalog can't be used now.")
+
+    catalog.reserve = busy  # type: ignore[method-assign]
+    await settled(segments, Settings(), lambda kind, text: notes.append((kind, text)))
+    assert segments.speed_step == 3
+    assert notes == [("speed", "speed step ultrafast")]
+
+
+def test_use_is_known_after_a_while_and_anew_for_each_ffmpeg() -> None:
+    average = Average()
+
+    def at(second: float, pids: tuple[int, ...], cpu_s: float) -> float | None:
+        return average.add(NOON + timedelta(seconds=second), pids, cpu_s)
+
+    early = [at(second, (1, 2), 0.5 * second) for second in range(int(LEAST_S))]
+    assert early == [None] * int(LEAST_S)
+    assert at(LEAST_S, (1, 2), 0.5 * LEAST_S) == 0.5
+    assert at(LEAST_S + 1, (1, 3), 0.1) is None, "another ffmpeg"
+    assert at(LEAST_S + 11, (1, 3), 2.1) == 0.2
+    assert at(LEAST_S + 12, (), 0) is None
+    later = [at(100 + second, (1, 3), second * (1 if second < 50 else 0)) for second in range(99)]
+    assert later[20] == 1.0
+    assert later[-1] == 0.0, "only the last half minute counts"
