@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
@@ -19,10 +18,13 @@ from orchestrator.api import (
     errors,
     live,
     live_sessions,
+    pages,
     pictures,
     pipelines,
     recording,
     recordings,
+    session,
+    settings,
     videos,
     watches,
 )
@@ -40,7 +42,7 @@ their offset; figures that nobody measured are null.
 
 _ROUTES = (
     *(recording, watches, recordings, pictures, live, live_sessions, depin, videos, pipelines),
-    *(capacity, health, processes, system, events, metrics),
+    *(capacity, health, processes, system, events, metrics, settings, session),
 )
 _ACCEPTED = (
     *("Content-Type", "X-API-Key", "Last-Event-ID"),
@@ -69,7 +71,7 @@ def create_app(manager: Manager) -> FastAPI:
     _add_middleware(app, manager)
     for module in _ROUTES:
         app.include_router(module.router)
-    app.add_api_route("/", _to_docs, include_in_schema=False)
+    pages.install(app)
     return app
 
 
@@ -107,7 +109,3 @@ def _add_middleware(app: FastAPI, manager: Manager) -> None:
         allow_private_network=True,
         expose_headers=_EXPOSED,
     )
-
-
-async def _to_docs() -> RedirectResponse:
-    return RedirectResponse("/docs")

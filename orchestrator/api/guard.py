@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orchestrator.api import session
 from orchestrator.api.errors import Forbidden, Unauthorized, answer, http_answer, new_incident
 from orchestrator.errors import HavenError, SettingsError
 from orchestrator.settings import Settings
@@ -55,7 +56,7 @@ def refusal(method: str, path: str, headers: Headers, settings: Settings) -> Hav
     checks = (
         _wrong_host(headers.get("host", ""), settings),
         _wrong_origin(method, headers, settings.allowed_origins),
-        _wrong_key(path, headers.get("x-api-key", ""), settings),
+        _wrong_key(method, path, headers, settings),
     )
     return next((error for error in checks if error is not None), None)
 
@@ -85,12 +86,16 @@ def _wrong_origin(method: str, headers: Headers, allowed: list[str]) -> HavenErr
     origin = headers.get("origin")
     if method in _CHANGES_NOTHING or origin is None or origin in allowed or "*" in allowed:
         return None
-    if origin.partition("://")[2] == headers.get("host"):
-        return None  # our own pages
+    if _is_our_page(headers):
+        return None
     return Forbidden(
         f"Web pages of {origin[:80]} may not change anything here",
         "Add the origin to ORCHESTRATOR_ALLOWED_ORIGINS if it should.",
     )
+
+
+def _is_our_page(headers: Headers) -> bool:
+    return headers.get("origin", "").partition("://")[2] == headers.get("host")
 
 
 def check_origin(headers: Headers, settings: Settings) -> None:
@@ -100,16 +105,24 @@ def check_origin(headers: Headers, settings: Settings) -> None:
         raise error
 
 
-def _wrong_key(path: str, given: str, settings: Settings) -> HavenError | None:
+def _wrong_key(method: str, path: str, headers: Headers, settings: Settings) -> HavenError | None:
     if settings.api_key is None or not path.startswith(_PRIVATE):
         return None
-    wanted = settings.api_key.get_secret_value()
+    given, wanted = headers.get("x-api-key", ""), settings.api_key.get_secret_value()
+    if not given and _has_session(method, headers, wanted):
+        return None
     # Starlette reads headers as Latin-1 (RFC 9110 §5.5); so its bytes come back.
     if hmac.compare_digest(given.encode("latin-1"), wanted.encode()):
         return None
     if not given:
         return Unauthorized("This server wants its API key", "Send it in the header X-API-Key.")
     return Unauthorized("The API key is wrong", "Send ORCHESTRATOR_API_KEY's value in X-API-Key.")
+
+
+def _has_session(method: str, headers: Headers, key: str) -> bool:
+    """Whether our own page has shown the key before; a change must come from such a page now."""
+    ours = method in _CHANGES_NOTHING or _is_our_page(headers)
+    return ours and session.is_valid(headers, key)
 
 
 class Guard:

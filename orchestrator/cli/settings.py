@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,24 +22,8 @@ def settings(
     if template:
         print(known.template())
         return
-    loaded = known.load_settings(config=config)
-    origins = known.origins(loaded)
-    rows = [
-        (name, _shown(known.masked(value)), origins[name], _meaning(known.Settings, name))
-        for name, value in loaded
-    ]
+    rows = known.shown(known.load_settings(config=config))
     if as_json:
-        keys = ("name", "value", "origin", "description")
-        print_json([dict(zip(keys, row, strict=True)) for row in rows])
+        print_json([row._asdict() for row in rows])
     else:
         print_table(("setting", "value", "from", "meaning"), rows)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(str(item) for item in value)
-    return "" if value is None else str(value)
-
-
-def _meaning(known: Any, name: str) -> str:
-    return str(known.model_fields[name].description)

@@ -8,7 +8,18 @@ recording lost.
 """
 
 from orchestrator.settings.fields import APP, PREFIX, Settings, masked
+from orchestrator.settings.shown import Shown, shown
 from orchestrator.settings.sources import load_settings, origins
 from orchestrator.settings.template import template
 
-__all__ = ["APP", "PREFIX", "Settings", "load_settings", "masked", "origins", "template"]
+__all__ = [
+    "APP",
+    "PREFIX",
+    "Settings",
+    "Shown",
+    "load_settings",
+    "masked",
+    "origins",
+    "shown",
+    "template",
+]

@@ -1,0 +1,62 @@
+/** What people do here. Refusals stay beside what was asked for, with their advice. */
+
+import * as api from "./api.js";
+import { now, put, say, set } from "./store.js";
+import { title } from "./format.js";
+
+export async function start(stream) {
+  const { mint_id } = stream;
+  const { format, quality, pipeline } = now().options;
+  put("refusals", mint_id, undefined);
+  put("starting", mint_id, true);
+  try {
+    await api.post("/api/recording/start", {
+      mint_id,
+      output_format: format,
+      video_quality: quality,
+      ...(pipeline && { pipeline }),
+    });
+    say(`Recording ${title(stream, mint_id)}`);
+  } catch (refusal) {
+    put("refusals", mint_id, refusal);
+  }
+  put("starting", mint_id, undefined);
+}
+
+export async function stop(recording) {
+  const { mint_id, stream_info } = recording;
+  put("stopping", mint_id, true);
+  try {
+    await api.post("/api/recording/stop", { mint_id });
+    say(`${title(stream_info, mint_id)} is saved`);
+  } catch (refusal) {
+    say(`${refusal.message}. ${refusal.advice}`, "bad");
+  }
+  put("stopping", mint_id, undefined);
+}
+
+/** True when it is gone. */
+export async function erase(recording) {
+  try {
+    await api.remove(`/api/recordings/${recording.id}`);
+    say(`${title(recording.stream_info, recording.mint_id)} was deleted`);
+    return true;
+  } catch (refusal) {
+    say(`${refusal.message}. ${refusal.advice}`, "bad");
+    return false;
+  }
+}
+
+const HEALTH_MS = 10_000;
+
+/** Asks for the server's health and bounds now and then, while somebody looks. */
+export async function watchHealth() {
+  if (!document.hidden && !now().locked) {
+    const [health, capacity] = await Promise.allSettled([
+      api.getAnyway("/api/health"),
+      api.get("/api/capacity"),
+    ]);
+    set({ health: health.value ?? null, capacity: capacity.value ?? null });
+  }
+  setTimeout(watchHealth, HEALTH_MS);
+}

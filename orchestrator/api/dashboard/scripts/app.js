@@ -1,0 +1,70 @@
+/** The page: its frame, and which view stands in it. */
+
+import { html, render, useEffect, useState } from "../vendor/preact.js";
+import { watchHealth } from "./actions.js";
+import { Door } from "./door.js";
+import { follow } from "./events.js";
+import { Live } from "./live.js";
+import { Badge, Count, Notice } from "./parts.js";
+import { Recordings } from "./recordings.js";
+import { useStore } from "./store.js";
+import { System } from "./system.js";
+
+const VIEWS = { live: ["Live", Live], recordings: ["Recordings", Recordings], system: ["System", System] };
+
+const place = () => {
+  const named = location.hash.replace(/^#\/?/, "");
+  return VIEWS[named] ? named : "live";
+};
+
+function usePlace() {
+  const [here, setHere] = useState(place());
+  useEffect(() => {
+    const moved = () => { setHere(place()); scrollTo(0, 0); };
+    addEventListener("hashchange", moved);
+    return () => removeEventListener("hashchange", moved);
+  }, []);
+  return here;
+}
+
+const CONNECTION = { connecting: ["", "Connecting"], lost: ["warn", "Connection lost, trying again"] };
+
+/** How the server is: the connection first, since without it nothing else is known. */
+function Standing() {
+  const connection = useStore((state) => state.connection);
+  const health = useStore((state) => state.health);
+  if (CONNECTION[connection]) return html`<${Badge} kind=${CONNECTION[connection][0]}>${CONNECTION[connection][1]}<//>`;
+  if (!health) return null;
+  const wrong = health.problems.length;
+  return html`<a href="#/system"><${Badge} kind=${wrong ? "bad" : "good"}>${wrong ? `${wrong} to put right` : "Ready"}<//></a>`;
+}
+
+function Top({ here }) {
+  const running = useStore((state) => Object.keys(state.active ?? {}).length);
+  return html`<header class="top">
+    <a class="button skip" href="#main" onClick=${(e) => { e.preventDefault(); document.querySelector("h1").focus(); }}>Skip to the content</a>
+    <span class="brand"><img src="icon.svg" alt="" />Haven Recorder</span>
+    <nav aria-label="Views"><ul>${Object.entries(VIEWS).map(([name, [title]]) => html`
+      <li key=${name}><a href=${`#/${name}`} aria-current=${name === here ? "page" : undefined}>${title}
+        ${name === "live" && running > 0 && html`<${Count} of=${running} />`}</a></li>`)}</ul></nav>
+    <div class="end" role="status"><${Standing} /></div>
+  </header>`;
+}
+
+function Messages() {
+  const messages = useStore((state) => state.messages);
+  return html`<div class="messages" role="status">${messages.map((m) => html`<${Notice} key=${m.text} kind=${m.kind}>${m.text}<//>`)}</div>`;
+}
+
+function App() {
+  const locked = useStore((state) => state.locked);
+  const here = usePlace();
+  const View = locked ? Door : VIEWS[here][1];
+  return html`<${Top} here=${locked ? null : here} /><main id="main"><${View} key=${here} /></main><${Messages} />`;
+}
+
+const root = document.getElementById("app");
+root.replaceChildren();
+render(html`<${App} />`, root);
+follow();
+watchHealth();

@@ -1,0 +1,120 @@
+/** Small charts of the machine over the last ten minutes. */
+
+import { html, useEffect, useRef, useState } from "../vendor/preact.js";
+import uPlot from "../vendor/uPlot.js";
+import * as format from "./format.js";
+import { bounds, history, onSample } from "./machine.js";
+import { useStore } from "./store.js";
+
+const MINUTES = 10;
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** Draws the bound above which no recording is begun. */
+const limitLine = (limit) => (plot) => {
+  const value = limit();
+  if (value === null) return;
+  const { ctx, bbox } = plot;
+  const y = plot.valToPos(value, "y", true);
+  ctx.save();
+  ctx.strokeStyle = colour("--record");
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
+  ctx.beginPath();
+  ctx.moveTo(bbox.left, y);
+  ctx.lineTo(bbox.left + bbox.width, y);
+  ctx.stroke();
+  ctx.restore();
+};
+
+function options(box, { top, limit, words }) {
+  const axis = { stroke: colour("--soft"), font: `11px ${colour("--font")}`, ticks: { show: false } };
+  const grid = { stroke: colour("--line"), width: 1 };
+  return {
+    width: box.clientWidth,
+    height: box.clientHeight,
+    legend: { show: false },
+    cursor: { show: false },
+    padding: [6, 6, 0, 0],
+    scales: {
+      x: { range: (_, __, newest) => [newest - MINUTES * 60, newest] },
+      y: { range: () => [0, top() || 1] },
+    },
+    axes: [
+      { ...axis, grid: { show: false }, space: 70, size: 22, values: (u, marks) => marks.map((at) => ago(u.scales.x.max - at)) },
+      { ...axis, grid, space: 34, size: 46, values: (_, marks) => marks.map(words) },
+    ],
+    series: [
+      {},
+      { stroke: colour("--line-strong"), fill: colour("--sunken"), width: 1.5, points: { show: false } },
+      { stroke: colour("--accent"), width: 2, points: { show: false } },
+    ],
+    hooks: { draw: [limitLine(limit)] },
+  };
+}
+
+const ago = (seconds) => (seconds < 30 ? "now" : `−${Math.round(seconds / 60)} min`);
+
+/** A plot of the columns that `data` gives; drawn anew with each sample and for other colours. */
+function Plot(chart) {
+  const box = useRef();
+  const newest = useRef(chart);
+  newest.current = chart;
+  useEffect(() => {
+    const now = { top: () => newest.current.top, limit: () => newest.current.limit, words: chart.words };
+    const make = () => new uPlot(options(box.current, now), newest.current.data(), box.current);
+    let plot = make();
+    const again = () => { plot.destroy(); plot = make(); };
+    const resized = new ResizeObserver(() => plot.setSize({ width: box.current.clientWidth, height: box.current.clientHeight }));
+    const silence = onSample(() => document.hidden || plot.setData(newest.current.data()));
+    resized.observe(box.current);
+    dark.addEventListener("change", again);
+    return () => {
+      silence();
+      resized.disconnect();
+      dark.removeEventListener("change", again);
+      plot.destroy();
+    };
+  }, []);
+  return html`<div class="plot" ref=${box} aria-hidden="true" />`;
+}
+
+/** A chart with its newest value in words, which is what screen readers get. */
+const Chart = ({ title, value, ours, limitWords, ...plot }) => html`
+  <figure class="card chart">
+    <figcaption><h3>${title}</h3><span class="value">${value}</span></figcaption>
+    <${Plot} ...${plot} />
+    <div class="key figures">
+      <span class="all"><i />all</span>
+      ${ours && html`<span class="ours"><i />recorder ${ours}</span>`}
+      ${limitWords && html`<span class="limit"><i />${limitWords}</span>`}
+    </div>
+  </figure>`;
+
+/** Drawn again once a second. */
+function useSamples() {
+  const [, draw] = useState();
+  useEffect(() => onSample(() => draw({})), []);
+}
+
+export function MachineCharts() {
+  useSamples();
+  const capacity = useStore((state) => state.capacity);
+  const past = history();
+  const most = bounds();
+  if (!most) return html`<div class="skeleton" style=${{ height: "150px" }} />`;
+  const last = (name) => past[name].at(-1) ?? null;
+  const columns = (...names) => () => [past.at, ...names.map((name) => past[name])];
+  const limit = capacity?.cpu_limit_cores ?? null;
+  return html`
+    <${Chart} title="CPU" value=${`${format.cores(last("cpu_cores"))} of ${format.number(most.cores)} cores`}
+      ours=${format.cores(last("cpu_cores_ours"))} top=${most.cores} words=${(n) => n.toFixed(1)}
+      limit=${limit} limitWords=${limit !== null && `limit for recordings ${format.cores(limit)}`}
+      data=${columns("cpu_cores", "cpu_cores_ours")} />
+    <${Chart} title="Memory" value=${`${format.bytes(last("memory_bytes"))} of ${format.bytes(most.memory_limit_bytes)}`}
+      ours=${format.bytes(last("memory_bytes_ours"))} top=${most.memory_limit_bytes} words=${format.bytes} limit=${null}
+      data=${columns("memory_bytes", "memory_bytes_ours")} />
+    <${Chart} title="Disk" value=${`${format.bytes(most.disk_free_bytes ?? null)} free`}
+      top=${most.disk_total_bytes} words=${format.bytes} limit=${null}
+      data=${() => [past.at, past.disk_used_bytes, past.at.map(() => null)]} />`;
+}

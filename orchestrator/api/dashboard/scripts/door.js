@@ -1,0 +1,30 @@
+/** Asks for the API key, once. */
+
+import { html, useState } from "../vendor/preact.js";
+import { openSession } from "./api.js";
+import { follow } from "./events.js";
+import { Refused } from "./parts.js";
+import { set } from "./store.js";
+
+export function Door() {
+  const [key, setKey] = useState("");
+  const [refusal, setRefusal] = useState(null);
+  const open = async (event) => {
+    event.preventDefault();
+    try {
+      await openSession(key);
+      set({ locked: false });
+      follow();
+    } catch (reason) {
+      setRefusal(reason);
+    }
+  };
+  return html`<div class="door"><form class="card" onSubmit=${open}>
+    <div><h1 tabindex="-1">This server wants its key</h1>
+      <p class="soft">It was set as <code>ORCHESTRATOR_API_KEY</code>. This browser is asked once in 30 days.</p></div>
+    <label class="field"><span>API key</span>
+      <input type="password" autocomplete="current-password" required autofocus value=${key} onInput=${(e) => setKey(e.target.value)} /></label>
+    ${refusal && html`<${Refused} refusal=${refusal} />`}
+    <button class="primary">Open the dashboard</button>
+  </form></div>`;
+}

@@ -1,0 +1,31 @@
+/** The view of now: what is recorded, what could be, and the machine beside it. */
+
+import { html } from "../vendor/preact.js";
+import { MachineCharts } from "./charts.js";
+import { Empty, Heading, Loading, Section } from "./parts.js";
+import { Running } from "./running.js";
+import { useStore } from "./store.js";
+import { Streams } from "./streams.js";
+
+export const Live = () => html`
+  <div class="view">
+    <${Heading} title="Live" />
+    <div class="with-aside">
+      <div><${Recordings} /><${Streams} /></div>
+      <aside class="machine" aria-label="This machine">
+        <div class="section-head"><h2>This machine</h2></div>
+        <${MachineCharts} />
+      </aside>
+    </div>
+  </div>`;
+
+function Recordings() {
+  const active = useStore((state) => state.active);
+  const rows = Object.values(active ?? {}).sort((a, b) => (a.created_at < b.created_at ? -1 : 1));
+  return html`<${Section} title="Recording now" count=${active ? rows.length : undefined}>
+    ${!active && html`<div class="card"><${Loading} rows=${1} height=${180} /></div>`}
+    ${active && !rows.length && html`<div class="card">
+      <${Empty} icon="film" title="Nothing is being recorded">Choose a live stream below to begin.<//></div>`}
+    <ul class="running">${rows.map((row) => html`<${Running} key=${row.id} recording=${row} />`)}</ul>
+  <//>`;
+}

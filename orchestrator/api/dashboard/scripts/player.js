@@ -1,0 +1,67 @@
+/** One recording: played in the page, with what its file holds and its story. */
+
+import { html, useState } from "../vendor/preact.js";
+import { get } from "./api.js";
+import * as format from "./format.js";
+import { Icon } from "./icons.js";
+import { Badge, Dialog, Loading, Notice, Pair, Refused, useAnswer } from "./parts.js";
+
+export function Player({ recording, onClose, onDelete }) {
+  const [told, refusal] = useAnswer(() => get(`/api/recordings/${recording.id}`), recording.id);
+  const title = format.title(recording.stream_info, recording.mint_id);
+  return html`<${Dialog} title=${title} onClose=${onClose}>
+    ${refusal && html`<${Refused} refusal=${refusal} />`}
+    ${!told && !refusal && html`<${Loading} rows=${1} height=${280} />`}
+    ${told && html`<${Film} details=${told} title=${title} />
+      <${Facts} details=${told} />
+      <${Story} events=${told.events} />
+      <div class="actions right">
+        ${told.file_url && html`<a class="button" href=${`${told.file_url}?download=1`} download><${Icon} name="download" />Download</a>`}
+        <button class="danger" onClick=${onDelete}><${Icon} name="trash" />Delete</button>
+      </div>`}
+  <//>`;
+}
+
+function Film({ details, title }) {
+  const [part, setPart] = useState(0);
+  const [unplayable, setUnplayable] = useState(false);
+  const file = details.files[part];
+  const address = file?.file_url ?? details.file_url;
+  if (!address) return html`<${Notice} kind="bad" title=${details.error ?? "There is no file"}>${details.detail}<//>`;
+  return html`<div class="player">
+    <video key=${address} src=${address} controls autoplay playsinline preload="metadata" aria-label=${`Recording of ${title}`}
+      onError=${() => setUnplayable(true)} onLoadedMetadata=${() => setUnplayable(false)} />
+    ${unplayable && html`<${Notice} kind="warn" title="This browser can't play the file.">
+      It may lack the codec (${details.video_codec}, ${details.audio_codec}); download it for another player.<//>`}
+    ${file?.problem && html`<${Notice} kind="warn">${file.problem}<//>`}
+    ${details.files.length > 1 && html`<div class="actions" role="group" aria-label="Parts">
+      ${details.files.map((one, at) => html`<button key=${one.part} aria-pressed=${at === part} class=${at === part ? "primary" : ""}
+        onClick=${() => setPart(at)}>Part ${one.part} <span class="figures">${format.duration(one.duration_seconds)}</span></button>`)}
+    </div>`}
+  </div>`;
+}
+
+const INTEGRITY = { whole: ["good", "Whole"], incomplete: ["warn", "Incomplete"] };
+
+function Facts({ details: d }) {
+  const video = d.probe?.video;
+  const [kind, words] = INTEGRITY[d.integrity] ?? ["", "Not checked"];
+  return html`<dl class="facts">
+    <${Pair} name="Recorded">${format.day(d.started_at ?? d.created_at)}<//>
+    <${Pair} name="Length">${format.duration(d.duration_seconds)}<//>
+    <${Pair} name="Size">${format.bytes(d.file_size_bytes)}<//>
+    <${Pair} name="Picture">${format.size(video?.width, video?.height)} · ${d.video_codec}<//>
+    <${Pair} name="Sound">${d.audio_codec}<//>
+    <${Pair} name="Pipeline">${d.pipeline} · ${d.video_quality}<//>
+    <${Pair} name="File"><${Badge} kind=${kind}>${words}<//><//>
+    <${Pair} name="Ended">${d.reason ?? format.NOTHING}<//>
+    <${Pair} name="Path" kind="whole"><code>${d.output_path}</code><//>
+    ${d.sha256 && html`<${Pair} name="SHA-256" kind="whole"><code>${d.sha256}</code><//>`}
+  </dl>`;
+}
+
+const Story = ({ events }) => html`<details>
+  <summary>Story (${format.plural(events.length, "line")})</summary>
+  <ul class="story" tabindex="0" aria-label="Story">${events.map((e, at) => html`
+    <li key=${at}><time datetime=${e.at}>${format.clock(e.at)}</time><span class=${e.level ?? ""}>${e.message}</span></li>`)}</ul>
+</details>`;

@@ -1,0 +1,95 @@
+/** One recording that runs: its picture, its figures, and how to end it. */
+
+import { html, useEffect, useState } from "../vendor/preact.js";
+import { stop } from "./actions.js";
+import { picture } from "./api.js";
+import * as format from "./format.js";
+import { Icon } from "./icons.js";
+import { Notice, Pair, Picture } from "./parts.js";
+import { useStore } from "./store.js";
+
+const EVERY_MS = 2000;
+
+/** A preview, asked for while the page is seen: the server makes none otherwise. */
+function usePreview(mintId) {
+  const [address, setAddress] = useState(null);
+  useEffect(() => {
+    let timer, shown = null, gone = false;
+    const next = async () => {
+      const made = document.hidden ? null : await picture(`/api/recording/preview/${encodeURIComponent(mintId)}.jpg`);
+      if (gone) return made && URL.revokeObjectURL(made);
+      if (made) {
+        setAddress(made);
+        if (shown) URL.revokeObjectURL(shown);
+        shown = made;
+      }
+      timer = setTimeout(next, EVERY_MS);
+    };
+    next();
+    return () => {
+      gone = true;
+      clearTimeout(timer);
+      if (shown) URL.revokeObjectURL(shown);
+    };
+  }, [mintId]);
+  return address;
+}
+
+const WORDS = {
+  starting: "Starting",
+  recording: "REC",
+  reconnecting: "Reconnecting",
+  stopping: "Finishing the file",
+};
+
+export function Running({ recording }) {
+  const { mint_id, state, stream_info } = recording;
+  const title = format.title(stream_info, mint_id);
+  const preview = usePreview(mint_id);
+  const asked = useStore((store) => store.stopping[mint_id]);
+  const ending = asked || state === "stopping";
+  return html`<li class="card">
+    <${Picture} id=${mint_id} title=${title} src=${preview} alt=${`Live preview of ${title}`}>
+      <span class="on-picture top-left"><i class="dot ${state === "recording" ? "live" : ""}" />${WORDS[state] ?? state}</span>
+      <span class="on-picture bottom-right" data-part="time">${format.duration(recording.duration_seconds)}</span>
+    <//>
+    <div class="body">
+      <div class="title">
+        <div>
+          <h3 class="truncate" title=${title}>${title}</h3>
+          <p class="soft truncate">${format.format(recording.output_format)} · ${recording.video_quality} · ${format.size(recording.width, recording.height)} · ${recording.pipeline}</p>
+        </div>
+        <button disabled=${ending} onClick=${() => stop(recording)} aria-label=${`Stop recording ${title}`}>
+          ${ending ? html`<i class="spinner" /> Stopping` : html`<${Icon} name="stop" /> Stop`}
+        </button>
+      </div>
+      <${Figures} recording=${recording} />
+      <${Warnings} recording=${recording} />
+      <${Processes} id=${recording.id} />
+    </div>
+  </li>`;
+}
+
+const Figures = ({ recording: r }) => html`<dl class="pairs">
+  <${Pair} name="Size">${format.bytes(r.file_size_bytes)}<//>
+  <${Pair} name="Bit rate">${format.bitRate(r.bitrate_bps)}<//>
+  <${Pair} name="Frames/s">${format.number(r.fps, 1)}<//>
+  <${Pair} name="Speed" kind=${r.speed !== null && r.speed < 0.95 ? "warn" : ""}>${format.speed(r.speed)}<//>
+  <${Pair} name="Dropped" kind=${r.frames_dropped ? "warn" : ""}>${format.number(r.frames_dropped)}<//>
+  <${Pair} name="Packets lost">${format.number(r.packets_lost)}<//>
+</dl>`;
+
+function Warnings({ recording: r }) {
+  const told = [...(r.warnings ?? [])];
+  if (!told.length) return null;
+  return html`<ul class="warnings">${told.map((words) => html`<li key=${words}><${Notice} kind="warn">${words}<//></li>`)}</ul>`;
+}
+
+function Processes({ id }) {
+  const all = useStore((store) => store.processes);
+  const own = (all ?? []).filter((process) => process.recording_id === id);
+  if (!own.length) return null;
+  return html`<p class="processes figures soft">
+    ${own.map((p) => html`<span key=${p.pid}>${p.role} <strong>${format.cores(p.cpu_cores)}</strong> cores, ${format.bytes(p.rss_bytes)}</span>`)}
+  </p>`;
+}

@@ -1,0 +1,96 @@
+/** What is live now, and how it would be recorded. */
+
+import { html, useState } from "../vendor/preact.js";
+import { start } from "./actions.js";
+import { get } from "./api.js";
+import * as format from "./format.js";
+import { Icon } from "./icons.js";
+import { Badge, Empty, Loading, Notice, Picture, Refused, Section, useAnswer } from "./parts.js";
+import { choose, put, useStore } from "./store.js";
+
+const fits = (stream, words) => {
+  const text = [stream.name, stream.symbol, stream.mint_id, stream.discovery].join(" ").toLowerCase();
+  return words.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+};
+
+export function Streams() {
+  const told = useStore((state) => state.streams);
+  const [words, setWords] = useState("");
+  const found = (told?.streams ?? []).filter((stream) => fits(stream, words));
+  return html`<${Section} title="Live streams" count=${told ? told.count : undefined}>
+    <div class="card">
+      <div class="toolbar">
+        <label class="search"><${Icon} name="search" /><span class="visually-hidden">Search live streams</span>
+          <input type="search" placeholder="Search name, symbol or id" value=${words} onInput=${(e) => setWords(e.target.value)} />
+        </label>
+        <${Choices} />
+      </div>
+      ${!told && html`<${Loading} />`}
+      <ul class="streams">
+        ${(told?.failures ?? []).map((f) => html`<li key=${f.discovery}>
+          <${Notice} kind="warn" title=${`${f.error.replace(/\.$/, "")}.`}>${f.detail}<//></li>`)}
+        ${found.map((stream) => html`<${Stream} key=${stream.mint_id} stream=${stream} />`)}
+      </ul>
+      ${told && !found.length && html`<${Nothing} words=${words} failures=${told.failures} />`}
+    </div>
+  <//>`;
+}
+
+function Nothing({ words, failures }) {
+  if (words) return html`<${Empty} icon="search" title="No live stream fits">Nothing live is called “${words}”.<//>`;
+  if (failures.length) return null;
+  return html`<${Empty} icon="signal" title="Nothing is live">Streams appear here as soon as they begin.<//>`;
+}
+
+/** Format, quality and pipeline of what is recorded next; remembered by this browser. */
+function Choices() {
+  const options = useStore((state) => state.options);
+  const [formats] = useAnswer(() => get("/api/recording/formats"));
+  const [pipelines] = useAnswer(() => get("/api/pipelines"));
+  const fitting = (pipelines?.pipelines ?? []).filter((p) => p.format === options.format);
+  return html`<div class="choices" role="group" aria-label="How to record">
+    <${Choice} name="Format" value=${options.format} onPick=${(format) => choose({ format, pipeline: "" })}
+      among=${(formats?.formats ?? [options.format]).map((name) => [name, format.format(name)])} />
+    <${Choice} name="Quality" value=${options.quality} onPick=${(quality) => choose({ quality })}
+      among=${Object.keys(formats?.quality_presets ?? { [options.quality]: 0 }).map((name) => [name, name])} />
+    <${Choice} name="Pipeline" value=${options.pipeline || options.format} onPick=${(pipeline) => choose({ pipeline })}
+      among=${fitting.length ? fitting.map((p) => [p.name, p.name]) : [["", "–"]]} />
+  </div>`;
+}
+
+const Choice = ({ name, value, among, onPick }) => html`
+  <label><span class="label">${name}</span>
+    <select value=${value} onChange=${(event) => onPick(event.target.value)}>
+      ${among.map(([key, words]) => html`<option key=${key} value=${key} selected=${key === value}>${words}</option>`)}
+    </select>
+  </label>`;
+
+function Stream({ stream }) {
+  const { mint_id } = stream;
+  const title = format.title(stream, mint_id);
+  const refusal = useStore((state) => state.refusals[mint_id]);
+  return html`<li>
+    <div class="stream">
+      <${Picture} id=${mint_id} title=${title} />
+      <div class="words">
+        <div class="name"><strong class="truncate">${title}</strong>
+          ${stream.symbol && stream.symbol !== title && html`<span class="soft">${stream.symbol}</span>`}</div>
+        <div class="soft truncate"><span class="mono">${mint_id}</span></div>
+        <div><${Badge}>${stream.discovery}<//> ${stream.num_participants > 0 && html`<${Badge}><${Icon} name="people" size="12" />${format.plural(stream.num_participants, "participant")}<//>`} ${stream.nsfw && html`<${Badge} kind="warn">NSFW<//>`}</div>
+      </div>
+      <${RecordButton} stream=${stream} title=${title} />
+    </div>
+    ${refusal && html`<${Refused} refusal=${refusal} onClose=${() => put("refusals", mint_id, undefined)} />`}
+  </li>`;
+}
+
+function RecordButton({ stream, title }) {
+  const { mint_id } = stream;
+  const starting = useStore((state) => state.starting[mint_id]);
+  const running = useStore((state) => Object.values(state.active ?? {}).find((r) => r.mint_id === mint_id)?.state);
+  if (running && running !== "starting") return html`<${Badge} kind="record"><i class="dot live" />Recording<//>`;
+  const busy = starting || running;
+  return html`<button disabled=${busy} onClick=${() => start(stream)} aria-label=${`Record ${title}`}>
+    ${busy ? html`<i class="spinner" /> Starting` : html`<i class="dot" /> Record`}
+  </button>`;
+}

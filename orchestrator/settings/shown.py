@@ -1,0 +1,36 @@
+"""The settings as people are shown them, on the terminal and in the browser."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from orchestrator.settings.fields import Settings, masked
+from orchestrator.settings.sources import origins
+
+
+class Shown(NamedTuple):
+    """One setting in words; secrets are masked, what isn't set is empty."""
+
+    name: str
+    value: str
+    origin: str
+    """Where it was set, or `default`."""
+    description: str
+
+
+def shown(settings: Settings) -> list[Shown]:
+    """All of them, in the order of `Settings`."""
+    where = origins(settings)
+    return [
+        Shown(name, _words(masked(value)), where[name], _meaning(name)) for name, value in settings
+    ]
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    return "" if value is None else str(value)
+
+
+def _meaning(name: str) -> str:
+    return str(Settings.model_fields[name].description)
