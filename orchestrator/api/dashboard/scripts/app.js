@@ -53,7 +53,7 @@ function Top({ here }) {
 
 function Messages() {
   const messages = useStore((state) => state.messages);
-  return html`<div class="messages" role="status">${messages.map((m) => html`<${Notice} key=${m.text} kind=${m.kind}>${m.text}<//>`)}</div>`;
+  return html`<div class="messages" role="status">${messages.map((m) => html`<${Notice} key=${m.key} kind=${m.kind}>${m.text}<//>`)}</div>`;
 }
 
 function App() {

@@ -6,7 +6,8 @@ import * as format from "./format.js";
 import { bounds, history, onSample } from "./machine.js";
 import { useStore } from "./store.js";
 
-const MINUTES = 10;
+/** What a chart shows at the least, in seconds; at the most the ten minutes that are kept. */
+const LEAST_S = 120;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -37,12 +38,12 @@ function options(box, { top, limit, words }) {
     cursor: { show: false },
     padding: [6, 6, 0, 0],
     scales: {
-      x: { range: (_, __, newest) => [newest - MINUTES * 60, newest] },
+      x: { range: (_, oldest, newest) => [Math.min(oldest, newest - LEAST_S), newest] },
       y: { range: () => [0, top() || 1] },
     },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, size: 22, values: (u, marks) => marks.map((at) => ago(u.scales.x.max - at)) },
-      { ...axis, grid, space: 34, size: 46, values: (_, marks) => marks.map(words) },
+      { ...axis, grid: { show: false }, size: 22, splits: moments, values: (u, marks) => marks.map((at) => ago(u.scales.x.max - at)) },
+      { ...axis, grid, size: 50, splits: () => [0, top() / 2, top()], values: (_, marks) => marks.map(words) },
     ],
     series: [
       {},
@@ -53,7 +54,14 @@ function options(box, { top, limit, words }) {
   };
 }
 
-const ago = (seconds) => (seconds < 30 ? "now" : `−${Math.round(seconds / 60)} min`);
+/** Now, and whole minutes before: two of them, or three. */
+function moments(plot) {
+  const { min, max } = plot.scales.x;
+  const step = 60 * Math.max(Math.floor((max - min) / 60 / 2), 1);
+  return [max - 2 * step, max - step, max].filter((at) => at >= min);
+}
+
+const ago = (seconds) => (seconds ? `−${Math.round(seconds / 60)} min` : "now");
 
 /** A plot of the columns that `data` gives; drawn anew with each sample and for other colours. */
 function Plot(chart) {

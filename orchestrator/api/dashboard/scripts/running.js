@@ -48,7 +48,7 @@ export function Running({ recording }) {
   const preview = usePreview(mint_id);
   const asked = useStore((store) => store.stopping[mint_id]);
   const ending = asked || state === "stopping";
-  return html`<li class="card">
+  return html`<li class="card"><div class="parts">
     <${Picture} id=${mint_id} title=${title} src=${preview} alt=${`Live preview of ${title}`}>
       <span class="on-picture top-left"><i class="dot ${state === "recording" ? "live" : ""}" />${WORDS[state] ?? state}</span>
       <span class="on-picture bottom-right" data-part="time">${format.duration(recording.duration_seconds)}</span>
@@ -67,7 +67,7 @@ export function Running({ recording }) {
       <${Warnings} recording=${recording} />
       <${Processes} id=${recording.id} />
     </div>
-  </li>`;
+  </div></li>`;
 }
 
 const Figures = ({ recording: r }) => html`<dl class="pairs">

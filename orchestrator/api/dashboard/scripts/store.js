@@ -60,10 +60,11 @@ export function put(map, key, value) {
 }
 
 const SHOWN_MS = 6000;
+let spoken = 0;
 
 /** Says something for a few seconds; screen readers read it. */
 export function say(text, kind = "good") {
-  const message = { text, kind };
+  const message = { text, kind, key: spoken++ };
   set({ messages: [...state.messages.slice(-2), message] });
   setTimeout(() => set({ messages: state.messages.filter((m) => m !== message) }), SHOWN_MS);
 }

@@ -75,8 +75,8 @@ function Stream({ stream }) {
       <div class="words">
         <div class="name"><strong class="truncate">${title}</strong>
           ${stream.symbol && stream.symbol !== title && html`<span class="soft">${stream.symbol}</span>`}</div>
-        <div class="soft truncate"><span class="mono">${mint_id}</span></div>
-        <div><${Badge}>${stream.discovery}<//> ${stream.num_participants > 0 && html`<${Badge}><${Icon} name="people" size="12" />${format.plural(stream.num_participants, "participant")}<//>`} ${stream.nsfw && html`<${Badge} kind="warn">NSFW<//>`}</div>
+        <div class="line"><${Badge}>${stream.discovery}<//> ${stream.num_participants > 0 && html`<${Badge}><${Icon} name="people" size="12" />${format.plural(stream.num_participants, "participant")}<//>`} ${stream.nsfw && html`<${Badge} kind="warn">NSFW<//>`}
+          <span class="mono soft truncate">${mint_id}</span></div>
       </div>
       <${RecordButton} stream=${stream} title=${title} />
     </div>
