@@ -36,7 +36,7 @@ function options(box, { top, limit, words }) {
     height: box.clientHeight,
     legend: { show: false },
     cursor: { show: false },
-    padding: [6, 6, 0, 0],
+    padding: [6, 14, 0, 0],
     scales: {
       x: { range: (_, oldest, newest) => [Math.min(oldest, newest - LEAST_S), newest] },
       y: { range: () => [0, top() || 1] },
