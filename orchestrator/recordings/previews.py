@@ -29,7 +29,7 @@ WANTED_S: Final = 10.0
 OLDEST_S: Final = 2.0
 """Older pictures are not given out."""
 
-_WAIT_S: Final = 3.0
+_WAIT_S: Final = 2.0
 """How long a request waits for the first picture, or for one of a busy machine."""
 
 _LOOK_S: Final = 0.1

@@ -39,6 +39,7 @@ export async function stop(recording) {
 export async function erase(recording) {
   try {
     await api.remove(`/api/recordings/${recording.id}`);
+    set({ historyVersion: now().historyVersion + 1 });
     say(`${title(recording.stream_info, recording.mint_id)} was deleted`);
     return true;
   } catch (refusal) {
