@@ -14,6 +14,7 @@ from fastapi import Path as InPath
 from fastapi.responses import Response
 
 from orchestrator.api.dependencies import ManagerHere
+from orchestrator.api.figures import whole
 from orchestrator.api.files import not_modified
 from orchestrator.api.recordings import FILE_ERRORS, RecordingId, path_of, status_of
 from orchestrator.api.responses import Responses, failures
@@ -98,6 +99,11 @@ async def preview(
     recording = await manager.status(mint_id)
     if recording is None:
         raise _not_recorded(mint_id)
+    if not whole(recording.figures, "video", "written"):
+        raise NoPicture(
+            f"No picture of {mint_id} was recorded yet",
+            "It has just begun, or holds sound only; GET /api/recording/status says which.",
+        )
     picture = await previews.current(runtime_directory(recording.id))
     etag = f'"{hashlib.sha256(picture).hexdigest()[:32]}"'
     return Jpeg(request, etag, picture, "private, no-cache")

@@ -20,7 +20,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.requests import cookie_parser
 
 from orchestrator.api.dependencies import ManagerHere
-from orchestrator.api.responses import failures
+from orchestrator.api.responses import failures, failures_of_post
 from orchestrator.api.schemas.common import Moment, Wire, example
 
 router = APIRouter(prefix="/api/session", tags=["session"])
@@ -39,7 +39,7 @@ class Session(Wire):
     model_config = example({"success": True, "expires_at": "2024-12-31T14:30:22.000+00:00"})
 
 
-@router.post("", responses=failures(), summary="Open Session")
+@router.post("", responses=failures_of_post(), summary="Open Session")
 async def open_session(request: Request, response: Response, manager: ManagerHere) -> Session:
     """Send the key as X-API-Key; the answer sets a cookie that stands for it for 30 days."""
     key = manager.settings.api_key

@@ -83,7 +83,7 @@ async def current(folder: Path) -> bytes:
         await asyncio.sleep(_LOOK_S)
     raise NoPicture(
         "Nothing to be seen was recorded in the last seconds",
-        "Try again: the recording has just begun, holds sound only, or the machine is busy.",
+        "Try again: its process is being replaced, or the machine is busy.",
     )
 
 

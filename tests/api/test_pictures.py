@@ -79,3 +79,14 @@ async def test_no_preview(client: httpx.AsyncClient) -> None:
     idle = await client.get("/api/recording/preview/done.jpg")
     assert (idle.status_code, idle.json()["code"]) == (404, "no_picture")
     assert "done is not being recorded" in idle.json()["error"]
+
+
+async def test_sound_only_has_no_preview(
+    client: httpx.AsyncClient, manager: MemoryManager, runtime: Path
+) -> None:
+    (runtime / "preview.jpg").write_bytes(b"of another life")
+    manager.rows[-1].figures = {"video": {"written": 0}}
+    silent = await client.get("/api/recording/preview/a/live.jpg")
+    assert (silent.status_code, silent.json()["code"]) == (404, "no_picture")
+    assert "sound only" in silent.json()["detail"]
+    assert not (runtime / "preview.wanted").exists()

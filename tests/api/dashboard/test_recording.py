@@ -14,11 +14,11 @@ from orchestrator.discovery.demo import DemoServer
 from tests.api.dashboard.conftest import IMAGES, TIMEOUT_MS, OpenPage, snap
 from tests.recordings.machine import Machine
 
-pytestmark = [pytest.mark.xdist_group("rooms"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("rooms"), pytest.mark.timeout(280)]
 
 expect.set_options(timeout=TIMEOUT_MS)
 
-SHOWN_S = 100 if IMAGES else 3
+SHOWN_S = 90 if IMAGES else 3
 """How long is recorded: for the documentation until the charts have something to show."""
 
 
@@ -71,11 +71,12 @@ async def test_from_start_to_play_back(tmp_path: Path, open_page: OpenPage) -> N
             await record_and_watch(page)
             await server.end(signal.SIGTERM)
         await expect(page.get_by_text("Connection lost")).to_be_visible()
-        async with machine.serving(server.port):
+        async with machine.serving(server.port) as server:
             await stop_and_play(page)
             await record_another_format(page)
             await delete_both(page)
             await server_knows_nothing_more(page)
+            await server.end(signal.SIGTERM)
     finally:
         await demo.stop()
     await machine.until_nothing_is_left()

@@ -50,10 +50,11 @@ export async function erase(recording) {
 
 const HEALTH_MS = 10_000;
 
-/** Asks for the server's health now and then, while somebody looks. */
+/** Asks for the server's health and bounds now and then, while somebody looks. */
 export async function watchHealth() {
   if (!document.hidden && !now().locked) {
-    set({ health: await api.getAnyway("/api/health").catch(() => null) });
+    const [health, capacity] = await Promise.allSettled([api.getAnyway("/api/health"), api.get("/api/capacity")]);
+    set({ health: health.value ?? null, capacity: capacity.value ?? null });
   }
   setTimeout(watchHealth, HEALTH_MS);
 }

@@ -29,14 +29,16 @@ function usePlace() {
 
 const CONNECTION = { connecting: ["", "Connecting"], lost: ["warn", "Connection lost, trying again"] };
 
+const HEALTH = { ok: ["good", "Ready"], degraded: ["warn", "Ready, with warnings"], not_ready: ["bad", "Can't record now"] };
+
 /** How the server is: the connection first, since without it nothing else is known. */
 function Standing() {
   const connection = useStore((state) => state.connection);
   const health = useStore((state) => state.health);
   if (CONNECTION[connection]) return html`<${Badge} kind=${CONNECTION[connection][0]}>${CONNECTION[connection][1]}<//>`;
   if (!health) return null;
-  const wrong = health.problems.length;
-  return html`<a href="#/system"><${Badge} kind=${wrong ? "bad" : "good"}>${wrong ? `${wrong} to put right` : "Ready"}<//></a>`;
+  const [kind, words] = HEALTH[health.status];
+  return html`<a href="#/system"><${Badge} kind=${kind}>${words}<//></a>`;
 }
 
 function Top({ here }) {

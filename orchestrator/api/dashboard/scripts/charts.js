@@ -105,24 +105,30 @@ function useSamples() {
   useEffect(() => onSample(() => draw({})), []);
 }
 
+/** Space that is kept free: below it no recording begins. */
+const useReserve = () => useStore((state) =>
+  state.health?.checks?.find((check) => check.name === "disk")?.figures.reserve_bytes ?? null);
+
 export function MachineCharts() {
   useSamples();
   const capacity = useStore((state) => state.capacity);
+  const reserve = useReserve();
   const past = history();
   const most = bounds();
   if (!most) return html`<div class="skeleton" style=${{ height: "150px" }} />`;
   const last = (name) => past[name].at(-1) ?? null;
   const columns = (...names) => () => [past.at, ...names.map((name) => past[name])];
-  const limit = capacity?.cpu_limit_cores ?? null;
+  const limit = capacity?.limit_cores ?? null;
+  const full = reserve !== null && most.disk_total_bytes !== null ? most.disk_total_bytes - reserve : null;
   return html`
     <${Chart} title="CPU" value=${`${format.cores(last("cpu_cores"))} of ${format.number(most.cores)} cores`}
       ours=${format.cores(last("cpu_cores_ours"))} top=${most.cores} words=${(n) => n.toFixed(1)}
-      limit=${limit} limitWords=${limit !== null && `limit for recordings ${format.cores(limit)}`}
+      limit=${limit} limitWords=${limit !== null && `limit for recordings ${format.cores(limit)}, free ${format.cores(capacity.free_cores)}`}
       data=${columns("cpu_cores", "cpu_cores_ours")} />
     <${Chart} title="Memory" value=${`${format.bytes(last("memory_bytes"))} of ${format.bytes(most.memory_limit_bytes)}`}
       ours=${format.bytes(last("memory_bytes_ours"))} top=${most.memory_limit_bytes} words=${format.bytes} limit=${null}
       data=${columns("memory_bytes", "memory_bytes_ours")} />
     <${Chart} title="Disk" value=${`${format.bytes(most.disk_free_bytes ?? null)} free`}
-      top=${most.disk_total_bytes} words=${format.bytes} limit=${null}
+      top=${most.disk_total_bytes} words=${format.bytes} limit=${full} limitWords=${full !== null && `${format.bytes(reserve)} are kept free`}
       data=${() => [past.at, past.disk_used_bytes, past.at.map(() => null)]} />`;
 }

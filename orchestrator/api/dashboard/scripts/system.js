@@ -22,17 +22,16 @@ function Checks() {
   return html`<${Section} title="Health" end=${health && html`<span class="soft figures">version ${health.version}, up ${format.duration(health.uptime_seconds)}</span>`}>
     <div class="card">
       ${!health && html`<${Loading} rows=${1} />`}
-      ${health && html`<ul class="checks">${lines(health).map(([kind, name, words]) => html`
-        <li key=${name} class=${kind}><${Icon} name=${kind === "good" ? "check" : "warn"} size="18" />
-          <div><strong>${name}</strong><p class="soft">${words}</p></div></li>`)}</ul>`}
+      ${health && html`<ul class="checks">${health.checks.map((check) => html`
+        <li key=${check.name} class=${KINDS[check.status]}><${Icon} name=${check.status === "ok" ? "check" : "warn"} size="18" />
+          <div><h3>${CHECKS[check.name] ?? check.name[0].toUpperCase() + check.name.slice(1)}</h3>
+            <p class="soft">${check.message} ${check.advice}</p></div></li>`)}</ul>`}
     </div>
   <//>`;
 }
 
-/** One line for each check: how it is, what it is about, and in words. */
-function lines(health) {
-  return health.problems.length ? health.problems.map((words) => ["bad", "To be put right", words]) : [["good", "Ready", "Recordings can be started."]];
-}
+const KINDS = { ok: "good", warning: "warn", failed: "bad" };
+const CHECKS = { cpu: "CPU", ffmpeg: "ffmpeg" };
 
 const ROLES = { server: "Server", worker: "Worker", ffmpeg: "ffmpeg" };
 
