@@ -50,11 +50,14 @@ export async function erase(recording) {
 
 const HEALTH_MS = 10_000;
 
-/** Asks for the server's health and bounds now and then, while somebody looks. */
+/** How the server is, and what recordings may take. */
+export async function askHealth() {
+  const [health, capacity] = await Promise.allSettled([api.getAnyway("/api/health"), api.get("/api/capacity")]);
+  set({ health: health.value ?? null, capacity: capacity.value ?? null });
+}
+
+/** Asks for both now and then, while somebody looks. */
 export async function watchHealth() {
-  if (!document.hidden && !now().locked) {
-    const [health, capacity] = await Promise.allSettled([api.getAnyway("/api/health"), api.get("/api/capacity")]);
-    set({ health: health.value ?? null, capacity: capacity.value ?? null });
-  }
+  if (!document.hidden && !now().locked) await askHealth();
   setTimeout(watchHealth, HEALTH_MS);
 }

@@ -1,6 +1,7 @@
 /** Asks for the API key, once. */
 
 import { html, useState } from "../vendor/preact.js";
+import { askHealth } from "./actions.js";
 import { openSession } from "./api.js";
 import { follow } from "./events.js";
 import { Refused } from "./parts.js";
@@ -15,6 +16,7 @@ export function Door() {
       await openSession(key);
       set({ locked: false });
       follow();
+      askHealth();
     } catch (reason) {
       setRefusal(reason);
     }
