@@ -14,7 +14,7 @@ import pytest
 from orchestrator.recordings.manager import create_manager
 from orchestrator.settings import Settings
 from tests.api.serving import serving
-from tests.api.test_document_example import example_for, port_if_free, run_example
+from tests.api.test_document_example import PYTHON, example_for, port_if_free, run_example
 from tests.reading import read
 from tests.recordings.conftest import nothing_left
 from tests.rooms import Server, publish
@@ -239,7 +239,7 @@ async def test_the_documents_python_example_records_a_real_room(
         publish(livekit_server, mint),
         serving(create_manager(settings_for()), port_if_free()) as url,
     ):
-        printed = await run_example(example_for(url))
+        printed = await run_example(example_for(url, PYTHON))
     lines = printed.splitlines()
     assert [line.split(":")[0] for line in lines] == [
         "Recording started",

@@ -1,0 +1,17 @@
+"""A typed client of the HTTP API: `Client`, and `AsyncClient` for asyncio.
+
+::
+
+    from orchestrator.client import Client, ClientError
+
+    with Client() as client:
+        try:
+            print(client.start("demo", output_format="mp4").output_path)
+        except ClientError as error:
+            print(error.code, error.detail)
+"""
+
+from orchestrator.client.clients import AsyncClient, Client
+from orchestrator.client.errors import ClientError
+
+__all__ = ["AsyncClient", "Client", "ClientError"]

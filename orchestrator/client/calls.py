@@ -1,0 +1,132 @@
+"""What can be asked of a server: one description for each request, for both kinds of client.
+
+The names are those of the addresses; the types those of the server itself (orchestrator.api).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypedDict, TypeVar, Unpack
+from urllib.parse import quote
+
+from orchestrator.api.schemas.machine import Health, Streams
+from orchestrator.api.schemas.recording import Formats, OutputDirectory, Quality, Started, Stopped
+from orchestrator.api.schemas.recordings import Deleted, History, RecordingDetails
+from orchestrator.api.schemas.status import Active, Status
+from orchestrator.api.schemas.watch import Unwatched, Watched, WatchList
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Answer]):
+    """One request, and the type of the answer to it."""
+
+    method: str
+    path: str
+    answer: type[Answer]
+    given: dict[str, Any] | None = None
+    """The body of a POST, the query of a GET."""
+
+
+class Options(TypedDict, total=False):
+    """How to record; what is left out is the server's default (orchestrator.api StartBody)."""
+
+    output_format: str
+    video_quality: Quality
+    audio_quality: Quality
+    output_directory: str
+    pipeline: str
+    max_duration_s: float
+    max_size_bytes: int
+    split_minutes: float
+    split_bytes: int
+
+
+class Filter(TypedDict, total=False):
+    """Which recordings of the history."""
+
+    limit: int
+    offset: int
+    state: str
+    mint_id: str
+
+
+def start(mint_id: str, **options: Unpack[Options]) -> Call[Started]:
+    """Records a stream; returns when its first frames are recorded."""
+    return Call("POST", "recording/start", Started, {"mint_id": mint_id, **options})
+
+
+def stop(mint_id: str) -> Call[Stopped]:
+    """Ends the recording of a stream; returns when its file is final."""
+    return Call("POST", "recording/stop", Stopped, {"mint_id": mint_id})
+
+
+def status(mint_id: str) -> Call[Status]:
+    """How the recording of a stream stands; no error if there is none."""
+    return Call("GET", f"recording/status/{_escaped(mint_id)}", Status)
+
+
+def active() -> Call[Active]:
+    """All recordings that run, by stream id."""
+    return Call("GET", "recording/active", Active)
+
+
+def output_directory() -> Call[OutputDirectory]:
+    """Where the next recording goes."""
+    return Call("GET", "recording/output-directory", OutputDirectory)
+
+
+def set_output_directory(directory: str) -> Call[OutputDirectory]:
+    """Chooses where recordings go from now on."""
+    path = "recording/set-output-directory"
+    return Call("POST", path, OutputDirectory, {"directory": directory})
+
+
+def formats() -> Call[Formats]:
+    """The formats that can be asked for, and the qualities."""
+    return Call("GET", "recording/formats", Formats)
+
+
+def watch(mint_id: str, **options: Unpack[Options]) -> Call[Watched]:
+    """Records a stream whenever it is live from now on."""
+    return Call("POST", "recording/watch", Watched, {"mint_id": mint_id, **options})
+
+
+def watches() -> Call[WatchList]:
+    """The streams that are waited for."""
+    return Call("GET", "recording/watch", WatchList)
+
+
+def unwatch(mint_id: str) -> Call[Unwatched]:
+    """Waits for a stream no longer."""
+    return Call("DELETE", f"recording/watch/{_escaped(mint_id)}", Unwatched)
+
+
+def recordings(**which: Unpack[Filter]) -> Call[History]:
+    """One page of the history, newest first."""
+    return Call("GET", "recordings", History, {**which})
+
+
+def recording(id: str) -> Call[RecordingDetails]:
+    """One recording by its own id: its files, segments and story."""
+    return Call("GET", f"recordings/{_escaped(id)}", RecordingDetails)
+
+
+def delete(id: str) -> Call[Deleted]:
+    """Deletes a finished recording and its files."""
+    return Call("DELETE", f"recordings/{_escaped(id)}", Deleted)
+
+
+def streams(limit: int = 20) -> Call[Streams]:
+    """What is live now, the most watched first."""
+    return Call("GET", "streams", Streams, {"limit": limit})
+
+
+def health() -> Call[Health]:
+    """Whether recordings can be started, and if not, why."""
+    return Call("GET", "health", Health)
+
+
+def _escaped(text: str) -> str:
+    return quote(text, safe="")
