@@ -41,6 +41,9 @@ def record(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the file.")
     ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until it is live; --duration counts from then on.")
+    ] = False,
     config: Config = None,
 ) -> None:
     """Record a live stream until it ends, --duration is over, or Ctrl-C. No server is needed."""
@@ -64,14 +67,14 @@ def record(
         limits=asked(duration, None, None, None),
     )
     try:
-        ended = asyncio.run(_record(settings, request))
+        ended = asyncio.run(_record(settings, request, wait))
     except asyncio.CancelledError:
         _say("Left. The recording's own process goes on finishing the file.")
         raise typer.Exit(130) from None
     summary(ended)
 
 
-async def _record(settings: Settings, request: StartRequest) -> Recording:
+async def _record(settings: Settings, request: StartRequest, wait: bool) -> Recording:
     from orchestrator.cli.session import Session
     from orchestrator.recordings.manager import create_manager
 
@@ -79,7 +82,8 @@ async def _record(settings: Settings, request: StartRequest) -> Recording:
     manager = create_manager(settings.model_copy(update={"leave_recordings_running": True}))
     await manager.open()
     try:
-        return await Session(manager, request).run()
+        wait_s = settings.watch_period_s if wait else None
+        return await Session(manager, request, wait_s).run()
     finally:
         await manager.close()
 

@@ -10,7 +10,14 @@ from typing import Final, Protocol
 
 from orchestrator.catalog.models import Recording
 from orchestrator.cli.progress import Screen, line
-from orchestrator.errors import HavenError, restore
+from orchestrator.errors import (
+    HavenError,
+    SourceError,
+    StoppedWhileStarting,
+    StreamNotFound,
+    restore,
+)
+from orchestrator.recordings.patience import Patience
 from orchestrator.recordings.request import StartRequest
 from orchestrator.recordings.states import FINAL, RecordingState
 
@@ -29,22 +36,45 @@ class Recorder(Protocol):
 class Session:
     """Runs one recording to its end; raises a HavenError when there is no good file at the end."""
 
-    def __init__(self, manager: Recorder, request: StartRequest) -> None:
+    def __init__(
+        self, manager: Recorder, request: StartRequest, wait_s: float | None = None
+    ) -> None:
+        """With `wait_s` the stream need not be live yet: so often it is looked for."""
         self._manager = manager
         self._request = request
+        self._wait_s = wait_s
         self._stop = asyncio.Event()
         self._screen = Screen()
 
     async def run(self) -> Recording:
         """Returns the completed recording. A second Ctrl-C leaves (CancelledError)."""
         with self._signals(), self._screen:
-            recording = await self._start()
+            recording = await self._begin()
             try:
                 recording = await self._watch(recording)
             finally:
                 if RecordingState(recording.state) not in FINAL:
                     recording = await self._finish()
         return _completed(recording)
+
+    async def _begin(self) -> Recording:
+        if self._wait_s is None:
+            return await self._start()
+        patience, told = Patience(self._wait_s), ""
+        while not self._stop.is_set():
+            try:
+                return await self._start()
+            except StreamNotFound as error:
+                patience, pause_s, why = Patience(self._wait_s), self._wait_s, error.error
+            except SourceError as error:
+                pause_s, why = patience.failed(error), error.error
+            if why != told:
+                self._screen.note(f"{why} Waiting ... (Ctrl-C ends it)")
+            told = why
+            await self._pause(pause_s)
+        raise StoppedWhileStarting(
+            f"Stopped while waiting for {self._request.mint_id}.", "Nothing was recorded."
+        )
 
     async def _start(self) -> Recording:
         self._screen.show(f"Connecting to {self._request.mint_id} ...")
@@ -72,7 +102,7 @@ class Session:
         """Shows it until it has ended (a limit ends it too), or has to."""
         while RecordingState(recording.state) not in FINAL and not self._stop.is_set():
             self._screen.show(line(recording))
-            await self._tick()
+            await self._pause(TICK_S)
             recording = await self._manager.get(recording.id)
         return recording
 
@@ -80,10 +110,10 @@ class Session:
         self._screen.note("Finishing the file ... (Ctrl-C once more leaves it to its own process)")
         return await self._manager.stop(self._request.mint_id)
 
-    async def _tick(self) -> None:
-        """Waits for the next look: a tick, or less when a signal comes first."""
+    async def _pause(self, seconds: float) -> None:
+        """Waits for the next look; less when a signal comes first."""
         try:
-            async with asyncio.timeout(TICK_S):
+            async with asyncio.timeout(seconds):
                 await self._stop.wait()
         except TimeoutError:
             return

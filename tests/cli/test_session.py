@@ -13,10 +13,12 @@ from orchestrator.catalog.models import Recording
 from orchestrator.cli.session import Session
 from orchestrator.errors import (
     HavenError,
+    InvalidRequest,
     NoMedia,
     NothingToStop,
     SourceUnreachable,
     StoppedWhileStarting,
+    StreamNotFound,
 )
 from orchestrator.recordings.request import StartRequest
 
@@ -85,8 +87,8 @@ def manager() -> Memory:
     return Memory()
 
 
-def running(manager: Memory) -> asyncio.Task[Recording]:
-    session = Session(manager, StartRequest(mint_id="room"))
+def running(manager: Memory, wait_s: float | None = None) -> asyncio.Task[Recording]:
+    session = Session(manager, StartRequest(mint_id="room"), wait_s)
     return asyncio.create_task(session.run())
 
 
@@ -139,6 +141,49 @@ async def test_start_says_why_not(manager: Memory) -> None:
     manager.start = refused  # type: ignore[method-assign]
     with pytest.raises(NoMedia):
         await within(running(manager))
+
+
+async def test_a_stream_is_waited_for(manager: Memory, capsys: pytest.CaptureFixture[str]) -> None:
+    start = manager.start
+    reasons = [StreamNotFound("room"), StreamNotFound("room"), NoMedia("Nobody publishes.")]
+
+    async def later(request: StartRequest) -> Recording:
+        if reasons:
+            raise reasons.pop(0)
+        return await start(request)
+
+    manager.start = later  # type: ignore[method-assign]
+    task = running(manager, wait_s=0.01)
+    await until_recording(manager)
+    manager.state = "completed"
+    assert (await within(task)).state == "completed"
+    told = capsys.readouterr().err
+    assert told.count("not live for mint_id: room Waiting") == 1, "the same isn't said twice"
+    assert "Nobody publishes. Waiting" in told
+
+
+async def test_a_signal_ends_the_wait(manager: Memory) -> None:
+    looked = asyncio.Event()
+
+    async def never(request: StartRequest) -> Recording:
+        looked.set()
+        raise StreamNotFound("room")
+
+    manager.start = never  # type: ignore[method-assign]
+    task = running(manager, wait_s=3600)
+    await looked.wait()
+    press()
+    with pytest.raises(StoppedWhileStarting, match="while waiting"):
+        await within(task)
+
+
+async def test_what_waiting_does_not_change_is_told_at_once(manager: Memory) -> None:
+    async def refused(request: StartRequest) -> Recording:
+        raise InvalidRequest("Unknown output_format: 'avi'")
+
+    manager.start = refused  # type: ignore[method-assign]
+    with pytest.raises(InvalidRequest):
+        await within(running(manager, wait_s=3600))
 
 
 @pytest.mark.parametrize("found", [False, True])
