@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
-from orchestrator.api.schemas.machine import Health, Streams
+from orchestrator.api.schemas.health import Health
+from orchestrator.api.schemas.machine import Streams
 from orchestrator.api.schemas.recording import Formats, OutputDirectory, Quality, Started, Stopped
 from orchestrator.api.schemas.recordings import Deleted, History, RecordingDetails
 from orchestrator.api.schemas.status import Active, Status

@@ -47,6 +47,7 @@ from orchestrator.recordings.resume import Resumption
 from orchestrator.recordings.retention import Retention, Rule
 from orchestrator.recordings.states import ACTIVE, RecordingState
 from orchestrator.recordings.sweep import sweep
+from orchestrator.recordings.turns import Turns
 from orchestrator.recordings.waiting import failure, finish, has_begun, is_final, until
 from orchestrator.recordings.watches import Watches
 from orchestrator.recordings.workers import Workers
@@ -78,6 +79,7 @@ class Manager:
         self._keeper = Keeper(catalog, self._workers, self._recovered)
         self._resumption = Resumption(catalog, self.start)
         self._retention = Retention(Rule.of(settings), catalog)
+        self._turns = Turns()
         self._summing: asyncio.Task[None] | None = None
         self._calibration = BackgroundCalibration(catalog, self.ffmpeg)
         self.library = Library(catalog)
@@ -162,10 +164,11 @@ class Manager:
         if await self.catalog.active_of(request.mint_id):
             raise AlreadyActive(request.mint_id)
         stream = await self.directory.find(request.mint_id)
-        recording = await self._create(stream, asked, folder)
-        # Carried through: a row that stands there without a worker would wait for the keeper.
-        await asyncio.shield(asyncio.ensure_future(self._workers.launch(recording)))
-        return await self._until_recording(recording, deadline)
+        async with self._turns.taken(request.mint_id, deadline):
+            recording = await self._create(stream, asked, folder)
+            # Carried through: a row that stands there without a worker would wait for the keeper.
+            await asyncio.shield(asyncio.ensure_future(self._workers.launch(recording)))
+            return await self._until_recording(recording, deadline)
 
     async def stop(self, mint_id: str) -> Recording:
         """Returns when the file is final. If the stream is waited for, this one time is enough."""

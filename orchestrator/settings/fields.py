@@ -201,10 +201,10 @@ class Settings(BaseSettings):
 
     # -- server's habits
     start_timeout_s: float = Field(
-        15,
+        14,
         gt=0,
         le=60,
-        description="Longest /start waits for the first recorded frame, in seconds.",
+        description="Longest /start waits for its turn and the first recorded frame, in seconds.",
     )
     watch_period_s: float = Field(
         20,
