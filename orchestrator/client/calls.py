@@ -38,6 +38,7 @@ class Options(TypedDict, total=False):
     audio_quality: Quality
     output_directory: str
     pipeline: str
+    speed_step: int
     max_duration_s: float
     max_size_bytes: int
     split_minutes: float

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from orchestrator.errors import (
     StillActive,
     StreamNotFound,
 )
-from orchestrator.media import Endpoint, LiveKitEndpoint, Stream, WhepEndpoint
+from orchestrator.media import Stream
 from orchestrator.recordings.admission import Capacity
 from orchestrator.recordings.costs import costs_of
 from orchestrator.recordings.depin import Depin
@@ -32,6 +31,7 @@ from orchestrator.recordings.request import StartRequest, format_named, quality_
 from orchestrator.recordings.states import ACTIVE
 from orchestrator.recordings.watches import Watches
 from orchestrator.settings import Settings
+from tests.api.directory import MemoryDirectory
 
 MINT = "V5cCiSixPLAiEDX2zZquT5VuLm4prr5t35PWmjNpump"
 STARTED = datetime(2024, 12, 1, 14, 30, 22, tzinfo=UTC)
@@ -118,36 +118,6 @@ def recording(mint_id: str = MINT, **columns: Any) -> Recording:
 
 
 @dataclass
-class MemoryDirectory:
-    """Streams that are live because the test says so."""
-
-    streams: list[Stream] = field(default_factory=lambda: [Stream(MINT, "demo", name=None)])
-    names: list[str] = field(default_factory=lambda: ["demo"])
-    failures: dict[str, HavenError] = field(default_factory=dict)
-    joined: list[str] = field(default_factory=list)
-    """The identities that endpoints were asked for."""
-
-    async def find(self, id: str) -> Stream:
-        """By its id."""
-        found = next((stream for stream in self.streams if stream.id == id), None)
-        if found is None:
-            raise StreamNotFound(id)
-        return found
-
-    async def endpoint(self, stream: Stream, identity: str) -> Endpoint:
-        """The demo's is WHEP, any other's LiveKit."""
-        self.joined.append(identity)
-        if stream.discovery == "demo":
-            return WhepEndpoint("http://127.0.0.1:9/whep")
-        room = urlsafe_b64encode(b'{"video": {"room": "the room"}}').decode()
-        return LiveKitEndpoint("wss://livekit.example", f"header.{room}.signature")
-
-    async def live(self, limit: int) -> list[Stream]:
-        """The first of them."""
-        return self.streams[:limit]
-
-
-@dataclass
 class MemoryCatalog:
     """The story of recordings, as the test put it down."""
 
@@ -230,7 +200,7 @@ class MemoryManager:
         if await self.status(request.mint_id):
             raise AlreadyActive(request.mint_id)
         asked = {"output_format": format_, "video_quality": quality}
-        row = recording(request.mint_id, **asked, started_by=request.started_by.value)
+        row = recording(request.mint_id, **asked, started_by=request.started_by)
         self.rows.append(row)
         return row
 
