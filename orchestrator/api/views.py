@@ -163,6 +163,7 @@ def live_values(recording: Recording) -> dict[str, Any]:
         "packets_received": whole(figures, "source", "packets_received"),
         "packets_lost": whole(figures, "source", "packets_lost"),
         "reconnects": whole(figures, "source", "reconnects"),
+        "drift_ppm": number(figures, "source", "drift_ppm"),
         "restarts": whole(figures, "restarts"),
         "no_picture_since": moment(figures, "video", "no_picture_since"),
         "no_picture_reason": text(figures, "video", "no_picture_reason"),

@@ -160,6 +160,7 @@ def _source(capture: Capture, source: Source) -> dict[str, Any]:
         "packets_lost": counts.packets_lost,
         "reconnects": counts.reconnects,
         "sender_reports": counts.sender_reports,
+        "drift_ppm": counts.drift_ppm,
     }
 
 

@@ -198,6 +198,11 @@ class ParticipantClock:
         for track in self._tracks.values():
             track.stream = -1
 
+    def drift_ppm(self) -> float | None:
+        """How much faster the master's clock runs than the sender's, in parts per million."""
+        master = self._master
+        return master.sender.drift_ppm if master is not None and master.sender else None
+
     def __len__(self) -> int:
         return len(self._tracks)
 

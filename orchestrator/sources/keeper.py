@@ -119,6 +119,7 @@ class KeptSource:
             frames_skipped=past.frames_skipped + now.frames_skipped,
             sender_reports=past.sender_reports + now.sender_reports,
             reconnects=past.reconnects,
+            drift_ppm=self._receiver.drift_ppm(),
         )
 
     # -- inside

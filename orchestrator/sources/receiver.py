@@ -83,6 +83,11 @@ class Receiver:
                 ntp=arrived.ntp,
             )
 
+    def drift_ppm(self) -> float | None:
+        """The largest of the participants' drifts; None while none is known."""
+        drifts = [clock.drift_ppm() for clock in self._clocks.values()]
+        return max((drift for drift in drifts if drift is not None), key=abs, default=None)
+
     def _clock(self, publication: Publication) -> ParticipantClock:
         return self._clocks.setdefault(publication.participant, ParticipantClock())
 

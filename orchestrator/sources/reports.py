@@ -19,6 +19,9 @@ REPORT_NOISE_S: Final = {TrackKind.VIDEO: 0.002, TrackKind.AUDIO: 0.006}
 DRIFT: Final = 50e-6
 """The same of an unknown crystal against the sender's clock, in seconds per second."""
 
+DRIFT_KNOWN: Final = 10e-6
+"""Standard deviation of a drift that is worth telling; sound has it after some minutes."""
+
 WANDER: Final = 0.05e-3**2
 """Variance that the difference gains each second by itself, s²/s: some 50 reports count."""
 
@@ -54,6 +57,13 @@ class SenderClock:
     def variance_s2(self) -> float:
         """How unsure it was at the last report, s²."""
         return self._variance
+
+    @property
+    def drift_ppm(self) -> float | None:
+        """How much faster the track's clock runs than the sender's; None while not known well."""
+        if self._drift_variance > DRIFT_KNOWN**2:
+            return None
+        return round(-1e6 * self._drift, 1)
 
     def add(self, media_ns: int, difference_ns: int) -> None:
         """Takes in another report."""

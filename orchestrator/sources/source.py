@@ -108,6 +108,8 @@ class SourceStatistics:
     """Encoded frames not decoded because the decoder was seconds behind."""
     sender_reports: int = 0
     reconnects: int = 0
+    drift_ppm: float | None = None
+    """How much faster a publisher's sound runs than its own clock; the recording follows it."""
 
 
 class Source(Protocol):

@@ -163,6 +163,7 @@ def test_a_crystal_that_runs_off_the_sender_s_clock_is_learned() -> None:
     sound = audio(ppm=200, clock_ppm=50)
     run(clock, [sound, picture], end_s=1200, report_error_ns=8 * MS)
     assert abs(apart_ns(picture, sound)) < 5 * MS
+    assert clock.drift_ppm() == pytest.approx(150, abs=10)
 
 
 def test_the_picture_stays_where_it_is_without_sound() -> None:

@@ -146,6 +146,7 @@ _RECORDING: Final[list[tuple[str, str, _Told]]] = [
     ("packets_received_total", "RTP packets.", lambda _, f: f.packets_received),
     ("packets_lost_total", "RTP packets that never came.", lambda _, f: f.packets_lost),
     ("reconnects_total", "Connections made anew.", lambda _, f: f.reconnects),
+    ("drift_ppm", "Publisher's sound against its own clock.", lambda _, f: f.drift_ppm),
     ("warnings", "What is not as it should be.", lambda _, f: len(f.warnings)),
     (
         "reported_timestamp_seconds",

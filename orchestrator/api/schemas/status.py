@@ -37,6 +37,7 @@ _LIVE: dict[str, Any] = {
     "packets_received": 12050,
     "packets_lost": 3,
     "reconnects": 0,
+    "drift_ppm": -21.5,
     "restarts": 0,
     "no_picture_since": None,
     "no_picture_reason": None,
@@ -81,6 +82,9 @@ class Live(Wire):
     packets_received: int | None = None
     packets_lost: int | None = None
     reconnects: int | None = None
+    drift_ppm: float | None = None
+    """How much faster the publisher's sound runs than its own clock, in parts per million; known
+    after some minutes of sender reports. The recording follows it."""
     restarts: int | None = None
     """How often ffmpeg had to be started again."""
     no_picture_since: Moment | None = None
