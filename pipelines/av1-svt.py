@@ -17,7 +17,7 @@ VIDEO_CODEC = "libsvtav1"
 AUDIO_CODEC = "aac"
 SPEEDS = ("8", "9", "10", "11", "13")
 """SVT-AV1's own presets; 12 costs what 13 does."""
-COSTS = (0.0199, 0.0119, 0.0101, 0.0080, 0.0072)
+COSTS = (0.0234, 0.0143, 0.0131, 0.0099, 0.0088)
 """CPU seconds per megapixel of each (docs/capacity.md)."""
 DEFAULT_SPEED = 2
 ONE_THREAD = 1280 * 720

@@ -1,4 +1,4 @@
-"""AV1 with libaom, AAC, in MP4: small files, about two thirds of a core at 720p30.
+"""AV1 with libaom, AAC, in MP4: small files, less than a core at 720p30.
 
 ffmpeg's defaults for libaom are six times slower than real time; every flag below that looks
 unusual is there because a live stream doesn't wait.
@@ -21,7 +21,7 @@ VIDEO_CODEC = "libaom-av1"
 AUDIO_CODEC = "aac"
 SPEEDS = ("8", "9", "10", "11")
 """libaom's own cpu-used."""
-COSTS = (0.0297, 0.0257, 0.0250, 0.0156)
+COSTS = (0.0372, 0.0315, 0.0307, 0.0194)
 """CPU seconds per megapixel of each (docs/capacity.md)."""
 DEFAULT_SPEED = 2
 SMALL = 640 * 480

@@ -1,4 +1,4 @@
-"""H.264 with libx264, AAC, in MP4: plays everywhere, about a fifth of a core at 720p30."""
+"""H.264 with libx264, AAC, in MP4: plays everywhere, about a third of a core at 720p30."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VIDEO_CODEC = "libx264"
 AUDIO_CODEC = "aac"
 SPEEDS = ("faster", "veryfast", "superfast", "ultrafast")
 """x264's own presets. Those before `faster` need other headers (below), for 0.8 VMAF."""
-COSTS = (0.0094, 0.0072, 0.0051, 0.0040)
+COSTS = (0.0135, 0.0107, 0.0079, 0.0069)
 """CPU seconds per megapixel of each (docs/capacity.md)."""
 DEFAULT_SPEED = 1
 

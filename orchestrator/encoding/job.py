@@ -10,7 +10,7 @@ from typing import Any, Final
 from orchestrator.encoding.capabilities import HYBRID_FRAGMENTED
 
 UNKNOWN_COST: Final = 0.03
-"""CPU seconds for a megapixel of an encoder that nobody measured: as libaom's slowest step."""
+"""CPU seconds for a megapixel of an encoder that nobody measured: about as much as libaom takes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,11 +90,12 @@ def test_the_refusal_tells_the_numbers_and_what_would_fit() -> None:
 
 def test_a_pinned_step_is_taken_or_refused_but_never_changed() -> None:
     assert admit(row("a"), [], pinned=3).speed_step == 3
-    pinned = admit(row("a", pipeline="av1"), [], pinned=0)
-    assert (pinned.speed_step, pinned.speed_pinned) == (0, True)
+    pinned = admit(row("a", pipeline="av1"), [], pinned=2)
+    assert (pinned.speed_step, pinned.speed_pinned) == (2, True)
+    others = [row("a", reserved_cores=1.7 - cores("av1", 3) - 0.01)]
     with pytest.raises(NoCapacity):
-        admit(row("b", pipeline="av1"), [row("a", reserved_cores=0.5)], pinned=0)
-    assert admit(row("b", pipeline="av1"), [row("a", reserved_cores=0.5)]).speed_step == 3
+        admit(row("b", pipeline="av1"), others, pinned=2)
+    assert admit(row("b", pipeline="av1"), others).speed_step == 3
 
 
 def test_max_recordings_counts_too() -> None:
@@ -105,9 +106,10 @@ def test_max_recordings_counts_too() -> None:
 def test_once_the_size_is_known_it_is_decided_anew() -> None:
     large, small = Picture(1920, 1080), Picture(640, 360)
     mine = admit(row("a"), [])
-    settling(MACHINE, MP4, large)(mine, [row("b", reserved_cores=0.2)])
-    assert mine.speed_step == 1
-    assert mine.reserved_cores == pytest.approx(cores("mp4", 1, large))
+    beside = [row("b", reserved_cores=1.7 - cores("mp4", 2, large) - 0.01)]
+    settling(MACHINE, MP4, large)(mine, beside)
+    assert mine.speed_step == 2
+    assert mine.reserved_cores == pytest.approx(cores("mp4", 2, large))
     settling(MACHINE, MP4, small)(mine, [])
     assert (mine.speed_step, mine.reserved_cores) == (0, cores("mp4", 0, small))
     settling(MACHINE, MP4, large)(mine, [row("b", reserved_cores=1.7)])

@@ -94,7 +94,8 @@ async def test_it_goes_faster_while_it_is_throttled_and_loses_no_sound(
     assert story[0] == "speed step faster"
     assert story[1].startswith("speed step faster -> veryfast: encoding at 0.")
     reading = read(Path(ended.output_path))
-    assert reading.in_order_and_once
+    backwards = [(at, a, b) for (_, a), (at, b) in pairwise(reading.codes) if b < a]
+    assert not backwards, "one that is held comes several times in a row"
     assert reading.missing <= dropped, "what the queue held is all there"
     # Where two segments meet, AAC's priming stands beside what it is of: 37 ms, counted as sound.
     assert all(0.95 < b - a < 1.09 for a, b in pairwise(reading.beeps)), reading.beeps
