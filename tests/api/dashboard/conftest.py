@@ -85,4 +85,5 @@ async def faults(page: Page) -> list[str]:
 async def snap(page: Page, name: str) -> None:
     """A picture for the documentation, if it was asked for."""
     if IMAGES:
+        await page.set_viewport_size({"width": 1280, "height": 760})
         await page.screenshot(path=Path(IMAGES) / f"dashboard-{name}.png")

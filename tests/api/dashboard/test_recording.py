@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.xdist_group("rooms"), pytest.mark.timeout(280)]
 
 expect.set_options(timeout=TIMEOUT_MS)
 
-SHOWN_S = 90 if IMAGES else 3
+SHOWN_S = 100 if IMAGES else 3
 """How long is recorded: for the documentation until the charts have something to show."""
 
 
@@ -62,6 +62,8 @@ async def seeks(page: Page) -> None:
 async def test_from_start_to_play_back(tmp_path: Path, open_page: OpenPage) -> None:
     machine = Machine(tmp_path)
     machine.settings["LEAVE_RECORDINGS_RUNNING"] = "true"
+    if IMAGES:  # with the limits that people have
+        del machine.settings["CPU_LIMIT"], machine.settings["DISK_RESERVE_BYTES"]
     demo = await DemoServer.start()  # it has to outlive the first server
     machine.settings["DEMO_URL"] = demo.url
     try:

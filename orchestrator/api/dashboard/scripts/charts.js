@@ -14,7 +14,7 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 /** Draws the bound above which no recording is begun. */
 const limitLine = (limit) => (plot) => {
   const value = limit();
-  if (value === null) return;
+  if (value === null || value > plot.scales.y.max) return;
   const { ctx, bbox } = plot;
   const y = plot.valToPos(value, "y", true);
   ctx.save();
