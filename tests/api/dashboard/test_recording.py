@@ -109,7 +109,6 @@ async def stop_and_play(page: Page) -> None:
     assert await plays(page) >= SHOWN_S
     await seeks(page)
     await expect(page.locator("dialog").get_by_text("Whole", exact=True)).to_be_visible()
-    await snap(page, "player")
     await page.get_by_role("button", name="Close").click()
 
 
