@@ -49,7 +49,11 @@ class Wire:
         await asyncio.gather(*self._flows, return_exceptions=True)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        except ConnectionRefusedError:  # nobody is there now
+            writer.close()
+            return
         ways = [self._flow(reader, back), self._flow(there, writer)]
         tasks = {asyncio.create_task(way) for way in ways}
         self._flows |= tasks

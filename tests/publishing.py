@@ -69,7 +69,7 @@ class _Program:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
         self.publisher = self._make()
-        self._began: float | None = None
+        self._began: float | None = arguments.began
 
     def _make(self) -> Publisher:
         width, height = map(int, self.arguments.size.split("x"))
@@ -163,6 +163,7 @@ def main() -> None:
     parser.add_argument("--prepare", type=int, default=0, metavar="SECONDS", help="encode before")
     parser.add_argument("--prepared", type=Path, help="a pickled list[Encoded] to send first")
     parser.add_argument("--drift-ppm", type=float, default=0)
+    parser.add_argument("--began", type=float, help="time.monotonic() of picture 0; else now")
     asyncio.run(_Program(parser.parse_args()).run())
 
 

@@ -130,15 +130,17 @@ def create_engine(path: Path, *, connections: int) -> Engine:
 
 def _set_up(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    # NORMAL: a power cut may cost the last transactions, never the database (sqlite.org/pragma).
-    cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    # NORMAL: a power cut may cost the last transactions, never the database; FULL: not even those
+    # (sqlite.org/pragma.html#pragma_synchronous).
+    durable = options.get("durable", False)
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes", False) else "BEGIN")
 
 
 @contextmanager

@@ -73,6 +73,8 @@ class Catalog:
 
         `admit` gets it and what is active then, in the same transaction: it writes down what the
         recording reserves, or raises. So of many who ask at once each sees those before him.
+
+        The row outlives a power cut, since only it says where the segments are.
         """
 
         def add(session: Session) -> None:
@@ -82,7 +84,7 @@ class Catalog:
                     admit(recording, active)
             session.add(recording)
 
-        await self._write(add, about=recording.mint_id)
+        await self._write(add, about=recording.mint_id, durable=True)
 
     async def reserve(self, id: str, admit: Admit) -> None:
         """Decides anew what a recording reserves, beside all others that are active."""
@@ -286,10 +288,12 @@ class Catalog:
     async def _read(self, work: Callable[[Session], _T]) -> _T:
         return await self.transactions.read(work)
 
-    async def _write(self, work: Callable[[Session], _T], *, about: str) -> _T:
+    async def _write(
+        self, work: Callable[[Session], _T], *, about: str, durable: bool = False
+    ) -> _T:
         """A transaction that writes; `about` is the stream or recording that errors name."""
         with translated(about):
-            return await self.transactions.write(work)
+            return await self.transactions.write(work, durable=durable)
 
     @property
     def transactions(self) -> Transactions:

@@ -42,9 +42,12 @@ class Transactions:
         """
         return await self._readers.run(partial(self._transact, self.engine, work))
 
-    async def write(self, work: Callable[[Session], _T]) -> _T:
-        """The same on the writer's thread; committed unless `work` raises."""
-        engine = self.engine.execution_options(writes=True)
+    async def write(self, work: Callable[[Session], _T], *, durable: bool = False) -> _T:
+        """The same on the writer's thread; committed unless `work` raises.
+
+        `durable`: what is committed outlives a power cut, which costs a wait for the disk.
+        """
+        engine = self.engine.execution_options(writes=True, durable=durable)
         return await self._writer.run(partial(self._transact, engine, work))
 
     async def close(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from orchestrator.cli.output import (
+    UNKNOWN,
     AsJson,
     Config,
     duration,
@@ -19,13 +21,27 @@ from orchestrator.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from orchestrator.catalog.models import Base, Event, Recording, Segment
+    from orchestrator.catalog.models import Base, Event, File, Recording, Segment
     from orchestrator.settings import Settings
 
 app = typer.Typer(help="List recordings, or show one.", no_args_is_help=False)
 
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, newest first.")]
 State = Annotated[str | None, typer.Option(help="Only those in this state.")]
+
+
+_FILE: Final = ("part", "at", "duration", "size", "integrity", "SHA-256", "file")
+_SEGMENT: Final = ("segment", "at", "outcome", "exit", "frames", "file")
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """All that the catalog knows of one recording."""
+
+    recording: Recording
+    files: Sequence[File]
+    segments: Sequence[Segment]
+    events: Sequence[Event]
 
 
 @app.callback(invoke_without_command=True)
@@ -62,20 +78,21 @@ def list_recordings(
 
 @app.command("show")
 def show_recording(id: str, as_json: AsJson = False, config: Config = None) -> None:
-    """Show one recording: what came of it, its segments and its story."""
+    """Show one recording: what came of it, its files, its segments and its story."""
     from orchestrator.settings import load_settings
 
-    recording, segments, events = asyncio.run(_one(load_settings(config=config), id))
+    one = asyncio.run(_one(load_settings(config=config), id))
     if as_json:
-        parts = {"segments": segments, "events": events}
+        parts = {"files": one.files, "segments": one.segments, "events": one.events}
         rows = {name: [_as_dict(row) for row in found] for name, found in parts.items()}
-        print_json(_as_dict(recording) | rows)
+        print_json(_as_dict(one.recording) | rows)
         return
-    print_table(("", ""), _facts(recording), head=False)
-    if segments:
-        columns = ("segment", "at", "outcome", "exit", "frames", "file")
-        print_table(columns, [_segment(segment) for segment in segments])
-    for event in events:
+    print_table(("", ""), _facts(one.recording), head=False)
+    if one.files:
+        print_table(_FILE, [_file(file) for file in one.files])
+    if one.segments:
+        print_table(_SEGMENT, [_segment(segment) for segment in one.segments])
+    for event in one.events:
         print(f"{_local(event.at)}  {event.kind}: {event.message}")
 
 
@@ -92,14 +109,18 @@ async def _history(
         await catalog.close()
 
 
-async def _one(settings: Settings, id: str) -> tuple[Recording, Sequence[Segment], Sequence[Event]]:
+async def _one(settings: Settings, id: str) -> _Story:
     from orchestrator.catalog.store import Catalog
 
     catalog = Catalog(settings.database_url)
     await catalog.open(migrate=True)
     try:
-        recording = await catalog.get(id)
-        return recording, await catalog.segments(id), await catalog.events(id)
+        return _Story(
+            await catalog.get(id),
+            await catalog.files(id),
+            await catalog.segments(id),
+            await catalog.events(id),
+        )
     finally:
         await catalog.close()
 
@@ -143,6 +164,18 @@ def _facts(recording: Recording) -> list[tuple[str, str]]:
         ("error", " ".join(filter(None, (recording.error, recording.detail)))),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _file(file: File) -> tuple[str, ...]:
+    return (
+        str(file.number),
+        duration(file.offset_s),
+        duration(file.duration_s),
+        size(file.size_bytes),
+        " ".join(filter(None, (file.integrity, file.problem))) or UNKNOWN,
+        file.sha256 or UNKNOWN,
+        file.path,
+    )
 
 
 def _segment(segment: Segment) -> tuple[str, ...]:

@@ -37,8 +37,9 @@ GLOBAL_OPTIONS: Final = (
 INPUT_OPTIONS: Final[Mapping[str, Any]] = {
     # Named, so that nothing has to be guessed from the first bytes.
     "f": "nut",
-    # The pipe and nothing else: no preset's input reaches the network.
-    "protocol_whitelist": "file,pipe",
+    # A named pipe is a file, and there is nothing else to read: no input reaches the network.
+    # Outputs are the preset's own affair (ffmpeg asks the list for inputs only).
+    "protocol_whitelist": "file",
     # NUT's header says all there is to know; the defaults would hold back 5 MB or 5 s.
     "probesize": 65_536,
     "analyzeduration": 0,

@@ -21,6 +21,7 @@ from orchestrator.errors import (
 from orchestrator.recordings import parts
 from orchestrator.recordings.integrity import WHOLE
 from orchestrator.recordings.ledger import Ledger
+from orchestrator.recordings.rejoin import only_to_finish
 from orchestrator.recordings.segments import Encoding
 from orchestrator.recordings.states import RecordingState
 from orchestrator.recordings.unlisted import list_all
@@ -88,14 +89,16 @@ async def _all_made(
             "Nothing was recorded: ffmpeg wrote no readable file.",
             "Its last lines stand with the segments: GET /api/recordings/{id}.",
         )
-    if not errors and all(file.integrity == WHOLE for file in made.values()):
+    whole = all(file.integrity == WHOLE for file in made.values())
+    if not errors and (whole or not await asyncio.to_thread(parts.are_there, segments)):
         await discard(ledger)
     return [made[number] for number in sorted(made)], errors[0] if errors else None
 
 
 async def _segments(ledger: Ledger, encoding: Awaitable[Encoding]) -> list[Segment]:
     recording = ledger.recording
-    if recording.started_at is not None:  # when this worker came: another one was before it
+    # Another worker was before this one: it may have had no time to write down all it made.
+    if recording.started_at is not None or only_to_finish(recording):
         await list_all(ledger, (await encoding).preset.segment_suffix)
     return await ledger.surely("the segments", lambda: ledger.catalog.segments(recording.id))
 

@@ -60,7 +60,7 @@ async def make(
         made = await _made(recording, parts, whole, number, encoding)
         found, path = made.probe, await asyncio.to_thread(publish, made.path, target)
     checked = verdict(found, whole)
-    if checked.problem is not None and await asyncio.to_thread(_are_there, parts):
+    if checked.problem is not None and await asyncio.to_thread(are_there, parts):
         kept = f"Its segments are kept in {recording.work_directory}."
         checked = replace(checked, problem=f"{checked.problem} {kept}")
     file = _row(
@@ -194,7 +194,8 @@ def _holds_media(path: Path) -> bool:
     return found.video is not None or found.audio is not None
 
 
-def _are_there(parts: Sequence[Segment]) -> bool:
+def are_there(parts: Sequence[Segment]) -> bool:
+    """Whether there is a file of any of them."""
     return any(Path(s.path).exists() for s in parts)
 
 

@@ -2,14 +2,17 @@
 
 Off unless `retention_days` or `retention_bytes` is set. Deleted is only what we made and what still
 is as we made it: every final file of the recording lies where the catalog says, is a regular file
-and has the size that was written down. A recording of which something was moved or changed is left
-alone, and so is one that runs, or that failed and left segments. Each deletion is a log line with
-its reason; file and row go together, as with DELETE /api/recordings/{id}.
+and has the size that was written down; segments that were kept, of a recording that failed or of an
+incomplete file, lie in their work folder, which holds nothing else. A recording of which something
+was moved, changed or added is left alone, and so is one that runs. Each deletion is a log line with
+its reason; files and row go together, as with DELETE /api/recordings/{id}.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import shutil
 import stat
 from collections.abc import Iterable
@@ -23,7 +26,8 @@ import structlog
 from orchestrator.catalog.models import File, Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HavenError
-from orchestrator.recordings.sweep import completed, is_work_folder
+from orchestrator.recordings.states import FINAL
+from orchestrator.recordings.sweep import ended, is_work_folder
 from orchestrator.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -31,17 +35,21 @@ log = structlog.get_logger(__name__)
 PERIOD_S: Final = 600.0
 """Between two looks."""
 
+_OURS: Final = re.compile(r"(\d{4,}|joined\d+|worker)\.\w.*")
+"""Names in a work folder: segments, what is made of them, and the logs of both."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A completed recording whose files are all as we made them."""
+    """A recording that has ended, and of which everything is as we made it."""
 
     id: str
     ended_at: datetime
     paths: tuple[Path, ...]
     work: Path
-    """Its work folder, which is there only if a file is incomplete."""
+    """Its work folder, which is there only if segments had to be kept."""
     size_bytes: int
+    """Of files and segments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,12 @@ class Retention:
 
     async def round(self, now: datetime) -> list[str]:
         """Deletes what is outdated; the ids."""
-        kept = [one async for row in completed(self._catalog) if (one := await self._kept(row))]
+        kept = [
+            one
+            for state in FINAL
+            async for row in ended(self._catalog, state)
+            if (one := await self._kept(row))
+        ]
         outdated = self._rule.outdated(kept, now)
         return [one.id for one, reason in outdated if await self._delete(one, reason)]
 
@@ -125,18 +138,22 @@ class Retention:
 
     async def _kept(self, recording: Recording) -> Kept | None:
         files = await self._catalog.files(recording.id)
-        if recording.ended_at is None or not files:
-            return None
-        if not await asyncio.to_thread(_are_as_made, files):
+        work = Path(recording.work_directory)
+        size_bytes = await asyncio.to_thread(_size_as_made, files, work)
+        if recording.ended_at is None or not size_bytes:
             return None
         paths = tuple(Path(file.path) for file in files)
-        size_bytes = sum(file.size_bytes for file in files)
-        work = Path(recording.work_directory)
         return Kept(recording.id, recording.ended_at, paths, work, size_bytes)
 
 
-def _are_as_made(files: list[File]) -> bool:
-    return all(_is_as_made(Path(file.path), file.size_bytes) for file in files)
+def _size_as_made(files: list[File], work: Path) -> int | None:
+    """Bytes of files and segments; None if anything isn't as we made it."""
+    if not all(_is_as_made(Path(file.path), file.size_bytes) for file in files):
+        return None
+    inside = [*work.iterdir()] if is_work_folder(work) else []
+    if not all(_OURS.fullmatch(path.name) and _is_file(path.lstat()) for path in inside):
+        return None
+    return sum(file.size_bytes for file in files) + sum(path.stat().st_size for path in inside)
 
 
 def _is_as_made(path: Path, size_bytes: int) -> bool:
@@ -144,7 +161,11 @@ def _is_as_made(path: Path, size_bytes: int) -> bool:
         status = path.lstat()
     except OSError:
         return False
-    return stat.S_ISREG(status.st_mode) and status.st_size == size_bytes
+    return _is_file(status) and status.st_size == size_bytes
+
+
+def _is_file(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode)
 
 
 def _remove(one: Kept) -> None:

@@ -40,19 +40,17 @@ async def sweep(catalog: Catalog) -> None:
             continue  # another catalog's
         if recording.state in FINAL:
             await _remove(path, recording)
-    async for recording in completed(catalog):
+    async for recording in ended(catalog, RecordingState.COMPLETED):
         work = Path(recording.work_directory)
         if await asyncio.to_thread(is_work_folder, work) and await _is_whole(catalog, recording):
             await _remove(work, recording)
 
 
-async def completed(catalog: Catalog) -> AsyncIterator[Recording]:
-    """Every completed recording, the newest first, a page at a time."""
+async def ended(catalog: Catalog, state: RecordingState) -> AsyncIterator[Recording]:
+    """Every recording that ended so, the newest first, a page at a time."""
     offset, total = 0, 1
     while offset < total:
-        page, total = await catalog.history(
-            limit=_PAGE, offset=offset, state=RecordingState.COMPLETED.value
-        )
+        page, total = await catalog.history(limit=_PAGE, offset=offset, state=state.value)
         for recording in page:
             yield recording
         offset += _PAGE

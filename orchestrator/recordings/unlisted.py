@@ -1,4 +1,5 @@
-"""Segments on the disk that the catalog doesn't know: their worker died while it was busy.
+"""Segments on the disk that the catalog doesn't know: their worker died while it was busy, or a
+power cut took its last transactions.
 
 They are listed before the files are made, as well as can be told: one ends when it was last
 written to.
@@ -39,13 +40,14 @@ def _unlisted(recording: Recording, rows: Sequence[Segment], suffix: str) -> lis
 
 def _row(recording: Recording, rows: Sequence[Segment], path: Path) -> Segment | None:
     """None if it holds nothing."""
-    if recording.started_at is None or not (duration_s := probe(path).duration_s):
+    if not (duration_s := probe(path).duration_s):
         return None
+    began = recording.started_at or recording.created_at
     number, ended = int(path.stem), datetime.fromtimestamp(path.stat().st_mtime, UTC)
     before = [row for row in rows if row.number < number]
     after = [row.offset_s for row in rows if row.number > number and row.end_s]
     latest_s = min(after, default=float("inf")) - duration_s
-    offset_s = min((ended - recording.started_at).total_seconds() - duration_s, latest_s)
+    offset_s = min((ended - began).total_seconds() - duration_s, latest_s)
     begins_s = max(0.0, offset_s, *(row.end_s or 0.0 for row in before))
     return Segment(
         recording_id=recording.id,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from orchestrator.catalog import database, transactions
@@ -223,6 +223,15 @@ async def test_threads_say_what_they_are_and_end(opened: Transactions) -> None:
     assert len(names()) <= 1 + READERS
     await opened.close()
     assert names() == set()
+
+
+async def test_what_is_durable_is_on_the_disk_when_it_is_committed(opened: Transactions) -> None:
+    def level(session: Session) -> object:
+        return session.scalar(text("PRAGMA synchronous"))
+
+    # sqlite.org/pragma.html#pragma_synchronous: 2 is FULL, 1 NORMAL.
+    asked = [True, False, True]
+    assert [await opened.write(level, durable=durable) for durable in asked] == [2, 1, 2]
 
 
 CANCEL = """

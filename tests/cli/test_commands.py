@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.catalog.models import Recording, Segment
+from orchestrator.catalog.models import File, Recording, Segment
 from orchestrator.catalog.store import Catalog
 from tests.cli.conftest import Here
 
@@ -36,6 +36,21 @@ async def fill(url: str, count: int) -> None:
                 recording_id="id0", number=0, path="/films/0", started_at=WHEN, outcome="finished"
             )
         )
+        for part, problem in ((1, None), (2, "It is too short.")):
+            await catalog.put_file(
+                File(
+                    recording_id="id0",
+                    number=part,
+                    path=f"/films/part{part}",
+                    offset_s=30.0 * (part - 1),
+                    duration_s=30.0,
+                    size_bytes=5_000,
+                    integrity="incomplete" if problem else "whole",
+                    problem=problem,
+                    sha256=None if problem else "f" * 64,
+                    made_at=WHEN,
+                )
+            )
         await catalog.add_event("id0", "started", "The first frame was recorded.")
     finally:
         await catalog.close()
@@ -122,7 +137,21 @@ def test_recordings_show(place: Here) -> None:
     shown = place.run("recordings", "show", "id0").stdout
     for part in ("The disk was full.", "/films/room0.av1", "finished", "The first frame was"):
         assert part in shown
+    (first, second) = [line for line in shown.splitlines() if "/films/part" in line]
+    assert first.split() == [
+        "1",
+        "0:00.0",
+        "0:30.0",
+        "5.0",
+        "kB",
+        "whole",
+        "f" * 64,
+        "/films/part1",
+    ]
+    assert second.split()[:2] == ["2", "0:30.0"]
+    assert "incomplete It is too short." in second
     whole = json.loads(place.run("recordings", "show", "id0", "--json").stdout)
+    assert [file["sha256"] for file in whole["files"]] == ["f" * 64, None]
     assert whole["segments"][0]["path"] == "/films/0"
     assert whole["events"][0]["kind"] == "started"
 

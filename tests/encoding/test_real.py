@@ -170,6 +170,28 @@ async def test_the_documented_small_one(tmp_path: Path) -> None:
     assert bench.preset.format == "small"
 
 
+HLS = """
+EXTENSION, CONTAINER, VIDEO_CODEC, AUDIO_CODEC = "mkv", "matroska", "libx264", "aac"
+def build(job):
+    import ffmpeg
+    common = {"c:v": VIDEO_CODEC, "preset:v": "ultrafast", "c:a": AUDIO_CODEC, "g": 30}
+    video, audio = job.video.split(), job.audio.asplit()
+    recording = ffmpeg.output(video[0], audio[0], job.output, f=CONTAINER, **common)
+    playlist = {"f": "hls", "hls_time": 1, "hls_list_size": 0, "hls_playlist_type": "event"}
+    live = ffmpeg.output(video[1], audio[1], job.aside + ".m3u8", **common, **playlist)
+    return ffmpeg.merge_outputs(recording, live)
+"""
+
+
+async def test_a_users_own_with_hls_beside_the_recording(tmp_path: Path) -> None:
+    (tmp_path / "live.py").write_text(HLS)
+    bench = Bench(tmp_path, Presets.load(tmp_path), "live")
+    assert (await bench.record([n * 3000 for n in range(90)])).outcome == "finished"
+    assert len(picture_times(bench.output)) == 90
+    (playlist,) = tmp_path.glob("*.m3u8")
+    assert len(picture_times(playlist)) == 90
+
+
 async def test_the_documented_one_with_thumbnails(tmp_path: Path) -> None:
     (tmp_path / "thumbnails.py").write_text(documented()["thumbnails.py"])
     bench = Bench(tmp_path, Presets.load(tmp_path), "thumbnails")

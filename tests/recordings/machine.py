@@ -145,14 +145,23 @@ class ServerProcess:
 
     async def post(self, path: str, **body: Any) -> dict[str, Any]:
         """The answer to a POST that succeeds."""
-        answer = await self._client.post(path, json=body)
+        answer = await self.ask(path, **body)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
+    async def ask(self, path: str, **body: Any) -> httpx.Response:
+        """The answer to a POST, whatever it is."""
+        return await self._client.post(path, json=body)
+
+    async def ask_to_start(self, room: str, output_format: str) -> httpx.Response:
+        """The answer to a start, whatever it is."""
+        body = {"mint_id": room, "output_format": output_format, "video_quality": "low"}
+        return await self.ask("/api/recording/start", **body)
+
     async def start(self, room: str, output_format: str = "mp4") -> str:
         """Begins a recording; its id."""
-        body = {"mint_id": room, "output_format": output_format, "video_quality": "low"}
-        await self.post("/api/recording/start", **body)
+        answer = await self.ask_to_start(room, output_format)
+        assert answer.status_code == 200, answer.text
         listed = await self.get("/api/recordings?state=recording")
         return next(str(r["id"]) for r in listed["recordings"] if r["mint_id"] == room)
 

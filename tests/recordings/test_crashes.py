@@ -13,6 +13,7 @@ import httpx
 import psutil
 import pytest
 
+from orchestrator.catalog.store import Catalog
 from tests.reading import Reading, read
 from tests.recordings.machine import Machine, ServerProcess
 from tests.rooms import Server, free_port, publish
@@ -91,19 +92,37 @@ async def test_an_ffmpeg_that_stands_still_after_its_worker_died_is_ended(
     await machine.until_nothing_is_left()
 
 
-async def test_after_a_power_cut_no_network_is_needed(
+async def test_after_a_power_cut_neither_the_network_nor_the_last_commits_are_needed(
     machine: Machine, livekit_server: Server
 ) -> None:
+    log = machine.folder / "catalog.db-wal"
     async with publish(livekit_server, "offline"), machine.serving() as server:
-        id = await server.start("offline")
+        starting = asyncio.create_task(server.start("offline"))
+        await until_it_has_a_worker(machine, "offline")
+        synced = log.read_bytes()
+        id = await starting
         await server.until_recorded(id, 2)
         machine.switch_off()
+    # All that had to be on the disk by then: nothing of a segment, nor that it records at all.
+    log.write_bytes(synced)
+    (machine.folder / "catalog.db-shm").unlink()
     machine.settings["LIVEKIT_URL"] = f"ws://127.0.0.1:{free_port(socket.SOCK_STREAM)}"
     async with machine.serving() as second:
         row = await second.until_ended(id)
         await second.end(signal.SIGTERM)
     assert (row["state"], row["error"], row["recovered"]) == ("completed", None, True)
+    assert len(read(Path(row["output_path"])).codes) >= FPS // 2
     await machine.until_nothing_is_left()
+
+
+async def until_it_has_a_worker(machine: Machine, room: str) -> None:
+    """Wait until the catalog names the worker of this room's recording."""
+    catalog = Catalog(machine.settings["DATABASE_URL"])
+    await catalog.open(migrate=False)
+    async with asyncio.timeout(30):
+        while (row := await catalog.active_of(room)) is None or row.worker_pid is None:
+            await asyncio.sleep(0.01)
+    await catalog.close()
 
 
 async def test_a_power_cut_before_the_first_frame_is_no_recording(

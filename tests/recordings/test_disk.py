@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
@@ -31,6 +29,7 @@ from tests.encoding.fakes import picture_times
 from tests.encoding.test_real import Bench
 from tests.reading import read
 from tests.recordings.conftest import managing
+from tests.recordings.disk import Disk, mounted
 from tests.recordings.test_split import until_ended
 from tests.recordings.waits import FPS, eventually, until_more, until_received
 from tests.rooms import Server, publish
@@ -38,33 +37,12 @@ from tests.rooms import Server, publish
 MIB = 2**20
 
 
-class Disk:
-    """A file system of 8 MiB."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def fill(self, left_bytes: int) -> None:
-        """So that so much is free, whoever else writes meanwhile."""
-        with (self.path / "filler").open("ab") as filler:
-            while (size := shutil.disk_usage(self.path).free - left_bytes) > 0:
-                with suppress(OSError):  # somebody was faster: there is less to take
-                    os.posix_fallocate(filler.fileno(), os.fstat(filler.fileno()).st_size, size)
-
-    def protect(self) -> None:
-        """Makes it read-only."""
-        subprocess.run(["mount", "-o", "remount,ro", str(self.path)], check=True)
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    path = tmp_path / "disk"
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(path)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small file system takes root (and CAP_SYS_ADMIN)")
-    yield Disk(path)
-    subprocess.run(["umount", str(path)], check=True)
+    with mounted(tmp_path / "disk", mib=8) as made:
+        if made is None:
+            pytest.skip("mounting a small file system takes root (and CAP_SYS_ADMIN)")
+        yield made
 
 
 @pytest.mark.livekit
@@ -107,7 +85,7 @@ async def test_under_the_reserve_it_is_finished_in_time(
         await until_received(manager, "reserve", 2 * FPS)
         disk.fill(3 * MIB)
         await until_more(manager, "reserve", FPS)
-        (disk.path / "filler").unlink()
+        disk.make_room()
         disk.fill(MIB)
         ended = await until_ended(manager, started.id)
         assert ended.state == "completed"
@@ -194,12 +172,25 @@ async def test_without_room_to_join_the_segments_are_kept(disk: Disk, catalog: C
     assert str(disk.path / ".x.mp4.haven") in str(ended.detail)
     assert all(Path(s.path).is_file() for s in await catalog.segments("a"))
     # With room again, as the next worker would.
-    (disk.path / "filler").unlink()
+    disk.make_room()
     await catalog.update("a", state="stopping")
     again = await concluded(Ledger(await catalog.get("a"), catalog), encoding)
     assert again.state == "completed"
     assert again.duration_s == pytest.approx(6, abs=0.1)
     assert not (disk.path / ".x.mp4.haven").exists()
+
+
+async def test_without_room_a_lone_cut_segment_is_given_as_it_is(
+    disk: Disk, catalog: Catalog
+) -> None:
+    ledger, encoding = await made(disk.path, catalog, 1)
+    await catalog.update_segment("a", 1, outcome="killed", end_s=13.0)
+    disk.fill(0)
+    ended = await concluded(ledger, encoding)
+    assert (ended.state, ended.error) == ("completed", None)
+    (file,) = await catalog.files("a")
+    assert file.problem == "The file plays, but it is 3.0 s long, and 13.0 s were recorded."
+    assert not (disk.path / ".x.mp4.haven").exists(), "it held nothing more"
 
 
 async def test_a_worker_that_died_after_publishing(disk: Disk, catalog: Catalog) -> None:

@@ -53,8 +53,8 @@ async def test_by_size_the_oldest_first(catalog: Catalog, tmp_path: Path) -> Non
     assert await Retention(Rule(size_bytes=100), catalog).round(NOON) == []
 
 
-@pytest.mark.parametrize("state", ["starting", "recording", "stopping", "failed"])
-async def test_only_completed_ones(catalog: Catalog, tmp_path: Path, state: str) -> None:
+@pytest.mark.parametrize("state", ["starting", "recording", "stopping"])
+async def test_only_those_that_have_ended(catalog: Catalog, tmp_path: Path, state: str) -> None:
     path = await add(catalog, tmp_path, "a", 100, state=state)
     assert await Retention(Rule(DAY, 1), catalog).round(NOON) == []
     assert path.exists()
@@ -81,6 +81,26 @@ async def test_segments_of_an_incomplete_file_go_with_it(catalog: Catalog, tmp_p
         await add(catalog, tmp_path, name, 100, work_directory=str(work))
     assert sorted(await Retention(Rule(DAY), catalog).round(NOON)) == ["a", "b"]
     assert [work.exists() for work in works] == [False, True]
+
+
+async def test_segments_of_failed_ones_are_counted_and_go_like_files(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    works = [tmp_path / f".{name}.mp4.haven" for name in "abc"]
+    for days, work in enumerate(works, 1):
+        work.mkdir()
+        for name in ("0001.mp4", "0001.log.1", "joined1.mp4.log", "worker.log"):
+            (work / name).write_bytes(b"x" * 25)
+        at = {"state": "failed", "ended_at": NOON - days * DAY, "work_directory": str(work)}
+        await catalog.create(recording(work.name, mint_id=work.name, **at))
+    (works[1] / "mine.mp4").write_text("put in by its owner")
+    (works[2] / "worker.log").unlink()
+    (works[2] / "worker.log").symlink_to(tmp_path)
+    assert await Retention(Rule(size_bytes=100), catalog).round(NOON) == []
+    await add(catalog, tmp_path, "new", 0.5)
+    assert await Retention(Rule(size_bytes=100), catalog).round(NOON) == [works[0].name]
+    assert [work.exists() for work in works] == [False, True, True]
+    assert tmp_path.exists()
 
 
 async def test_all_parts_or_none(catalog: Catalog, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from orchestrator.catalog.models import File, Recording
-from orchestrator.errors import TooManyRecordings
+from orchestrator.catalog.store import RETRY_AFTER_S
 from orchestrator.recordings.limits import Limits
 from orchestrator.recordings.manager import Manager, create_manager
 from orchestrator.recordings.request import StartRequest
@@ -160,16 +160,24 @@ async def test_the_longest_duration_ends_it(
 async def test_as_many_as_may(
     settings_for: Callable[..., Settings], livekit_server: Server
 ) -> None:
-    async with managing(settings_for(max_recordings=1)) as manager:
+    manager = create_manager(settings_for(max_recordings=1))
+    async with (
+        publish(livekit_server, "one too many"),
+        serving(manager) as url,
+        httpx.AsyncClient(base_url=url, timeout=60) as client,
+    ):
         await manager.catalog.create(row_of("other", "other", worker_starts=1))
-        async with publish(livekit_server, "one too many"):
-            with pytest.raises(TooManyRecordings, match="1 recordings run"):
-                await manager.start(StartRequest("one too many", "mp4"))
-            assert list(manager.settings.output_directory.iterdir()) == []
-            await manager.catalog.update("other", state="completed")
-            await manager.start(StartRequest("one too many", "mp4", None, "low"))
-            await until_received(manager, "one too many", FPS)
-            await manager.stop("one too many")
+        body = {"mint_id": "one too many", "output_format": "mp4", "video_quality": "low"}
+        refused = await client.post("/api/recording/start", json=body)
+        assert refused.status_code == 503
+        assert refused.json()["error"].startswith("1 recordings run")
+        assert int(refused.headers["retry-after"]) == RETRY_AFTER_S
+        assert list(manager.settings.output_directory.iterdir()) == []
+        await manager.catalog.update("other", state="completed")
+        assert (await client.post("/api/recording/start", json=body)).status_code == 200
+        await until_received(manager, "one too many", FPS)
+        await manager.stop("one too many")
+    await nothing_left()
 
 
 async def test_over_http(settings_for: Callable[..., Settings], livekit_server: Server) -> None:

@@ -1,0 +1,159 @@
+"""What is left after a chaos run: the files, read from end to end, the catalog and the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import av
+
+from orchestrator.catalog.models import File, Recording, Segment
+from orchestrator.catalog.store import Catalog
+from tests.chaos.schedule import Kind
+from tests.chaos.verdict import NOTICED_S, Struck, complaint, gaps
+from tests.chaos.world import FPS, World
+from tests.reading import read
+from tests.recordings.machine import Machine
+
+SUMS_S: Final = 30.0
+"""Longest wait for SHA-256 sums, which are computed when a recording has ended."""
+
+FULL: Final = ("No space left on device", "of free space, which aren't there", "MiB are free")
+"""How a recording says that the disk was full."""
+
+
+@dataclass
+class Found:
+    """One recording, as it is in the end."""
+
+    id: str
+    room: str
+    outcome: str
+    """Why it ended, and what its files lack."""
+    files: int
+    seconds: float = 0.0
+    """From its first picture to its last."""
+    faults: int = 0
+    """That hit it."""
+    missing_s: float = 0.0
+    longest_gap_s: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+
+async def find(world: World, faults: Sequence[Struck], stopped_s: float) -> list[Found]:
+    """All recordings of the run, the oldest first."""
+    await _until_summed(world.catalog)
+    rows, _ = await world.catalog.history(limit=200, offset=0)
+    found = []
+    for row in sorted(rows, key=lambda row: row.created_at):
+        files = await world.catalog.files(row.id)
+        segments = await world.catalog.segments(row.id)
+        hits = [fault for fault in faults if fault.hit(row.mint_id)]
+        found.append(await asyncio.to_thread(_look, row, files, segments, hits, stopped_s))
+    return found
+
+
+async def disagreements(world: World) -> list[str]:
+    """Where the disk holds what the catalog doesn't know, and what is left over."""
+    rows, _ = await world.catalog.history(limit=200, offset=0)
+    files = [file for row in rows for file in await world.catalog.files(row.id)]
+    known = {file.path for file in files}
+    # A failed recording, or an incomplete file, says where its segments are kept.
+    told = " ".join(f"{row.error} {row.detail}" for row in rows)
+    told += " ".join(file.problem or "" for file in files)
+    found = [f"{path}: no recording's" for path in _media(world.machine) - known]
+    return found + [left for left in world.machine.leftovers() if left.split()[-1] not in told]
+
+
+def _media(machine: Machine) -> set[str]:
+    return {str(path) for path in machine.out.iterdir() if not path.name.startswith(".")}
+
+
+async def _until_summed(catalog: Catalog) -> None:
+    async with asyncio.timeout(SUMS_S):
+        while await catalog.files_without_sum(limit=1):
+            await asyncio.sleep(0.1)
+
+
+def _look(
+    row: Recording,
+    files: Sequence[File],
+    segments: Sequence[Segment],
+    faults: Sequence[Struck],
+    stopped_s: float,
+) -> Found:
+    incomplete = (file.problem for file in files if file.problem)
+    outcome = "; ".join([row.error or row.reason or "recovered", *incomplete])
+    found = Found(row.id, row.mint_id, outcome, len(files), problems=_ended_well(row, files))
+    numbers = []
+    for path in [file.path for file in files] or [s.path for s in segments]:
+        numbers += _numbers(Path(path), found)
+    found.problems += [problem for file in files for problem in _differs(file)]
+    if numbers:
+        _count(found, numbers, row, faults, stopped_s)
+    return found
+
+
+def _ended_well(row: Recording, files: Sequence[File]) -> list[str]:
+    told = f"{row.error} {row.detail} {row.reason}"
+    if row.ended_at is None:
+        return [f"it is still {row.state}"]
+    if row.state == "completed":
+        return [] if files else ["it has no file"]
+    return [] if any(words in told for words in FULL) else [f"it failed: {told}"]
+
+
+def _differs(file: File) -> list[str]:
+    path = Path(file.path)
+    if not path.is_file():
+        return [f"{path.name} is not there"]
+    data = path.read_bytes()
+    wrong = []
+    if len(data) != file.size_bytes:
+        wrong.append(f"{path.name} has {len(data)} bytes, not {file.size_bytes}")
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        wrong.append(f"{path.name} has another SHA-256")
+    return wrong
+
+
+def _numbers(path: Path, found: Found) -> list[int]:
+    try:
+        reading = read(path)
+    except (OSError, av.FFmpegError) as error:
+        found.problems.append(f"{path.name} does not play: {error}")
+        return []
+    if not reading.in_order:
+        found.problems.append(f"{path.name}: a picture comes back")
+    return reading.numbers
+
+
+def _count(
+    found: Found,
+    numbers: list[int],
+    row: Recording,
+    faults: Sequence[Struck],
+    stopped_s: float,
+) -> None:
+    first_s, last_s = numbers[0] / FPS, numbers[-1] / FPS
+    end_s = _end_s(row, faults, last_s, stopped_s)
+    there = gaps(numbers, FPS, end_s)
+    found.seconds = last_s - first_s
+    found.faults = sum(first_s <= f.began_s <= (end_s or last_s + NOTICED_S) for f in faults)
+    found.missing_s = sum(gap.missing_s for gap in there)
+    found.longest_gap_s = max((gap.missing_s for gap in there), default=0.0)
+    stop = Struck("the stop", row.mint_id, stopped_s, stopped_s)
+    found.problems += filter(None, (complaint(gap, [*faults, stop]) for gap in there))
+
+
+def _end_s(
+    row: Recording, faults: Sequence[Struck], last_s: float, stopped_s: float
+) -> float | None:
+    """When the recording had to end; None where the recorder chose the moment itself."""
+    if row.recovered:
+        cuts = (f.began_s for f in faults if f.what == Kind.POWER_CUT and f.began_s > last_s)
+        return next(cuts, None)
+    return stopped_s if row.reason == "stopped" else None

@@ -1,0 +1,93 @@
+"""One chaos run from its seed to its report."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.faults import COSTS_NOTHING, strike
+from tests.chaos.findings import Found, disagreements, find
+from tests.chaos.schedule import Fault, Kind, plan
+from tests.chaos.verdict import Struck
+from tests.chaos.world import World, opened
+
+
+@dataclass
+class Report:
+    """What happened, what came of it, and what is wrong with that."""
+
+    seed: int
+    seconds: float
+    faults: list[Struck] = field(default_factory=list)
+    recordings: list[Found] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """Where catalog and disk disagree, and what is left over."""
+
+    @property
+    def problems(self) -> list[str]:
+        """All that is not as it has to be; nothing in a good run."""
+        of_each = [
+            f"{one.room} ({one.id[:8]}): {problem}"
+            for one in self.recordings
+            for problem in one.problems
+        ]
+        return of_each + self.left
+
+
+async def run(
+    seed: int,
+    folder: Path,
+    *,
+    seconds: float,
+    recordings: int,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Report:
+    """Records so many rooms for so long while faults strike them; `tell` is told of each."""
+    report = Report(seed, seconds)
+    async with opened(folder, [f"room {n + 1}" for n in range(recordings)]) as world:
+        kinds = [kind for kind in Kind if kind is not Kind.DISK_FULL or world.disk is not None]
+        faults = plan(seed, seconds=seconds, recordings=recordings, kinds=kinds)
+        await _strike(world, faults, seconds, report, tell)
+        await world.all_recording()
+        stopped_s = world.now_s()
+        await asyncio.gather(*map(_stop, [world] * recordings, world.rooms))
+        costly = [struck for struck in report.faults if struck.what not in COSTS_NOTHING]
+        report.recordings = await find(world, costly, stopped_s)
+        await world.server.end(signal.SIGTERM)
+        report.left = await _left(world)
+    return report
+
+
+async def _strike(
+    world: World,
+    faults: list[Fault],
+    seconds: float,
+    report: Report,
+    tell: Callable[[str], None],
+) -> None:
+    began_s = world.now_s()
+    for fault in faults:
+        await asyncio.sleep(max(0.0, began_s + fault.at_s - world.now_s()))
+        await world.all_active()
+        struck = await strike(world, fault)
+        report.faults.append(struck)
+        tell(f"{struck.began_s:6.1f} s  {struck.what}: {struck.room or 'all'}")
+    await asyncio.sleep(max(0.0, began_s + seconds - world.now_s()))
+
+
+async def _stop(world: World, room: str) -> None:
+    active = await world.active(room, lambda row: True)
+    await world.server.ask("/api/recording/stop", mint_id=room)
+    await world.server.until_ended(active.id)
+
+
+async def _left(world: World) -> list[str]:
+    """What is still there when all that ends by itself has had the time to."""
+    for _ in range(100):
+        if not (left := await disagreements(world)):
+            break
+        await asyncio.sleep(0.1)
+    return left

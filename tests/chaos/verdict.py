@@ -1,0 +1,78 @@
+"""What is missing in a recording, and whether the faults that hit it may be blamed for it. Pure.
+
+Seconds are those of the publisher's clock: it draws its pictures' numbers by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+ALLOWED_S: Final = 4.0
+"""What a fault may cost each recording that it hits, beside the time that something was away."""
+
+NOTICED_S: Final = 1.0
+"""Shorter gaps are the publisher's own: a busy one leaves pictures out."""
+
+EFFECT_S: Final = 6.0
+"""How long after its end a fault may still show: an ffmpeg that stands still is seen after 4 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """A fault that was done, from its beginning until what it took away was back."""
+
+    what: str
+    room: str | None
+    """None: it hit all of them."""
+    began_s: float
+    ended_s: float
+
+    def hit(self, room: str) -> bool:
+        """Whether the recordings of this room may show it."""
+        return self.room in (None, room)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Pictures that are missing between two that are there."""
+
+    began_s: float
+    ended_s: float
+
+    @property
+    def missing_s(self) -> float:
+        """How much is missing."""
+        return self.ended_s - self.began_s
+
+    def may_come_of(self, fault: Struck) -> bool:
+        """Whether the fault was there when it began, or shortly before."""
+        return fault.began_s <= self.ended_s and self.began_s <= fault.ended_s + EFFECT_S
+
+
+def gaps(numbers: Sequence[int], fps: int, end_s: float | None = None) -> list[Gap]:
+    """The gaps between these pictures, and from the last one to the recording's end."""
+    times = [number / fps for number in numbers] + ([] if end_s is None else [end_s])
+    between = [Gap(a + 1 / fps, b) for a, b in pairwise(times)]
+    return [gap for gap in between if gap.missing_s >= NOTICED_S]
+
+
+def blamed(gap: Gap, faults: Iterable[Struck]) -> list[Struck]:
+    """The faults that the gap may come of."""
+    return [fault for fault in faults if gap.may_come_of(fault)]
+
+
+def allowed_s(faults: Iterable[Struck]) -> float:
+    """How much may be missing where these faults meet."""
+    return sum(ALLOWED_S + fault.ended_s - fault.began_s for fault in faults)
+
+
+def complaint(gap: Gap, faults: Iterable[Struck]) -> str | None:
+    """In words what is wrong with a gap, given the faults that hit its recording."""
+    causes = blamed(gap, faults)
+    if gap.missing_s <= allowed_s(causes):
+        return None
+    after = " and ".join(f"{f.what} at {f.began_s:.1f} s" for f in causes) or "no fault at all"
+    return f"{gap.missing_s:.1f} s are missing from {gap.began_s:.1f} s on, after {after}"
