@@ -44,7 +44,23 @@ class Found:
     problems: list[str] = field(default_factory=list)
 
 
-async def find(world: World, faults: Sequence[Struck], stopped_s: float) -> list[Found]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the files are compared with."""
+
+    faults: Sequence[Struck]
+    """Those that may cost something."""
+    stopped_s: float
+    """When the recordings that ran to the end were stopped."""
+    each_s: float
+    """What a fault may cost."""
+
+    def of(self, room: str) -> list[Struck]:
+        """What hit the recordings of a room."""
+        return [fault for fault in self.faults if fault.hit(room)]
+
+
+async def find(world: World, known: Known) -> list[Found]:
     """All recordings of the run, the oldest first."""
     await _until_summed(world.catalog)
     rows, _ = await world.catalog.history(limit=200, offset=0)
@@ -52,8 +68,7 @@ async def find(world: World, faults: Sequence[Struck], stopped_s: float) -> list
     for row in sorted(rows, key=lambda row: row.created_at):
         files = await world.catalog.files(row.id)
         segments = await world.catalog.segments(row.id)
-        hits = [fault for fault in faults if fault.hit(row.mint_id)]
-        found.append(await asyncio.to_thread(_look, row, files, segments, hits, stopped_s))
+        found.append(await asyncio.to_thread(_look, row, files, segments, known))
     return found
 
 
@@ -80,11 +95,7 @@ async def _until_summed(catalog: Catalog) -> None:
 
 
 def _look(
-    row: Recording,
-    files: Sequence[File],
-    segments: Sequence[Segment],
-    faults: Sequence[Struck],
-    stopped_s: float,
+    row: Recording, files: Sequence[File], segments: Sequence[Segment], known: Known
 ) -> Found:
     incomplete = (file.problem for file in files if file.problem)
     outcome = "; ".join([row.error or row.reason or "recovered", *incomplete])
@@ -94,7 +105,7 @@ def _look(
         numbers += _numbers(Path(path), found)
     found.problems += [problem for file in files for problem in _differs(file)]
     if numbers:
-        _count(found, numbers, row, faults, stopped_s)
+        _count(found, numbers, row, known)
     return found
 
 
@@ -131,22 +142,17 @@ def _numbers(path: Path, found: Found) -> list[int]:
     return reading.numbers
 
 
-def _count(
-    found: Found,
-    numbers: list[int],
-    row: Recording,
-    faults: Sequence[Struck],
-    stopped_s: float,
-) -> None:
+def _count(found: Found, numbers: list[int], row: Recording, known: Known) -> None:
     first_s, last_s = numbers[0] / FPS, numbers[-1] / FPS
-    end_s = _end_s(row, faults, last_s, stopped_s)
+    faults = known.of(row.mint_id)
+    end_s = _end_s(row, faults, last_s, known.stopped_s)
     there = gaps(numbers, FPS, end_s)
     found.seconds = last_s - first_s
     found.faults = sum(first_s <= f.began_s <= (end_s or last_s + NOTICED_S) for f in faults)
     found.missing_s = sum(gap.missing_s for gap in there)
     found.longest_gap_s = max((gap.missing_s for gap in there), default=0.0)
-    stop = Struck("the stop", row.mint_id, stopped_s, stopped_s)
-    found.problems += filter(None, (complaint(gap, [*faults, stop]) for gap in there))
+    causes = [*faults, Struck("the stop", row.mint_id, known.stopped_s, known.stopped_s)]
+    found.problems += filter(None, (complaint(gap, causes, known.each_s) for gap in there))
 
 
 def _end_s(

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.faults import COSTS_NOTHING, strike
-from tests.chaos.findings import Found, disagreements, find
+from tests.chaos.findings import Found, Known, disagreements, find
 from tests.chaos.schedule import Fault, Kind, plan
-from tests.chaos.verdict import Struck
+from tests.chaos.verdict import ALLOWED_S, Struck
 from tests.chaos.world import World, opened
 
 
@@ -43,9 +43,13 @@ async def run(
     *,
     seconds: float,
     recordings: int,
-    tell: Callable[[str], None] = lambda line: None,
+    tell: Callable[[str], None],
+    each_s: float = ALLOWED_S,
 ) -> Report:
-    """Records so many rooms for so long while faults strike them; `tell` is told of each."""
+    """Records so many rooms for so long while faults strike them; `tell` is told of each.
+
+    `each_s`: what a fault may cost a recording.
+    """
     report = Report(seed, seconds)
     async with opened(folder, [f"room {n + 1}" for n in range(recordings)]) as world:
         kinds = [kind for kind in Kind if kind is not Kind.DISK_FULL or world.disk is not None]
@@ -55,7 +59,7 @@ async def run(
         stopped_s = world.now_s()
         await asyncio.gather(*map(_stop, [world] * recordings, world.rooms))
         costly = [struck for struck in report.faults if struck.what not in COSTS_NOTHING]
-        report.recordings = await find(world, costly, stopped_s)
+        report.recordings = await find(world, Known(costly, stopped_s, each_s))
         await world.server.end(signal.SIGTERM)
         report.left = await _left(world)
     return report

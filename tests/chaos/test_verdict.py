@@ -45,4 +45,6 @@ def test_four_seconds_and_what_was_away() -> None:
     assert complaint(Gap(40.0, 46.9), [AWAY]) is None
     told = complaint(Gap(40.0, 47.5), [AWAY])
     assert told == "7.5 s are missing from 40.0 s on, after publisher away at 40.0 s"
-    assert "after no fault at all" in str(complaint(Gap(60.0, 61.5), [KILLED, AWAY]))
+    assert complaint(Gap(40.0, 47.5), [AWAY], each_s=5) is None
+    assert complaint(Gap(60.0, 61.5), [KILLED, AWAY]) is None, "the publisher's own"
+    assert "after no fault at all" in str(complaint(Gap(60.0, 62.5), [KILLED, AWAY], each_s=5))

@@ -14,7 +14,10 @@ ALLOWED_S: Final = 4.0
 """What a fault may cost each recording that it hits, beside the time that something was away."""
 
 NOTICED_S: Final = 1.0
-"""Shorter gaps are the publisher's own: a busy one leaves pictures out."""
+"""Shorter gaps are not counted: a busy publisher leaves pictures out."""
+
+OWN_S: Final = 2.0
+"""The longest gap that may come of that, where there was no fault."""
 
 EFFECT_S: Final = 6.0
 """How long after its end a fault may still show: an ffmpeg that stands still is seen after 4 s."""
@@ -64,15 +67,18 @@ def blamed(gap: Gap, faults: Iterable[Struck]) -> list[Struck]:
     return [fault for fault in faults if gap.may_come_of(fault)]
 
 
-def allowed_s(faults: Iterable[Struck]) -> float:
+def allowed_s(faults: Sequence[Struck], each_s: float = ALLOWED_S) -> float:
     """How much may be missing where these faults meet."""
-    return sum(ALLOWED_S + fault.ended_s - fault.began_s for fault in faults)
+    return sum((each_s + f.ended_s - f.began_s for f in faults), start=0.0 if faults else OWN_S)
 
 
-def complaint(gap: Gap, faults: Iterable[Struck]) -> str | None:
-    """In words what is wrong with a gap, given the faults that hit its recording."""
+def complaint(gap: Gap, faults: Iterable[Struck], each_s: float = ALLOWED_S) -> str | None:
+    """In words what is wrong with a gap, given the faults that hit its recording.
+
+    `each_s`: what one of them may cost.
+    """
     causes = blamed(gap, faults)
-    if gap.missing_s <= allowed_s(causes):
+    if gap.missing_s <= allowed_s(causes, each_s):
         return None
     after = " and ".join(f"{f.what} at {f.began_s:.1f} s" for f in causes) or "no fault at all"
     return f"{gap.missing_s:.1f} s are missing from {gap.began_s:.1f} s on, after {after}"

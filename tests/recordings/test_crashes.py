@@ -16,6 +16,7 @@ import pytest
 from orchestrator.catalog.store import Catalog
 from tests.reading import Reading, read
 from tests.recordings.machine import Machine, ServerProcess
+from tests.recordings.test_faults import true_times
 from tests.rooms import Server, free_port, publish
 
 pytestmark = pytest.mark.livekit
@@ -62,7 +63,8 @@ async def test_a_killed_worker_costs_seconds_and_leaves_nothing(
         await pid_of(server, id, "worker", other_than=pid)
         zombies = [p for p in psutil.process_iter() if p.status() == psutil.STATUS_ZOMBIE]
         assert pid not in {p.pid for p in zombies}
-        await server.until_recorded(id, 10)
+        again = await server.recording(id)
+        await server.until_recorded(id, again["duration_seconds"] + 2)
         await server.post("/api/recording/stop", mint_id="worker")
         row = await server.recording(id)
         await server.end(signal.SIGTERM)
@@ -71,6 +73,7 @@ async def test_a_killed_worker_costs_seconds_and_leaves_nothing(
     print(f"missing after a killed worker: {outage_s(reading):.2f} s")
     assert outage_s(reading) <= 4
     assert reading.in_order
+    assert max(abs(off) for off in true_times(Path(row["output_path"]))) < 0.5
     await machine.until_nothing_is_left()
 
 
@@ -145,14 +148,14 @@ async def test_a_power_cut_before_the_first_frame_is_no_recording(
     await machine.until_nothing_is_left()
 
 
-@pytest.mark.parametrize("output_format", ["mp4", "webm", "av1"])
+@pytest.mark.parametrize("output_format", ["webm", "av1"])
 async def test_after_a_power_cut_the_file_is_made_of_what_was_written(
     machine: Machine, livekit_server: Server, output_format: str
 ) -> None:
     async with publish(livekit_server, "power cut") as publisher:
         async with machine.serving() as server:
             id = await server.start("power cut", output_format)
-            await server.until_recorded(id, 6)
+            await server.until_recorded(id, 4)
             last = publisher.sent
             machine.switch_off()
         assert machine.leftovers(), "pipes and work folders are there now"

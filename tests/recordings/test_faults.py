@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.catalog.models import Recording
 from orchestrator.recordings.manager import Manager
 from orchestrator.recordings.request import StartRequest
 from orchestrator.settings import Settings
@@ -38,14 +37,14 @@ async def until_process(manager: Manager, mint_id: str, role: str, other_than: i
             await asyncio.sleep(0.05)
 
 
-def true_times(row: Recording) -> list[float]:
+def true_times(path: Path) -> list[float]:
     """For each picture how far it stands from where its number says."""
-    reading = read(Path(row.output_path))
+    reading = read(path)
     first_at, first = reading.codes[0]
     return [at - first_at - (code - first) / FPS for at, code in reading.codes]
 
 
-@pytest.mark.parametrize("output_format", ["mp4", "webm", "av1"])
+@pytest.mark.parametrize("output_format", ["webm", "av1"])
 async def test_a_killed_ffmpeg_costs_what_was_in_the_making(
     manager: Manager, livekit_server: Server, output_format: str
 ) -> None:
@@ -68,30 +67,12 @@ async def test_a_killed_ffmpeg_costs_what_was_in_the_making(
     times = [at for at, _ in reading.codes]
     gap_s, gap = max((b - a, at) for at, (a, b) in enumerate(pairwise(times), 1))
     assert gap_s < 5
-    off = true_times(ended)
+    off = true_times(Path(ended.output_path))
     moved = statistics.median(off[gap : gap + 10]) - statistics.median(off[gap - 10 : gap])
     assert abs(moved) < 0.15, "what comes after stands in its place"
     assert len(reading.offsets_s) >= 3
     # A publisher that is busy is itself off by a few hundred milliseconds: tests/timing.py.
     assert all(abs(offset) < 0.5 for offset in reading.offsets_s), reading.offsets_s
-
-
-async def test_a_killed_worker_is_replaced(manager: Manager, livekit_server: Server) -> None:
-    async with publish(livekit_server, "killed worker"):
-        started = await manager.start(StartRequest("killed worker", "mp4", None, "low"))
-        pid = await until_process(manager, "killed worker", "worker")
-        await until_received(manager, "killed worker", 2 * FPS)
-        os.kill(pid, signal.SIGKILL)
-        await until_process(manager, "killed worker", "worker", other_than=pid)
-        await until_received(manager, "killed worker", 2 * FPS)
-        ended = await manager.stop("killed worker")
-    assert ended.id == started.id
-    assert ended.state == "completed"
-    assert ended.worker_starts == 2
-    reading = read(Path(ended.output_path))
-    assert reading.in_order
-    assert len(reading.codes) >= 3 * FPS
-    assert max(abs(off) for off in true_times(ended)) < 0.5
 
 
 async def test_a_halted_ffmpeg_is_replaced(manager: Manager, livekit_server: Server) -> None:

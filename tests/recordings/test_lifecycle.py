@@ -145,7 +145,7 @@ async def test_without_a_server_record_finishes_what_a_crash_left(
             id = await server.start("crashed")
             await server.until_recorded(id, 2)
             machine.switch_off()
-        code, errors = await machine.run("record", "next", "--format", "mp4", "--duration", "4")
+        code, errors = await machine.run("record", "next", "--format", "mp4", "--duration", "2")
         assert code == 0, errors
         async with machine.serving() as later:
             row = await later.until_ended(id)

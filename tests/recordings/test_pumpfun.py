@@ -45,7 +45,7 @@ async def manager(
     settings_for: Callable[..., Settings], stand_in: PumpFun
 ) -> AsyncIterator[Manager]:
     """A manager that knows pump.fun, and nothing else."""
-    settings = settings_for(**stand_in.settings, connect_timeout_s=4)
+    settings = settings_for(**stand_in.settings, connect_timeout_s=3)
     async with managing(settings) as made:
         yield made
 

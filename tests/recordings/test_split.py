@@ -65,7 +65,7 @@ async def test_no_picture_and_no_sample_is_lost_between_parts(
     manager: Manager, livekit_server: Server
 ) -> None:
     async with publish(livekit_server, "split"):
-        limits = Limits(split_s=3)
+        limits = Limits(split_s=2)
         started = await manager.start(StartRequest("split", "mp4", None, "low", limits=limits))
         early = await until_files(manager, started.id, 2)
         assert (await manager.get(started.id)).state == "recording", "final while it goes on"
@@ -107,7 +107,7 @@ async def test_no_picture_and_no_sample_is_lost_between_parts(
 
 async def test_a_killed_worker_keeps_the_parts(manager: Manager, livekit_server: Server) -> None:
     async with publish(livekit_server, "split killed"):
-        request = StartRequest("split killed", "mp4", None, "low", limits=Limits(split_s=2.5))
+        request = StartRequest("split killed", "mp4", None, "low", limits=Limits(split_s=2))
         started = await manager.start(request)
         pid = await until_process(manager, "split killed", "worker")
         (first, *_) = await until_files(manager, started.id, 1)
@@ -128,16 +128,16 @@ async def test_a_killed_worker_keeps_the_parts(manager: Manager, livekit_server:
 
 async def test_splits_by_size_and_ends_by_size(manager: Manager, livekit_server: Server) -> None:
     async with publish(livekit_server, "size"):
-        limits = Limits(split_bytes=250_000, max_size_bytes=600_000)
+        limits = Limits(split_bytes=150_000, max_size_bytes=360_000)
         started = await manager.start(StartRequest("size", "mp4", None, "low", limits=limits))
         ended = await until_ended(manager, started.id)
-    assert ended.reason == "the largest size of 600000 bytes is reached"
+    assert ended.reason == "the largest size of 360000 bytes is reached"
     assert ended.state == "completed"
     files = await manager.catalog.files(ended.id)
     assert len(files) > 1
-    assert all(file.size_bytes < 250_000 * 1.3 for file in files)
+    assert all(file.size_bytes < 150_000 * 1.3 for file in files)
     assert ended.size_bytes is not None
-    assert 300_000 < ended.size_bytes < 650_000
+    assert 180_000 < ended.size_bytes < 390_000
     assert all(read(Path(file.path)).in_order for file in files)
 
 
@@ -190,14 +190,14 @@ async def test_over_http(settings_for: Callable[..., Settings], livekit_server: 
         refused = await client.post("/api/recording/start", json=body | {"split_minutes": 0.001})
         assert refused.status_code == 422
         assert "split_minutes" in refused.json()["error"]
-        limited = body | {"split_minutes": 0.05, "max_duration_s": 7}
+        limited = body | {"split_minutes": 0.035, "max_duration_s": 5}
         id = (await client.post("/api/recording/start", json=limited)).json()["id"]
         async with asyncio.timeout(60):
             while (shown := (await client.get(f"/api/recordings/{id}")).json())["sha256"] is None:
                 await asyncio.sleep(0.1)
             while (shown := (await client.get(f"/api/recordings/{id}")).json())["ended_at"] is None:
                 await asyncio.sleep(0.1)
-        assert shown["limits"] == {"split_s": 3.0, "max_duration_s": 7.0}
+        assert shown["limits"] == {"split_s": 2.1, "max_duration_s": 5.0}
         assert shown["integrity"] == "whole"
         assert [file["part"] for file in shown["files"]][:2] == [1, 2]
         for file in shown["files"]:
