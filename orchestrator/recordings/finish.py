@@ -90,7 +90,7 @@ async def _all_made(
             "Its last lines stand with the segments: GET /api/recordings/{id}.",
         )
     whole = all(file.integrity == WHOLE for file in made.values())
-    if not errors and (whole or not await asyncio.to_thread(parts.are_there, segments)):
+    if not errors and (whole or not await parts.with_media(segments)):
         await discard(ledger)
     return [made[number] for number in sorted(made)], errors[0] if errors else None
 

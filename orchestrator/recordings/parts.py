@@ -49,7 +49,7 @@ async def make(
     EncodingFailed when it can't be joined or doesn't play, NotEnoughDisk, OSError.
     """
     recording = ledger.recording
-    parts = [s for s in segments if await asyncio.to_thread(_holds_media, Path(s.path))]
+    parts = await with_media(segments)
     target = path_of(recording, number)
     whole = _wanted(parts or [s for s in segments if s.end_s] or segments)
     if (found := await asyncio.to_thread(_published, recording, number)) is not None:
@@ -60,7 +60,7 @@ async def make(
         made = await _made(recording, parts, whole, number, encoding)
         found, path = made.probe, await asyncio.to_thread(publish, made.path, target)
     checked = verdict(found, whole)
-    if checked.problem is not None and await asyncio.to_thread(are_there, parts):
+    if checked.problem is not None and await with_media(parts):
         kept = f"Its segments are kept in {recording.work_directory}."
         checked = replace(checked, problem=f"{checked.problem} {kept}")
     file = _row(
@@ -194,9 +194,9 @@ def _holds_media(path: Path) -> bool:
     return found.video is not None or found.audio is not None
 
 
-def are_there(parts: Sequence[Segment]) -> bool:
-    """Whether there is a file of any of them."""
-    return any(Path(s.path).exists() for s in parts)
+async def with_media(segments: Sequence[Segment]) -> list[Segment]:
+    """Those that hold anything: an ffmpeg may have failed before it wrote a frame."""
+    return [s for s in segments if await asyncio.to_thread(_holds_media, Path(s.path))]
 
 
 def _remove(parts: Sequence[Segment]) -> None:

@@ -185,6 +185,10 @@ async def test_without_room_a_lone_cut_segment_is_given_as_it_is(
 ) -> None:
     ledger, encoding = await made(disk.path, catalog, 1)
     await catalog.update_segment("a", 1, outcome="killed", end_s=13.0)
+    empty = disk.path / ".x.mp4.haven" / "0002.mp4"
+    empty.touch()  # by an ffmpeg that found no room
+    row = {"recording_id": "a", "number": 2, "started_at": NOON, "offset_s": 13.0}
+    await catalog.add_segment(Segment(**row, path=str(empty), outcome="failed"))
     disk.fill(0)
     ended = await concluded(ledger, encoding)
     assert (ended.state, ended.error) == ("completed", None)
