@@ -13,6 +13,7 @@ import av
 
 from orchestrator.catalog.models import File, Recording, Segment
 from orchestrator.catalog.store import Catalog
+from orchestrator.recordings.integrity import WHOLE
 from tests.chaos.schedule import Kind
 from tests.chaos.verdict import NOTICED_S, Struck, complaint, gaps
 from tests.chaos.world import FPS, World
@@ -99,23 +100,32 @@ def _look(
 ) -> Found:
     incomplete = (file.problem for file in files if file.problem)
     outcome = "; ".join([row.error or row.reason or "recovered", *incomplete])
-    found = Found(row.id, row.mint_id, outcome, len(files), problems=_ended_well(row, files))
+    found = Found(row.id, row.mint_id, outcome, len(files))
+    found.problems += _ended_well(row, files, segments, known.each_s)
+    found.problems += [problem for file in files for problem in _differs(file)]
     numbers = []
     for path in [file.path for file in files] or [s.path for s in segments]:
-        numbers += _numbers(Path(path), found)
-    found.problems += [problem for file in files for problem in _differs(file)]
+        whole = any(file.path == path and file.integrity == WHOLE for file in files)
+        numbers += _numbers(Path(path), found, whole=whole)
     if numbers:
         _count(found, numbers, row, known)
     return found
 
 
-def _ended_well(row: Recording, files: Sequence[File]) -> list[str]:
+def _ended_well(
+    row: Recording, files: Sequence[File], segments: Sequence[Segment], each_s: float
+) -> list[str]:
+    """What is wrong with its end; a full disk may keep a file from being whole, nothing else."""
     told = f"{row.error} {row.detail} {row.reason}"
     if row.ended_at is None:
         return [f"it is still {row.state}"]
+    if any(words in told for words in FULL):
+        return []
     if row.state == "completed":
-        return [] if files else ["it has no file"]
-    return [] if any(words in told for words in FULL) else [f"it failed: {told}"]
+        return [file.problem for file in files if file.problem] if files else ["it has no file"]
+    # It was struck while it began: no more is lost than a fault may cost.
+    barely = max((s.end_s or 0.0 for s in segments), default=0.0) < each_s and not files
+    return [] if barely else [f"it failed: {told}"]
 
 
 def _differs(file: File) -> list[str]:
@@ -131,11 +141,11 @@ def _differs(file: File) -> list[str]:
     return wrong
 
 
-def _numbers(path: Path, found: Found) -> list[int]:
+def _numbers(path: Path, found: Found, *, whole: bool) -> list[int]:
     try:
         reading = read(path)
     except (OSError, av.FFmpegError) as error:
-        found.problems.append(f"{path.name} does not play: {error}")
+        found.problems += [f"{path.name} does not play: {error}"] if whole else []
         return []
     if not reading.in_order:
         found.problems.append(f"{path.name}: a picture comes back")
