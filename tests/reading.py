@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -71,20 +72,25 @@ class Reading:
         return found
 
 
-def read(path: Path) -> Reading:
-    """Decodes all of the file; raises if a frame doesn't decode."""
-    reading = Reading()
+def read(path: Path, *, cut: bool = False) -> Reading:
+    """Decodes all of the file; raises if a frame doesn't decode.
+
+    `cut`: whatever is there, up to where it doesn't decode any more.
+    """
+    reading, tolerated = Reading(), (av.FFmpegError,) if cut else ()
     with av.open(str(path)) as container:
         reading.tags = dict(container.metadata)
         if container.streams.video:
             reading.video_codec = container.streams.video[0].codec_context.codec.canonical_name
             context = container.streams.video[0].codec_context
             reading.size = (context.width, context.height)
-            _read_video(container, reading)
+            with suppress(*tolerated):
+                _read_video(container, reading)
     with av.open(str(path)) as container:
         if container.streams.audio:
             reading.audio_codec = container.streams.audio[0].codec_context.codec.canonical_name
-            _read_audio(container, reading)
+            with suppress(*tolerated):
+                _read_audio(container, reading)
     return reading
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ import av
 from orchestrator.catalog.models import File, Recording, Segment
 from orchestrator.catalog.store import Catalog
 from orchestrator.recordings.integrity import WHOLE
+from orchestrator.recordings.parts import with_media
 from tests.chaos.schedule import Kind
 from tests.chaos.verdict import NOTICED_S, Struck, complaint, gaps
 from tests.chaos.world import FPS, World
@@ -69,7 +70,14 @@ async def find(world: World, known: Known) -> list[Found]:
     for row in sorted(rows, key=lambda row: row.created_at):
         files = await world.catalog.files(row.id)
         segments = await world.catalog.segments(row.id)
-        found.append(await asyncio.to_thread(_look, row, files, segments, known))
+        one = Found(row.id, row.mint_id, _outcome(row, files), len(files))
+        one.problems += _ended_well(row, files, segments, known.each_s)
+        # Without a final file the segments are what there is; some may be empty.
+        media = {file.path: file.integrity != WHOLE for file in files}
+        kept = {segment.path: True for segment in await with_media(segments)}
+        await asyncio.to_thread(_read_all, one, media or kept, row, known)
+        one.problems += [problem for file in files for problem in _differs(file)]
+        found.append(one)
     return found
 
 
@@ -95,21 +103,16 @@ async def _until_summed(catalog: Catalog) -> None:
             await asyncio.sleep(0.1)
 
 
-def _look(
-    row: Recording, files: Sequence[File], segments: Sequence[Segment], known: Known
-) -> Found:
+def _outcome(row: Recording, files: Sequence[File]) -> str:
     incomplete = (file.problem for file in files if file.problem)
-    outcome = "; ".join([row.error or row.reason or "recovered", *incomplete])
-    found = Found(row.id, row.mint_id, outcome, len(files))
-    found.problems += _ended_well(row, files, segments, known.each_s)
-    found.problems += [problem for file in files for problem in _differs(file)]
-    numbers = []
-    for path in [file.path for file in files] or [s.path for s in segments]:
-        whole = any(file.path == path and file.integrity == WHOLE for file in files)
-        numbers += _numbers(Path(path), found, whole=whole)
+    return "; ".join([row.error or row.reason or "recovered", *incomplete])
+
+
+def _read_all(found: Found, media: Mapping[str, bool], row: Recording, known: Known) -> None:
+    """Reads the files; those that are True may end in the middle of a frame."""
+    numbers = [n for path, cut in media.items() for n in _numbers(Path(path), found, cut=cut)]
     if numbers:
         _count(found, numbers, row, known)
-    return found
 
 
 def _ended_well(
@@ -141,11 +144,11 @@ def _differs(file: File) -> list[str]:
     return wrong
 
 
-def _numbers(path: Path, found: Found, *, whole: bool) -> list[int]:
+def _numbers(path: Path, found: Found, *, cut: bool) -> list[int]:
     try:
-        reading = read(path)
+        reading = read(path, cut=cut)
     except (OSError, av.FFmpegError) as error:
-        found.problems += [f"{path.name} does not play: {error}"] if whole else []
+        found.problems.append(f"{path.name} does not play: {error}")
         return []
     if not reading.in_order:
         found.problems.append(f"{path.name}: a picture comes back")
