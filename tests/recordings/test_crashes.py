@@ -63,8 +63,7 @@ async def test_a_killed_worker_costs_seconds_and_leaves_nothing(
         await pid_of(server, id, "worker", other_than=pid)
         zombies = [p for p in psutil.process_iter() if p.status() == psutil.STATUS_ZOMBIE]
         assert pid not in {p.pid for p in zombies}
-        again = await server.recording(id)
-        await server.until_recorded(id, again["duration_seconds"] + 2)
+        await server.until_recorded(id, 8)
         await server.post("/api/recording/stop", mint_id="worker")
         row = await server.recording(id)
         await server.end(signal.SIGTERM)
@@ -148,27 +147,29 @@ async def test_a_power_cut_before_the_first_frame_is_no_recording(
     await machine.until_nothing_is_left()
 
 
-@pytest.mark.parametrize("output_format", ["webm", "av1"])
-async def test_after_a_power_cut_the_file_is_made_of_what_was_written(
-    machine: Machine, livekit_server: Server, output_format: str
+async def test_after_a_power_cut_the_files_are_made_of_what_was_written(
+    machine: Machine, livekit_server: Server
 ) -> None:
-    async with publish(livekit_server, "power cut") as publisher:
+    async with publish(livekit_server, "webm") as webm, publish(livekit_server, "av1") as av1:
+        publishers = {"webm": webm, "av1": av1}
         async with machine.serving() as server:
-            id = await server.start("power cut", output_format)
-            await server.until_recorded(id, 4)
-            last = publisher.sent
+            ids = {room: await server.start(room, output_format=room) for room in publishers}
+            for id in ids.values():
+                await server.until_recorded(id, 4)
+            last = {room: publisher.sent for room, publisher in publishers.items()}
             machine.switch_off()
         assert machine.leftovers(), "pipes and work folders are there now"
         async with machine.serving() as second:
-            row = await second.until_ended(id)
+            rows = {room: await second.until_ended(id) for room, id in ids.items()}
             assert (await second.get("/api/recording/active"))["count"] == 0
             await second.end(signal.SIGTERM)
-    assert (row["state"], row["error"], row["recovered"]) == ("completed", None, True)
-    assert "recovered" in {event["kind"] for event in row["events"]}
-    reading = read(Path(row["output_path"]))
-    assert reading.in_order
-    print(f"{output_format}: lost at the end: {(last - reading.numbers[-1]) / FPS:.2f} s")
-    assert last - reading.numbers[-1] < 2 * FPS + FPS, "and what was on its way"
+    for room, row in rows.items():
+        assert (row["state"], row["error"], row["recovered"]) == ("completed", None, True)
+        assert "recovered" in {event["kind"] for event in row["events"]}
+        reading = read(Path(row["output_path"]))
+        assert reading.in_order
+        print(f"{room}: lost at the end: {(last[room] - reading.numbers[-1]) / FPS:.2f} s")
+        assert last[room] - reading.numbers[-1] < 2 * FPS + FPS, "and what was on its way"
     await machine.until_nothing_is_left()
 
 

@@ -55,13 +55,14 @@ async def test_sigterm_finishes_the_recordings_and_frees_the_port_at_once(
     await machine.until_nothing_is_left()
 
 
-async def test_sigterm_leaves_them_running_when_told_so(
+async def test_servers_come_and_go_while_it_records(
     machine: Machine, livekit_server: Server
 ) -> None:
+    """The first is told to leave it running, the second is killed; the third one stops it."""
     machine.settings["LEAVE_RECORDINGS_RUNNING"] = "true"
-    async with publish(livekit_server, "left"):
+    async with publish(livekit_server, "goes on"):
         async with machine.serving() as server:
-            id = await server.start("left")
+            id = await server.start("goes on")
             await server.until_recorded(id, 1)
             await server.end(signal.SIGTERM)
             assert port_is_free(server.port)
@@ -69,28 +70,15 @@ async def test_sigterm_leaves_them_running_when_told_so(
             row = await second.recording(id)
             assert row["state"] == "recording"
             await second.until_recorded(id, row["duration_seconds"] + 1)
-            await second.post("/api/recording/stop", mint_id="left")
-            assert (await second.recording(id))["state"] == "completed"
-            await second.end(signal.SIGTERM)
-    await machine.until_nothing_is_left()
-
-
-async def test_a_killed_server_is_followed_by_one_that_finds_shows_and_stops(
-    machine: Machine, livekit_server: Server
-) -> None:
-    async with publish(livekit_server, "killed server"):
-        async with machine.serving() as server:
-            id = await server.start("killed server")
-            await server.until_recorded(id, 1)
-            await server.end(signal.SIGKILL)
-        async with machine.serving() as second:
-            active = (await second.get("/api/recording/active"))["recordings"]
-            assert active["killed server"]["id"] == id
-            before = (await second.recording(id))["duration_seconds"]
-            await second.until_recorded(id, before + 1)
-            stopped = await second.post("/api/recording/stop", mint_id="killed server")
-            row = await second.recording(id)
-            await second.end(signal.SIGTERM)
+            await second.end(signal.SIGKILL)
+        async with machine.serving() as third:
+            active = (await third.get("/api/recording/active"))["recordings"]
+            assert active["goes on"]["id"] == id
+            before = (await third.recording(id))["duration_seconds"]
+            await third.until_recorded(id, before + 1)
+            stopped = await third.post("/api/recording/stop", mint_id="goes on")
+            row = await third.recording(id)
+            await third.end(signal.SIGTERM)
     assert stopped["success"]
     assert (row["state"], row["error"], len(row["segments"])) == ("completed", None, 1)
     reading = read(Path(row["output_path"]))
