@@ -85,6 +85,8 @@ def concat_list(parts: Sequence[Part]) -> str:
     lines = ["ffconcat version 1.0"]
     for number, part in enumerate(parts):
         lines.append(f"file {_quoted(part.path.absolute())}")
+        # A full disk ends a file in the middle of a frame; passed on, that would end the join.
+        lines.append("option fflags +discardcorrupt")
         if number + 1 < len(parts):
             lines.append(f"duration {parts[number + 1].offset_s - part.offset_s:.6f}")
     return "\n".join(lines) + "\n"

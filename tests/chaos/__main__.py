@@ -51,7 +51,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="also write the report into this file")
     given = parser.parse_args()
     seed = random.randrange(10**6) if given.seed is None else given.seed
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(f"seed {seed}")
     how = {"seconds": given.seconds, "recordings": given.recordings, "tell": console.print}
     with tempfile.TemporaryDirectory(prefix="haven-chaos-") as folder:

@@ -135,7 +135,24 @@ async def test_a_part_that_can_not_be_read_is_no_success(
     assert not output.exists()
 
 
+async def test_a_part_that_ends_in_the_middle_of_a_frame(
+    segments: Segments, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut"
+    with av.open(str(segments.paths[2])) as file:
+        where = [(p.pos, p.size) for p in file.demux(video=0) if p.pos is not None]
+    begins, size = where[40]
+    cut.write_bytes(segments.paths[2].read_bytes()[: begins + size // 2])
+    output = tmp_path / "joined"
+    await Segments(segments.preset, [cut, segments.paths[0]]).join([0.0, 6.0], output)
+    times = picture_times(output)
+    assert len([at for at in times if at < 5.9]) in (39, 40, 41)
+    assert len([at for at in times if at > 5.9]) == 60
+
+
 def test_the_script_survives_any_path(tmp_path: Path) -> None:
     text = concat_list([Part(tmp_path / "it's #1.mp4", 2.0), Part(Path("/b"), 5.25)])
     quoted = str(tmp_path / "it's #1.mp4").replace("'", r"'\''")
-    assert text == f"ffconcat version 1.0\nfile '{quoted}'\nduration 3.250000\nfile '/b'\n"
+    whole = "option fflags +discardcorrupt\n"
+    first = f"file '{quoted}'\n{whole}duration 3.250000\n"
+    assert text == f"ffconcat version 1.0\n{first}file '/b'\n{whole}"
