@@ -69,12 +69,10 @@ class Catalog:
     # -- recordings
 
     async def create(self, recording: Recording, *, admit: Admit | None = None) -> None:
-        """Adds a recording; AlreadyActive if its stream is being recorded.
+        """Adds a recording, safe from power cuts; AlreadyActive if its stream is being recorded.
 
         `admit` gets it and what is active then, in the same transaction: it writes down what the
         recording reserves, or raises. So of many who ask at once each sees those before him.
-
-        The row outlives a power cut, since only it says where the segments are.
         """
 
         def add(session: Session) -> None:
@@ -288,12 +286,10 @@ class Catalog:
     async def _read(self, work: Callable[[Session], _T]) -> _T:
         return await self.transactions.read(work)
 
-    async def _write(
-        self, work: Callable[[Session], _T], *, about: str, durable: bool = False
-    ) -> _T:
+    async def _write(self, work: Callable[[Session], _T], *, about: str, **how: bool) -> _T:
         """A transaction that writes; `about` is the stream or recording that errors name."""
         with translated(about):
-            return await self.transactions.write(work, durable=durable)
+            return await self.transactions.write(work, **how)
 
     @property
     def transactions(self) -> Transactions:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from orchestrator.catalog.models import File, Recording
-from orchestrator.catalog.store import RETRY_AFTER_S
+from orchestrator.recordings.admission import RETRY_AFTER_S
 from orchestrator.recordings.limits import Limits
 from orchestrator.recordings.manager import Manager, create_manager
 from orchestrator.recordings.request import StartRequest
