@@ -113,7 +113,7 @@ async def test_logs(client: httpx.AsyncClient, manager: MemoryManager, tmp_path:
     assert (body["role"], body["lines"]) == ("ffmpeg", ["frame", "frame"])
 
 
-@pytest.mark.parametrize("pid", [1, os.getpid()])
+@pytest.mark.parametrize("pid", [1, os.getpid()], ids=["init", "itself"])
 async def test_logs_of_nobody_else(client: httpx.AsyncClient, pid: int) -> None:
     response = await client.get(f"/api/processes/{pid}/log")
     assert (response.status_code, response.json()["code"]) == (404, "process_not_found")
