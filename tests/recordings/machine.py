@@ -41,6 +41,7 @@ class Machine:
             "DISK_RESERVE_BYTES": "0",
             "CPU_LIMIT": "10",
             "SPEED_STEP": "default",
+            "CALIBRATE_AT_START": "false",
             "DISCOVERY": "livekit" if livekit else "demo",
         }
         if livekit:
