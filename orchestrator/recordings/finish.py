@@ -19,7 +19,7 @@ from orchestrator.errors import (
     StoppedWhileStarting,
 )
 from orchestrator.recordings import parts
-from orchestrator.recordings.integrity import WHOLE
+from orchestrator.recordings.integrity import CUT_TOLERANCE_S, WHOLE
 from orchestrator.recordings.ledger import Ledger
 from orchestrator.recordings.rejoin import only_to_finish
 from orchestrator.recordings.segments import Encoding
@@ -42,7 +42,8 @@ async def conclude(
             # A worker that took over found the stream gone, or was to stop: it is all whole.
             columns["reason"], error = reason or error.error, None
     except HavenError as failure:
-        error = error or failure
+        left = await asyncio.to_thread(Path(ledger.recording.work_directory).exists)
+        error, kept = error or failure, failure if error and left else None
     if error := error or kept:
         detail = _advice(error) if error is kept or kept is None else f"{_advice(error)} {kept}"
         columns |= {"error_code": error.code, "error": error.error, "detail": detail}
@@ -84,15 +85,26 @@ async def _all_made(
         else:
             made |= {} if file is None else {number: file}
     if not made and not errors:
-        await discard(ledger)
-        raise EncodingFailed(
-            "Nothing was recorded: ffmpeg wrote no readable file.",
-            "Its last lines stand with the segments: GET /api/recordings/{id}.",
-        )
+        raise await _nothing(ledger, segments)
     whole = all(file.integrity == WHOLE for file in made.values())
     if not errors and (whole or not await parts.with_media(segments)):
         await discard(ledger)
     return [made[number] for number in sorted(made)], errors[0] if errors else None
+
+
+async def _nothing(ledger: Ledger, segments: Sequence[Segment]) -> EncodingFailed:
+    """Why there is no file. What should hold more than a beginning is kept, readable or not."""
+    given_s = sum(s.end_s - s.offset_s for s in segments if s.end_s)
+    if given_s > CUT_TOLERANCE_S:
+        return EncodingFailed(
+            f"ffmpeg wrote no readable file, though it was given {given_s:.0f} s.",
+            f"What it wrote is kept in {ledger.recording.work_directory}, with its logs.",
+        )
+    await discard(ledger)
+    return EncodingFailed(
+        "Nothing was recorded: ffmpeg wrote no readable file.",
+        "Its last lines stand with the segments: GET /api/recordings/{id}.",
+    )
 
 
 async def _segments(ledger: Ledger, encoding: Awaitable[Encoding]) -> list[Segment]:

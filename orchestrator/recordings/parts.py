@@ -19,6 +19,7 @@ from orchestrator.catalog.models import File, Recording, Segment
 from orchestrator.catalog.paths import publish
 from orchestrator.catalog.probe import Probe, probe
 from orchestrator.encoding.join import Part, join
+from orchestrator.encoding.mend import mended
 from orchestrator.errors import EncodingFailed, NotEnoughDisk
 from orchestrator.recordings.integrity import WHOLE, Expected, Verdict, expected, verdict
 from orchestrator.recordings.ledger import Ledger
@@ -191,6 +192,8 @@ def _holds_media(path: Path) -> bool:
     if not path.is_file() or not path.stat().st_size:
         return False
     found = probe(path)
+    if found.video is None and found.audio is None and mended(path):
+        found = probe(path)
     return found.video is not None or found.audio is not None
 
 

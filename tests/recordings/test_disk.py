@@ -26,6 +26,7 @@ from orchestrator.recordings.segments import Encoding
 from orchestrator.settings import Settings
 from tests.catalog.rows import NOON, recording
 from tests.encoding.fakes import picture_times
+from tests.encoding.test_mend import fragmented, head_of_last
 from tests.encoding.test_real import Bench
 from tests.reading import read
 from tests.recordings.conftest import managing
@@ -195,6 +196,35 @@ async def test_without_room_a_lone_cut_segment_is_given_as_it_is(
     (file,) = await catalog.files("a")
     assert file.problem == "The file plays, but it is 3.0 s long, and 13.0 s were recorded."
     assert not (disk.path / ".x.mp4.haven").exists(), "it held nothing more"
+
+
+async def test_segments_that_nobody_can_read_are_kept_when_much_was_written(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    for end_s, kept in ((4.0, False), (9.0, True)):
+        ledger, encoding = await made(tmp_path, catalog, 1)
+        work = tmp_path / ".x.mp4.haven"
+        (work / "0001.mp4").write_bytes(b"nothing that anybody reads")
+        await catalog.update_segment("a", 1, outcome="failed", end_s=end_s)
+        ended = await concluded(ledger, encoding)
+        assert (ended.state, ended.error_code) == ("failed", "encoding_failed")
+        assert ((work / "0001.mp4").exists(), str(work) in str(ended.detail)) == (kept, kept)
+        await catalog.delete("a")
+
+
+async def test_a_segment_that_is_cut_in_a_fragments_head_is_read(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    ledger, encoding = await made(tmp_path, catalog, 1)
+    segment = tmp_path / ".x.mp4.haven" / "0001.mp4"
+    fragmented(segment)
+    os.truncate(segment, head_of_last(segment.read_bytes())[40])
+    await catalog.update_segment("a", 1, outcome="failed", end_s=3.0, audio_samples=0)
+    ended = await concluded(ledger, encoding)
+    assert (ended.state, ended.error) == ("completed", None)
+    (file,) = await catalog.files("a")
+    assert file.integrity == "whole"
+    assert end_of(Path(file.path)) > 1.5
 
 
 async def test_a_worker_that_died_after_publishing(disk: Disk, catalog: Catalog) -> None:
