@@ -11,12 +11,15 @@ from orchestrator.catalog.store import Catalog
 from tests.catalog.rows import url_of
 from tests.rooms import Server, server_binary
 
+BROWSER = Path(__file__).parent / "api" / "dashboard"
 
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that record in real time run one after the other, beside those that only compute."""
     for item in items:
-        if item.get_closest_marker("livekit"):
-            item.add_marker(pytest.mark.xdist_group("rooms"))
+        if item.get_closest_marker("livekit") or item.path.is_relative_to(BROWSER):
+            item.add_marker(pytest.mark.xdist_group("real time"))
 
 
 @pytest.fixture(scope="session")
