@@ -17,6 +17,7 @@ from orchestrator.errors import NoCapacity
 from orchestrator.recordings.pace import CALM
 from orchestrator.recordings.request import StartRequest
 from orchestrator.settings import Settings
+from tests.publishing import publishing
 from tests.reading import read
 from tests.recordings.conftest import managing
 from tests.recordings.test_faults import until_process
@@ -69,7 +70,8 @@ async def test_it_goes_faster_while_it_is_throttled_and_loses_no_sound(
 ) -> None:
     async with (
         managing(settings_for(speed_step="auto")) as manager,
-        publish(livekit_server, "throttled", width=960, height=540),
+        # A process of its own: what is done here mustn't hold the pictures up.
+        publishing(livekit_server, "throttled", "--size", "960x540", "--prepare", "10"),
     ):
         started = await manager.start(StartRequest("throttled", "mp4", None, "low"))
         assert (started.speed_step, started.speed_pinned) == (0, False)
