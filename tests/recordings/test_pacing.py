@@ -98,7 +98,11 @@ async def test_it_goes_faster_while_it_is_throttled_and_loses_no_sound(
     reading = read(Path(ended.output_path))
     backwards = [(at, a, b) for (_, a), (at, b) in pairwise(reading.codes) if b < a]
     assert not backwards, "one that is held comes several times in a row"
-    assert reading.missing <= dropped, "what the queue held is all there"
+    # Not by their numbers: a busy machine's network and publisher leave some out, too.
+    video = ended.figures["video"]
+    assert video["written"] == video["received"] - video["late"] - dropped
+    shown = len(reading.codes) + reading.unreadable
+    assert shown == video["written"] + video["filled"], "what the queue held is all there"
     # Where two segments meet, AAC's priming stands beside what it is of: 37 ms, counted as sound.
     assert all(0.95 < b - a < 1.09 for a, b in pairwise(reading.beeps)), reading.beeps
     assert len(reading.beeps) >= int(reading.audio_end_s) - 1
