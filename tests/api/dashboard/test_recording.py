@@ -14,7 +14,7 @@ from orchestrator.discovery.demo import DemoServer
 from tests.api.dashboard.conftest import IMAGES, TIMEOUT_MS, OpenPage, snap
 from tests.recordings.machine import Machine
 
-pytestmark = [pytest.mark.xdist_group("rooms"), pytest.mark.timeout(280)]
+pytestmark = pytest.mark.timeout(280)
 
 expect.set_options(timeout=TIMEOUT_MS)
 
