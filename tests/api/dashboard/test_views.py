@@ -53,7 +53,7 @@ async def test_everybody_can_use_it(
     async with served(manager) as url:
         for dark, width in ((False, 1280), (True, 390)):
             page = await open_page(f"{url}/dashboard/", dark=dark, width=width)
-            await expect(page.get_by_text("0.25 cores")).to_be_visible()
+            await expect(page.get_by_text("cores, 100 B")).to_be_visible()
             assert await faults(page) == []
             await page.get_by_role("link", name="Recordings").click()
             await expect(page.get_by_text("ffmpeg ended.")).to_be_visible()

@@ -95,7 +95,9 @@ async def test_a_recording_from_its_first_moment_to_its_end(
             assert any(history["cpu_cores_ours"])
             await server.post("/api/recording/stop", mint_id="watched")
             ended = await until(listener, "completed")
-        story = (await client.get(f"/api/recordings/{id}/events")).json()["events"]
+            story = (await client.get(f"/api/recordings/{id}/events")).json()["events"]
+            while ended[-1].data.get("id") != story[-1]["id"]:
+                ended.append(await listener.next())
         check_story([*begun, *ended], story, id)
         async with listening(server.url, str(story[-2]["id"])) as listener:
             assert (await listener.next("story", "snapshot")).id == str(story[-1]["id"])
