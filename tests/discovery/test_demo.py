@@ -77,15 +77,17 @@ async def test_it_is_started_again_when_it_died(running: DemoDiscovery) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "words"),
+    ("code", "timeout_s", "words"),
     [
-        ("import sys; sys.exit('no such codec')", "ended with code 1.*no such codec"),
-        ("import time; time.sleep(60)", "it gave no address in time"),
+        ("import sys; sys.exit('no such codec')", 60, "ended with code 1.*no such codec"),
+        ("import time; time.sleep(60)", 0.5, "it gave no address in time"),
     ],
 )
-async def test_it_does_not_start(monkeypatch: pytest.MonkeyPatch, code: str, words: str) -> None:
+async def test_it_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, code: str, timeout_s: float, words: str
+) -> None:
     monkeypatch.setattr(demo, "COMMAND", (sys.executable, "-c", code))
-    monkeypatch.setattr(demo, "START_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(demo, "START_TIMEOUT_S", timeout_s)
     monkeypatch.setattr(demo, "STOP_TIMEOUT_S", 0.1)
     with pytest.raises(SourceUnreachable, match=f"(?s)demo stream could not be started.*{words}"):
         await DemoDiscovery().find("demo")
