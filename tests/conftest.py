@@ -28,7 +28,7 @@ REAL_TIME: Final = (
 """What needs most of the machine, up to where the other process has computed all there is."""
 
 
-class Beside(LoadScopeScheduling):
+class Beside(LoadScopeScheduling):  # type: ignore[misc]
     """What records in real time runs one after the other, what only computes beside it.
 
     (xdist's own groups, `--dist loadgroup`, have no effect with pytest 9.2.)
