@@ -135,9 +135,10 @@ async def test_splits_by_size_and_ends_by_size(manager: Manager, livekit_server:
     assert ended.state == "completed"
     files = await manager.catalog.files(ended.id)
     assert len(files) > 1
-    assert all(file.size_bytes < 150_000 * 1.3 for file in files)
+    # Sizes are looked at once a second; a busy machine adds a second or two of 60 kB each.
+    assert all(file.size_bytes < 150_000 + 150_000 for file in files)
     assert ended.size_bytes is not None
-    assert 180_000 < ended.size_bytes < 390_000
+    assert 180_000 < ended.size_bytes < 360_000 + 150_000
     assert all(read(Path(file.path)).in_order for file in files)
 
 
