@@ -27,6 +27,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmark_answers import latencies_ms
 from benchmark_encoding import Film, measure_encoding, show_encoding
 from benchmark_limit import measure_limit, show_limit
 from benchmark_monitor import measure_monitor
@@ -42,6 +43,7 @@ from tests.reading import Reading, read
 from tests.rooms import Server, server_binary, settings_of
 
 FPS = 30
+ANSWERS = 100
 SIZE = "1280x720"
 
 
@@ -149,20 +151,11 @@ async def measure_api(manager: Manager, server: Server) -> dict[str, float]:
             await stack.enter_async_context(publishing(server, room, "--size", "320x180"))
             await until_live(manager, room)
             await manager.start(StartRequest(room, "mp4", None, "low", "low"))
-        found = {path: await latency_ms(client, path) for path in paths}
+        found = {
+            path: statistics.median(await latencies_ms(client, path, ANSWERS)) for path in paths
+        }
         await asyncio.gather(*map(manager.stop, rooms))
     return found
-
-
-async def latency_ms(client: httpx.AsyncClient, path: str) -> float:
-    """Median of 100 answers."""
-    taken = []
-    for _ in range(100):
-        began = time.perf_counter()
-        (await client.get(path)).raise_for_status()
-        taken.append(1e3 * (time.perf_counter() - began))
-        await asyncio.sleep(0.02)
-    return statistics.median(taken)
 
 
 async def soak(manager: Manager, server: Server, minutes: float) -> dict[str, float]:

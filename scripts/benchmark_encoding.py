@@ -8,35 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import pickle
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
 import av
 import numpy as np
 from benchmark_receivers import SETTLE_S, watch
+from benchmark_vmaf import vmaf
 from rich.console import Console
 from rich.table import Table
 
 from orchestrator.catalog.models import Recording
+from orchestrator.encoding.film import FPS, write_nut
 from orchestrator.encoding.pipeline import command
 from orchestrator.encoding.presets import Presets
+from orchestrator.media import AUDIO_RATE, AUDIO_TIME_BASE
 from orchestrator.recordings.manager import Manager
 from orchestrator.recordings.request import QUALITIES, StartRequest
 from tests.codes import Encoder, beep, draw, paint
 from tests.publishing import publishing
 from tests.reading import read
-from tests.rooms import AUDIO_RATE, Server
+from tests.rooms import Server
 
-FPS: Final = 30
 WIDTH, HEIGHT = 1280, 720
-TICKS: Final = 90_000
-"""Of the video's clock, a second."""
-
 ROOM: Final = "encoding"
 COMPARED: Final = 300
 """Pictures that VMAF looks at."""
@@ -69,16 +66,8 @@ class Film:
 
     def write_raw(self, numbers: list[int]) -> Path:
         """The pictures with these numbers as the worker had them, and sound, as in the pipe."""
-        raw, at = self.file.with_name("raw.nut"), 0
-        with av.open(str(raw), "w", format="nut") as container:
-            video = container.add_stream("rawvideo", rate=FPS, width=WIDTH, height=HEIGHT)
-            video.pix_fmt, video.time_base = "yuv420p", Fraction(1, TICKS)
-            audio = container.add_stream("pcm_s16le", rate=AUDIO_RATE, layout="stereo")
-            for frame in self._decoded(set(numbers)):
-                frame.pts, frame.time_base = at * TICKS // FPS, Fraction(1, TICKS)
-                container.mux(video.encode(frame))
-                container.mux(audio.encode(_sound(at)))
-                at += 1
+        raw, pictures = self.file.with_name("raw.nut"), self._decoded(set(numbers))
+        write_nut(raw, pictures, width=WIDTH, height=HEIGHT, sound=_sound)
         return raw
 
     def _decoded(self, wanted: set[int]) -> Iterator[av.VideoFrame]:
@@ -106,7 +95,7 @@ def _sound(at: int) -> av.AudioFrame:
     samples = AUDIO_RATE // FPS
     wave = np.repeat(beep(at * samples, samples, AUDIO_RATE), 2).reshape(1, -1)
     frame = av.AudioFrame.from_ndarray(wave, format="s16", layout="stereo")
-    frame.sample_rate, frame.pts = AUDIO_RATE, at * samples
+    frame.sample_rate, frame.pts, frame.time_base = AUDIO_RATE, at * samples, AUDIO_TIME_BASE
     return frame
 
 
@@ -122,13 +111,14 @@ async def measure_encoding(
     file = Path(ended.output_path)
     reading = await asyncio.to_thread(read, file)
     raw = await asyncio.to_thread(film.write_raw, reading.numbers)
+    ffmpeg = await manager.ffmpeg()
     bare = await _bare(manager, ended, raw)
     return Encoding(
         pipeline=pipeline,
         ours_cores=ours,
         bare_cores=bare,
         ratio=ours / bare,
-        vmaf=await _vmaf(manager, file, raw),
+        vmaf=await asyncio.to_thread(vmaf, ffmpeg.path, file, raw, most=COMPARED),
         kbit_s=8e-3 * (ended.size_bytes or 0) / (ended.duration_s or 1),
         frames_missing=reading.missing,
     )
@@ -162,20 +152,6 @@ async def _bare(manager: Manager, ended: Recording, raw: Path) -> float:
     cores, _ = await watch(process.pid, (ended.duration_s or 0) - SETTLE_S - 2)
     await process.wait()
     return cores
-
-
-async def _vmaf(manager: Manager, file: Path, raw: Path) -> float | None:
-    """The mean over the first pictures of both; None if this ffmpeg has no libvmaf."""
-    log = raw.with_name("vmaf.json")
-    log.unlink(missing_ok=True)
-    each = f"trim=end_frame={COMPARED},settb=1/{FPS},setpts=N,format=yuv420p"
-    graph = f"[0:v]{each}[a];[1:v]{each}[b];[a][b]libvmaf=log_fmt=json:log_path={log}:n_threads=2"
-    program = str((await manager.ffmpeg()).path)
-    options = ["-lavfi", graph, "-an", "-f", "null", "-"]
-    process = await _quietly([program, "-i", str(file), "-i", str(raw), *options])
-    if await process.wait() or not log.exists():
-        return None
-    return float(json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"])
 
 
 async def _quietly(argv: list[str]) -> asyncio.subprocess.Process:

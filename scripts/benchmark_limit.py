@@ -17,6 +17,7 @@ from typing import Any, Final
 import httpx
 import numpy as np
 import psutil
+from benchmark_answers import latencies_ms
 from rich.console import Console
 from rich.table import Table
 
@@ -68,7 +69,9 @@ async def measure_limit(
             rooms.append(room)
             await _hold(client, rooms, hold_s, found)
         for path in (*PATHS, f"/api/recording/status/{rooms[0]}"):
-            found.api_ms[path] = await _latency_ms(client, path)
+            taken = await latencies_ms(client, path, ANSWERS)
+            quantiles = (statistics.median(taken), float(np.percentile(taken, 99)))
+            found.api_ms[path] = [round(each, 1) for each in quantiles]
         for room in rooms:
             began = time.monotonic()
             stopped = await client.post("/api/recording/stop", json={"mint_id": room})
@@ -105,16 +108,6 @@ async def _hold(client: httpx.AsyncClient, rooms: list[str], hold_s: float, foun
 async def _status(client: httpx.AsyncClient, room: str) -> dict[str, Any]:
     answer = (await client.get(f"/api/recording/status/{room}")).raise_for_status()
     return dict(answer.json())
-
-
-async def _latency_ms(client: httpx.AsyncClient, path: str) -> list[float]:
-    taken = []
-    for _ in range(ANSWERS):
-        began = time.perf_counter()
-        (await client.get(path)).raise_for_status()
-        taken.append(1e3 * (time.perf_counter() - began))
-        await asyncio.sleep(0.02)
-    return [round(statistics.median(taken), 1), round(float(np.percentile(taken, 99)), 1)]
 
 
 def show_limit(found: list[Limit]) -> None:

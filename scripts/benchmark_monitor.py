@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from benchmark_answers import latencies_ms
 
 from orchestrator.api.monitoring.observer import PERIOD_S, Observer
 from orchestrator.catalog.store import Catalog
@@ -32,6 +33,7 @@ from tests.catalog.rows import recording
 RECORDINGS = 20
 MEASURED_S = 10.0
 CLIENTS = 10
+ANSWERS = 50
 
 _LISTEN = "import sys, urllib.request as u; r = u.urlopen(sys.argv[1])\nwhile r.read1(65536): pass"
 _BUSY = """
@@ -144,7 +146,8 @@ async def _serving(manager: Manager) -> dict[str, float]:
                 found[f"server_{count}_listening"] = await _own_share()
         async with httpx.AsyncClient(base_url=url) as client:
             for path in ("/metrics", "/api/processes", "/api/health", "/api/system/history"):
-                found[f"{path}_ms"] = await _latency_ms(client, path)
+                taken = await latencies_ms(client, path, ANSWERS, pause_s=0)
+                found[f"{path}_ms"] = statistics.median(taken)
     return found
 
 
@@ -153,15 +156,6 @@ async def _own_share() -> float:
     began_s, used_s = time.monotonic(), time.process_time()
     await asyncio.sleep(MEASURED_S)
     return (time.process_time() - used_s) / (time.monotonic() - began_s)
-
-
-async def _latency_ms(client: httpx.AsyncClient, path: str) -> float:
-    taken = []
-    for _ in range(50):
-        began_s = time.perf_counter()
-        (await client.get(path)).raise_for_status()
-        taken.append(1e3 * (time.perf_counter() - began_s))
-    return statistics.median(taken)
 
 
 def _cpu_error() -> float:

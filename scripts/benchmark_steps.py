@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import av
 import ffmpeg as ffmpeg_python
+from benchmark_vmaf import vmaf
 from rich.console import Console
 from rich.table import Table
 
@@ -30,9 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from orchestrator.encoding.calibration import FILM, measure
 from orchestrator.encoding.capabilities import FFmpeg, find_ffmpeg
-from orchestrator.encoding.film import FPS, Film, sound
+from orchestrator.encoding.film import FPS, Film, write_nut
 from orchestrator.encoding.pipeline import Job, Preset, Presets
-from orchestrator.media import AUDIO_RATE, AUDIO_TIME_BASE, VIDEO_TIME_BASE
 
 BITRATE_BPS: Final = 1_000_000
 ROUNDS: Final = 2
@@ -40,19 +38,10 @@ ROUNDS: Final = 2
 
 def converted(clip: Path, nut: Path) -> Film:
     """Writes the clip's pictures as the recorder's pipe has them, with the film's sound."""
-    count = 0
-    with av.open(str(clip)) as source, av.open(str(nut), "w", format="nut") as made:
-        video = made.add_stream("rawvideo", rate=FPS)
-        video.width, video.height, video.pix_fmt = FILM.width, FILM.height, "yuv420p"
-        video.time_base = video.codec_context.time_base = VIDEO_TIME_BASE
-        audio = made.add_stream("pcm_s16le", rate=AUDIO_RATE, layout="stereo")
-        audio.time_base = AUDIO_TIME_BASE
-        for count, frame in enumerate(source.decode(video=0), 1):
-            scaled = frame.reformat(FILM.width, FILM.height, "yuv420p")
-            scaled.pts, scaled.time_base = (count - 1) * 90_000 // FPS, VIDEO_TIME_BASE
-            made.mux(video.encode(scaled))
-            made.mux(cast(Any, audio.encode(sound(count - 1))))
-    return replace(FILM, frames=count)
+    width, height = FILM.width, FILM.height
+    with av.open(str(clip)) as source:
+        pictures = (frame.reformat(width, height, "yuv420p") for frame in source.decode(video=0))
+        return replace(FILM, frames=write_nut(nut, pictures, width=width, height=height))
 
 
 def at_one_megabit(preset: Preset) -> Preset:
@@ -87,7 +76,8 @@ async def measured(
             key = (preset.name, preset.speeds[step])
             if number == 0:
                 made = folder / f"made{preset.segment_suffix}"
-                quality = {"kbit_s": _kbit_s(made), "vmaf": _vmaf(ffmpeg, made, folder)}
+                worth = vmaf(ffmpeg.path, made, folder / "film.nut", every=3)
+                quality = {"kbit_s": _kbit_s(made), "vmaf": worth}
                 rows[key] = {"pipeline": key[0], "step": key[1], "cost": cost, **quality}
             rows[key]["cost"] = min(cost, rows[key]["cost"])
     rate = film.width * film.height * FPS / 1e6
@@ -102,21 +92,6 @@ def _kbit_s(made: Path) -> float:
     with av.open(str(made)) as file:
         sizes = [packet.size for packet in file.demux(video=0) if packet.size]
     return float(Fraction(8 * sum(sizes) * FPS, 1000 * len(sizes)))
-
-
-def _vmaf(ffmpeg: FFmpeg, made: Path, folder: Path) -> float | None:
-    """The mean of every third picture; None without libvmaf. Both are said to have one color."""
-    log = folder / "vmaf.json"
-    log.unlink(missing_ok=True)
-    each = f"settb=1/{FPS},setpts=N,setparams=range=tv:colorspace=bt709"
-    each += ":color_primaries=bt709:color_trc=bt709,format=yuv420p"
-    graph = f"[0:v]{each}[a];[1:v]{each}[b];[a][b]libvmaf=log_fmt=json:log_path={log}"
-    inputs = ["-i", str(made), "-i", str(folder / "film.nut")]
-    options = ["-lavfi", f"{graph}:n_threads=2:n_subsample=3", "-an", "-f", "null", "-"]
-    argv = [str(ffmpeg.path), "-loglevel", "error", *inputs, *options]
-    if subprocess.run(argv, capture_output=True, check=False).returncode or not log.exists():
-        return None
-    return float(json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"])
 
 
 def show(rows: list[dict[str, Any]]) -> None:

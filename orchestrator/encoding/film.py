@@ -9,7 +9,7 @@ compares what it costs with what real film costs. It is the same every time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -44,15 +44,7 @@ class Film:
 
     def write(self, path: Path) -> None:
         """As the recorder's pipe has it: raw video and PCM in NUT. Blocking."""
-        with av.open(str(path), "w", format="nut") as nut:
-            video = nut.add_stream("rawvideo", rate=FPS)
-            video.width, video.height, video.pix_fmt = self.width, self.height, "yuv420p"
-            video.time_base = video.codec_context.time_base = VIDEO_TIME_BASE
-            audio = nut.add_stream("pcm_s16le", rate=AUDIO_RATE, layout="stereo")
-            audio.time_base = AUDIO_TIME_BASE
-            for number, planes in enumerate(self._pictures()):
-                nut.mux(video.encode(_frame(planes, number)))
-                nut.mux(cast(Any, audio.encode(sound(number))))
+        write_nut(path, map(_frame, self._pictures()), width=self.width, height=self.height)
 
     def _pictures(self) -> Iterator[list[_Plane]]:
         chance = np.random.default_rng(1)
@@ -131,12 +123,10 @@ def _blend(far: _Plane, near: _Plane, mask: _Plane) -> _Plane:
     return cast(_Plane, far + mask * (near - far))
 
 
-def _frame(planes: list[_Plane], number: int) -> av.VideoFrame:
+def _frame(planes: list[_Plane]) -> av.VideoFrame:
     flat = np.concatenate([np.clip(plane, 16, 235).astype(np.uint8).ravel() for plane in planes])
     height, width = planes[0].shape
-    frame = av.VideoFrame.from_ndarray(flat.reshape(height * 3 // 2, width), format="yuv420p")
-    frame.pts, frame.time_base = number * 90_000 // FPS, VIDEO_TIME_BASE
-    return frame
+    return av.VideoFrame.from_ndarray(flat.reshape(height * 3 // 2, width), format="yuv420p")
 
 
 def sound(number: int) -> av.AudioFrame:
@@ -149,3 +139,30 @@ def sound(number: int) -> av.AudioFrame:
     frame = av.AudioFrame.from_ndarray(packed, format="s16", layout="stereo")
     frame.sample_rate, frame.pts, frame.time_base = AUDIO_RATE, number * count, AUDIO_TIME_BASE
     return frame
+
+
+def write_nut(
+    path: Path,
+    pictures: Iterable[av.VideoFrame],
+    *,
+    width: int,
+    height: int,
+    sound: Callable[[int], av.AudioFrame] = sound,
+) -> int:
+    """Pictures of this size, 30 a second, and the sound of each, as the recorder's pipe has them.
+
+    How many pictures there are. Blocking.
+    """
+    count = 0
+    with av.open(str(path), "w", format="nut") as nut:
+        video = nut.add_stream("rawvideo", rate=FPS)
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        video.time_base = video.codec_context.time_base = VIDEO_TIME_BASE
+        audio = nut.add_stream("pcm_s16le", rate=AUDIO_RATE, layout="stereo")
+        audio.time_base = AUDIO_TIME_BASE
+        for number, frame in enumerate(pictures):
+            frame.pts, frame.time_base = number * 90_000 // FPS, VIDEO_TIME_BASE
+            nut.mux(video.encode(frame))
+            nut.mux(cast(Any, audio.encode(sound(number))))
+            count += 1
+    return count
