@@ -85,7 +85,8 @@ class Feeder(threading.Thread):
                 self._write(_Whole(pipe))
                 if self._hold:
                     self._end.wait(60)
-        except BrokenPipeError:
+        except (BrokenPipeError, av.error.PyAVCallbackError):
+            # The reader was killed; PyAV has a word of its own for it if that was the last write.
             return
         self.closed_at_s = time.monotonic()
 
