@@ -178,5 +178,8 @@ class Manager(Protocol):
     async def ffmpeg(self, preset: Preset | None = None) -> FFmpeg:
         """The ffmpeg for a preset (or for every one), or FFmpegNotFound."""
 
+    def worker_in_reserve(self) -> int | None:
+        """The pid of the process that waits for the next recording."""
+
     async def capacity(self) -> Capacity:
         """What recordings may take of this machine, or FFmpegNotFound."""

@@ -77,6 +77,25 @@ class ProcessUsage:
         return found
 
 
+class RoleUsage:
+    """Samples whichever process has a role now; one follows the other."""
+
+    def __init__(self) -> None:
+        self._of: tuple[int, ProcessUsage] | None = None
+
+    def sample(self, pid: int | None) -> Usage | None:
+        """What the process with the role uses now; None when there is none."""
+        if pid is None:
+            self._of = None
+            return None
+        if self._of is None or self._of[0] != pid:
+            try:
+                self._of = (pid, ProcessUsage(pid))
+            except psutil.NoSuchProcess:  # it has ended this very moment
+                return None
+        return self._of[1].sample()
+
+
 def _rate(before: tuple[float, float], now: float, cpu: float) -> float | None:
     then, cpu_then = before
     return round(max(cpu - cpu_then, 0.0) / (now - then), 3) if now > then else None

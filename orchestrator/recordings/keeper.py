@@ -74,6 +74,8 @@ class Keeper:
                     if recording.id not in self._others:
                         with bound_contextvars(recording=recording.id):
                             await self._look_after(recording)
+                if not any(recording.state == RecordingState.STARTING for recording in active):
+                    await self._workers.keep_ready()
             except Exception:  # a task's boundary: whatever it was, look again in a moment
                 log.exception("can't look after the recordings")
             await asyncio.sleep(WATCH_S)

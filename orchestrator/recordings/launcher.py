@@ -10,9 +10,11 @@ import asyncio
 import os
 import signal
 import sys
+import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import IO, Final, Protocol
 
 import psutil
 import structlog
@@ -25,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 _END_TIMEOUT_S: Final = 10.0
 _LOOK_S: Final = 0.02
+_STDERR: Final = 2
 _WORKER: Final = (sys.executable, "-m", "orchestrator.recordings.worker")
 
 
@@ -41,7 +44,13 @@ class Launcher(Protocol):
     """What the manager needs of whatever runs workers."""
 
     async def start(self, job: str, log: Path) -> WorkerHandle:
-        """Begin a worker with its job (one line of JSON); its log goes to `log`."""
+        """Begin a worker with its job (one line of JSON, which names `log` too)."""
+
+    async def keep_ready(self) -> None:
+        """See to it that the next one begins at once, if that is meant to be."""
+
+    def ready(self) -> int | None:
+        """The pid of the one that waits for a job."""
 
     def wake(self, worker: WorkerHandle) -> None:
         """Make it look into the catalog now."""
@@ -64,23 +73,63 @@ class LocalLauncher:
 
     `posix_spawn`, since neither asyncio's transports (which kill their child when the loop ends)
     nor `Popen` (which warns of it) let a worker outlive the server.
+
+    `reserve`: one worker waits for the next job with everything imported, which takes a second.
+    When we end, however that happens, its standard input closes and it ends too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, reserve: bool = False) -> None:
         self._children: set[int] = set()
+        self._reserve = reserve
+        self._ready: _Waiting | None = None
+        self._lock = threading.Lock()
 
     async def start(self, job: str, log: Path) -> WorkerHandle:
-        """Spawn, hand over the job, and close its standard input."""
-        pid = await asyncio.to_thread(self._spawn, job, log)
+        """Hand the job to the one in reserve or to a new one, and close its standard input."""
+        pid = await asyncio.to_thread(self._begin, job, log)
         if (began := created(pid)) is None:
             raise WorkerFailed("The recording's process ended at once.", f"See {log}.")
         return WorkerHandle(pid, began, boot_id())
 
-    def _spawn(self, job: str, log: Path) -> int:
+    async def keep_ready(self) -> None:
+        """Put one in reserve unless one waits; nothing without `reserve`."""
+        if self._reserve and self.ready() is None:
+            await asyncio.to_thread(self._put_in_reserve)
+
+    def ready(self) -> int | None:
+        """The pid of the one in reserve."""
+        waiting = self._ready
+        if waiting is None or self._reaped(waiting.pid) or waiting.pid not in self._children:
+            return None
+        return waiting.pid
+
+    def _begin(self, job: str, log: Path) -> int:
+        with _open_log(log) as sink:
+            waiting = self._taken()
+            if waiting is None or not waiting.give(job):
+                waiting = self._spawned(sink.fileno())
+                waiting.give(job)  # if it has ended already, `alive` says so and its log says why
+        return waiting.pid
+
+    def _put_in_reserve(self) -> None:
+        # Until it has a job, what it has to say goes where the server's own log does.
+        waiting: _Waiting | None = self._spawned(_STDERR)
+        with self._lock:
+            if self._reserve:
+                waiting, self._ready = self._ready, waiting
+        if waiting is not None:  # one that had ended; or ours, and we were closed meanwhile
+            waiting.input.close()
+
+    def _taken(self) -> _Waiting | None:
+        with self._lock:
+            waiting, self._ready = self._ready, None
+        return waiting
+
+    def _spawned(self, sink: int) -> _Waiting:
         # Noted here, in the thread, which goes on when the caller is cancelled.
-        pid = _spawn(job, log)
-        self._children.add(pid)
-        return pid
+        waiting = _spawn(sink)
+        self._children.add(waiting.pid)
+        return waiting
 
     def wake(self, worker: WorkerHandle) -> None:
         """SIGUSR1: the worker reads what is wanted of it now, not within a second."""
@@ -102,20 +151,24 @@ class LocalLauncher:
         """SIGKILL, and wait until it is gone."""
         if self.alive(worker):
             os.kill(worker.pid, signal.SIGKILL)
-            await self._wait_gone([worker.pid])
+            await self._wait_gone({worker.pid})
 
     async def close(self, *, leave: bool) -> None:
         """Wait for the children, which are about to end; or leave them to the next server."""
-        if not leave:
-            await self._wait_gone(list(self._children))
+        self._reserve = False
+        ending = set() if leave else set(self._children)
+        if (waiting := self._taken()) is not None:
+            waiting.input.close()
+            ending.add(waiting.pid)
+        await self._wait_gone(ending)
 
-    async def _wait_gone(self, pids: list[int]) -> None:
+    async def _wait_gone(self, pids: Collection[int]) -> None:
         try:
             async with asyncio.timeout(_END_TIMEOUT_S):
                 while any(map(self._is_there, pids)):  # noqa: ASYNC110 - it ends without an event
                     await asyncio.sleep(_LOOK_S)
         except TimeoutError:
-            log.warning("workers have not ended in time", pids=pids)
+            log.warning("workers have not ended in time", pids=sorted(pids))
 
     def _is_there(self, pid: int) -> bool:
         return not self._reaped(pid) and psutil.pid_exists(pid)
@@ -133,33 +186,46 @@ class LocalLauncher:
         return bool(ended)
 
 
-def _spawn(job: str, log_path: Path) -> int:
-    """Start a worker and give it its job; its pid."""
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A worker that reads its standard input for a job."""
+
+    pid: int
+    input: IO[str]
+
+    def give(self, job: str) -> bool:
+        """Its job, and the end of its input; False if it has ended already."""
+        try:
+            with self.input as pipe:
+                pipe.write(job + "\n")
+        except BrokenPipeError:
+            return False
+        return True
+
+
+def _spawn(sink: int) -> _Waiting:
+    """Start a worker whose standard error is this file descriptor."""
     reading, writing = os.pipe()
     try:
-        sink = _open_log(log_path)
-        try:
-            pid = os.posix_spawn(
-                _WORKER[0],
-                _WORKER,
-                _environment(),
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, reading, 0),
-                    (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-                    (os.POSIX_SPAWN_DUP2, sink, 2),
-                ],
-                setsid=True,
-            )
-        finally:
-            os.close(sink)
-            os.close(reading)
-        with os.fdopen(writing, "w", closefd=False) as pipe:
-            pipe.write(job + "\n")
-    except BrokenPipeError:
-        return pid  # it has ended already; `alive` says so and its log says why
-    finally:
+        pid = os.posix_spawn(
+            _WORKER[0],
+            _WORKER,
+            _environment(),
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, reading, 0),
+                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                (os.POSIX_SPAWN_DUP2, sink, _STDERR),
+            ],
+            setsid=True,
+            # Who is woken before it listens would die of it (signal(7)); so it hears of it then.
+            setsigmask=[signal.SIGUSR1],
+        )
+    except BaseException:
         os.close(writing)
-    return pid
+        raise
+    finally:
+        os.close(reading)
+    return _Waiting(pid, os.fdopen(writing, "w"))
 
 
 def _environment() -> dict[str, str]:
@@ -171,6 +237,6 @@ def _is_setting(name: str) -> bool:
     return name.upper().startswith(PREFIX)
 
 
-def _open_log(path: Path) -> int:
+def _open_log(path: Path) -> IO[str]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a")

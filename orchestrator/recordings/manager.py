@@ -211,6 +211,10 @@ class Manager:
         """One recording, or RecordingNotFound."""
         return await self.catalog.get(recording_id)
 
+    def worker_in_reserve(self) -> int | None:
+        """The pid of the process that waits for the next recording."""
+        return self._workers.ready()
+
     async def delete(self, recording_id: str) -> None:
         """Remove its files, whatever work is left, and the row; StillActive while it runs."""
         recording = await self.catalog.get(recording_id)
@@ -289,7 +293,8 @@ class Manager:
 def create_manager(settings: Settings, lock: ServerLock | None = None) -> Manager:
     """The manager of this machine, a server's with a lock that is held; `open` it before use."""
     catalog, directory = Catalog(settings.database_url), Directory.from_settings(settings)
-    return Manager(settings, catalog, directory, LocalLauncher(), lock)
+    launcher = LocalLauncher(reserve=lock is not None and settings.worker_in_reserve)
+    return Manager(settings, catalog, directory, launcher, lock)
 
 
 def _remove_files(recording: Recording, files: list[Path]) -> None:

@@ -7,14 +7,12 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import psutil
-
 from orchestrator.catalog.models import Sample
 from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.ffmpeg import Run
 from orchestrator.encoding.states import ENDED
 from orchestrator.encoding.supervisor import Supervisor
-from orchestrator.monitor.usage import ProcessUsage, Usage
+from orchestrator.monitor.usage import ProcessUsage, RoleUsage, Usage
 from orchestrator.recordings import capture as capturing
 from orchestrator.recordings.capture import Capture
 from orchestrator.recordings.segments import Segments
@@ -34,7 +32,7 @@ class Reporter:
         self._catalog = catalog
         self._id = recording_id
         self._worker = ProcessUsage(own_pid)
-        self._ffmpeg: tuple[int, ProcessUsage] | None = None
+        self._ffmpeg = RoleUsage()
         self._frames: tuple[datetime, int] | None = None
         self._running: dict[str, Any] = {}
         self._average = Average()
@@ -49,7 +47,8 @@ class Reporter:
         """One round."""
         now = datetime.now(UTC)
         run = supervisor.current if supervisor else None
-        usage = {"worker": self._worker.sample(), "ffmpeg": self._sample_ffmpeg(run)}
+        ffmpeg = self._ffmpeg.sample(run.pid if run is not None and run.alive else None)
+        usage = {"worker": self._worker.sample(), "ffmpeg": ffmpeg}
         figures = capturing.statistics(capture)
         figures["source"] = _source(capture, source)
         figures["encoder"] = _encoder(run)
@@ -103,17 +102,6 @@ class Reporter:
         if before is None or (passed := (now - before[0]).total_seconds()) <= 0:
             return None
         return round((frames - before[1]) / passed, 2)
-
-    def _sample_ffmpeg(self, run: Run | None) -> Usage | None:
-        if run is None or run.pid is None or not run.alive:
-            self._ffmpeg = None
-            return None
-        if self._ffmpeg is None or self._ffmpeg[0] != run.pid:
-            try:
-                self._ffmpeg = (run.pid, ProcessUsage(run.pid))
-            except psutil.NoSuchProcess:  # it has ended this very moment
-                return None
-        return self._ffmpeg[1].sample()
 
     def _samples(self, now: datetime, usage: dict[str, Usage | None]) -> list[Sample]:
         return [

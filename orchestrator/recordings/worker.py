@@ -49,6 +49,8 @@ class Job:
     settings: Settings
     endpoint: Endpoint | None
     """How to connect first; None when that isn't known, or there is only a file to finish."""
+    log: Path
+    """Where its standard error goes."""
 
     def line(self) -> str:
         """For its standard input."""
@@ -58,6 +60,7 @@ class Job:
             "number": self.number,
             "settings": self.settings.to_worker_json(),
             "endpoint": endpoint and {"kind": type(endpoint).__name__, **asdict(endpoint)},
+            "log": str(self.log),
         }
         return json.dumps(job)
 
@@ -67,7 +70,8 @@ class Job:
         job: dict[str, Any] = json.loads(line)
         settings = Settings.from_worker_json(job["settings"])
         endpoint = job["endpoint"] and _endpoint(job["endpoint"])
-        return cls(job["recording_id"], job["number"], settings, endpoint)
+        log = Path(job["log"])
+        return cls(job["recording_id"], job["number"], settings, endpoint, log)
 
 
 def identity_of(recording_id: str) -> str:
@@ -173,6 +177,7 @@ def _tags(recording: Recording, stream: Stream) -> dict[str, str]:
 def _obey_signals(recorder: Recorder) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, recorder.wake)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})  # the launcher blocked it
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, recorder.stop, "stopped by a signal")
 
@@ -187,12 +192,19 @@ def _endpoint(given: dict[str, Any]) -> Endpoint:
     return kinds[given.pop("kind")](**given)
 
 
+def _log_to(path: Path) -> None:
+    """From now on; who waited in reserve had the server's standard error until here."""
+    with path.open("a") as log:
+        os.dup2(log.fileno(), sys.stderr.fileno())
+
+
 def main() -> int:
     """Exit status 0 when the recording's end is in the catalog, whatever it was."""
     line = sys.stdin.readline()
     if not line.strip():
         return 0  # a worker in reserve that was not needed
     job = Job.read(line)
+    _log_to(job.log)
     configure(job.settings.log_level, job.settings.log_format)
     structlog.contextvars.bind_contextvars(recording=job.recording_id)
     try:

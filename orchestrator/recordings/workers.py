@@ -48,6 +48,17 @@ class Workers:
         """Let go of the processes that have ended."""
         self._launcher.reap()
 
+    async def keep_ready(self) -> None:
+        """See to it that the next recording's worker begins at once."""
+        try:
+            await self._launcher.keep_ready()
+        except OSError as error:
+            log.warning("no worker can be put in reserve", error=str(error))
+
+    def ready(self) -> int | None:
+        """The pid of the process that waits for the next recording."""
+        return self._launcher.ready()
+
     async def close(self) -> None:
         """Wait for those that are about to end, or leave them to the next server, by setting."""
         await self._launcher.close(leave=self._settings.leave_recordings_running)
@@ -89,8 +100,8 @@ class Workers:
         known = {"demo_url": self._directory.demo_url()}
         settings = self._settings.model_copy(update=known)
         endpoint = await self._endpoint(recording)
-        job = Job(recording.id, recording.worker_starts + 1, settings, endpoint)
         log_path = Path(recording.work_directory) / "worker.log"
+        job = Job(recording.id, recording.worker_starts + 1, settings, endpoint, log_path)
         worker = await self._launcher.start(job.line(), log_path)
         columns = {"worker_created": worker.created, "worker_boot": worker.boot}
         try:

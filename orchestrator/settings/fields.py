@@ -190,6 +190,11 @@ class Settings(BaseSettings):
         True,
         description="Measure what encoding costs here, once, when a server has nothing to record.",
     )
+    worker_in_reserve: bool = Field(
+        True,
+        description="Keep a process ready for the next recording (80 MB), so that it begins at "
+        "once.",
+    )
     queue_bytes: int = Field(
         96 * 2**20, ge=8 * 2**20, description="Bound of the raw frames waiting for one ffmpeg."
     )

@@ -244,6 +244,9 @@ class MemoryManager:
             raise StillActive(f"Recording {recording_id} is still running.", "Stop it first.")
         self.rows.remove(row)
 
+    def worker_in_reserve(self) -> int | None:
+        return None
+
     async def capacity(self) -> Capacity:
         """A machine of two cores on which nothing was measured."""
         costs = costs_of(self.presets.presets.values(), [])

@@ -42,6 +42,7 @@ class Machine:
             "CPU_LIMIT": "10",
             "SPEED_STEP": "default",
             "CALIBRATE_AT_START": "false",
+            "WORKER_IN_RESERVE": "false",
             "DISCOVERY": "livekit" if livekit else "demo",
         }
         if livekit:

@@ -36,6 +36,11 @@ class Hands:
         self.living.add(len(self.jobs))
         return WorkerHandle(len(self.jobs), 1.0, "boot")
 
+    async def keep_ready(self) -> None: ...
+
+    def ready(self) -> int | None:
+        return None
+
     def wake(self, worker: WorkerHandle) -> None: ...
 
     def reap(self) -> None: ...

@@ -17,7 +17,7 @@ from orchestrator.catalog.models import Recording
 from orchestrator.errors import HavenError
 from orchestrator.monitor.history import History
 from orchestrator.monitor.machine import MachineMeter
-from orchestrator.monitor.usage import ProcessUsage
+from orchestrator.monitor.usage import ProcessUsage, RoleUsage
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +37,7 @@ class Observer:
         self._manager = manager
         self._machine = MachineMeter()
         self._server = ProcessUsage(os.getpid())
+        self._reserve = RoleUsage()
         self._looking = asyncio.Lock()
         self._latest: Snapshot | None = None
         self._latest_s = 0.0
@@ -93,6 +94,7 @@ class Observer:
             at=datetime.now(UTC),
             machine=machine,
             server=server,
+            reserve=self._reserve.sample(self._manager.worker_in_reserve()),
             recordings=rows,
             limit_cores=limit_cores(machine.cores, self._manager.settings),
         )

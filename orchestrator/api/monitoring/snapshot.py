@@ -29,6 +29,8 @@ class Snapshot:
     at: datetime
     machine: MachineUsage
     server: Usage
+    reserve: Usage | None
+    """The worker that waits for the next recording."""
     recordings: tuple[Recording, ...]
     """Those that run, with the figures their workers reported."""
     limit_cores: float
@@ -42,7 +44,9 @@ class Snapshot:
     @cached_property
     def processes(self) -> list[Process]:
         """All of ours, the server first."""
-        found = [_server(self.server, self.at)]
+        found = [_unassigned("server", self.server, self.at, "running")]
+        if self.reserve is not None:
+            found.append(_unassigned("worker", self.reserve, self.at, "waiting"))
         for recording in self.recordings:
             found += _of_recording(recording, self.at)
         return found
@@ -54,8 +58,9 @@ class Snapshot:
         return Share(cores, rounded(total(p.rss_bytes for p in self.processes)))
 
 
-def _server(usage: Usage, at: datetime) -> Process:
-    return _process("server", None, usage.as_dict(), at, {"state": "running"})
+def _unassigned(role: Role, usage: Usage, at: datetime, state: str) -> Process:
+    """One of no recording."""
+    return _process(role, None, usage.as_dict(), at, {"state": state})
 
 
 def _of_recording(recording: Recording, at: datetime) -> Iterator[Process]:

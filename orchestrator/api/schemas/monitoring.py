@@ -16,11 +16,12 @@ class Process(Wire):
     role: Role
     """worker: receives and decodes one recording's stream; ffmpeg: encodes it."""
     recording_id: str | None
-    """The recording's own id; null for the server."""
+    """The recording's own id; null for the server, and for a worker that waits for a recording."""
     mint_id: str | None
     state: str
     """server: running; worker: the recording's state, or `silent` when its process has reported
-    nothing for 5 s; ffmpeg: starting, running, stopping, stopped, exited, backoff or fatal."""
+    nothing for 5 s, `waiting` without a recording; ffmpeg: starting, running, stopping, stopped,
+    exited, backoff or fatal."""
     since: Moment | None
     """When the process began."""
     restarts: int | None
