@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 from orchestrator.catalog.store import Catalog
 from tests.catalog.rows import url_of
@@ -19,28 +17,17 @@ REAL_TIME: Final = (
     "tests/api/monitoring/test_real.py",
     "tests/chaos/",
     "tests/cli/test_record.py",
-    "tests/recordings/test_c",
-    "tests/recordings/test_d",
-    "tests/recordings/test_e",
-    "tests/recordings/test_f",
-    "tests/recordings/test_haven.py",
+    "tests/recordings/",
+    "tests/sources/test_livekit.py",
 )
-"""What needs most of the machine, up to where the other process has computed all there is."""
+"""What publishes, records and measures as time goes by, most of it with a room of its own."""
 
 
-class Beside(LoadScopeScheduling):  # type: ignore[misc]
-    """What records in real time runs one after the other, what only computes beside it.
-
-    (xdist's own groups, `--dist loadgroup`, have no effect with pytest 9.2.)
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "real time" if nodeid.startswith(REAL_TIME) else nodeid.partition("::")[0]
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Beside:
-    """xdist's hook: who runs what."""
-    return Beside(config, log)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what scripts/test runs apart from what only computes."""
+    for item in items:
+        if item.nodeid.startswith(REAL_TIME):
+            item.add_marker(pytest.mark.real_time)
 
 
 @pytest.fixture(scope="session")
