@@ -50,7 +50,9 @@ async def test_a_worker_sees_no_setting_in_its_environment(
     monkeypatch.setenv("HAVEN_SEEN", "yes")
     launcher = LocalLauncher()
     worker = await launcher.start("", tmp_path / "worker.log")
-    seen = psutil.Process(worker.pid).environ()
+    async with asyncio.timeout(20):
+        while not (seen := psutil.Process(worker.pid).environ()):
+            await asyncio.sleep(0)  # it is on its way to be another program (execve(2))
     await until_gone(launcher, worker)
     assert seen["HAVEN_SEEN"] == "yes"
     assert not [name for name in seen if name.startswith("ORCHESTRATOR_")]
