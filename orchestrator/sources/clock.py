@@ -8,8 +8,7 @@ Three things move the offset:
   also follows the drift of the sender's clock against ours.
 - **Sender reports** map each track's RTP time to one clock of the sender (`reports`), so the
   difference between two tracks is known to a few milliseconds. One track, an audio track when there
-  is one, is the *master* and stays on its arrivals; the others slew to their place beside it, as
-  far as reports are sure of it.
+  is one, is the *master* and stays on its arrivals; the others slew to their place beside it.
 - **Jumps.** A report that moves by more than `JUMP_NS` means that the RTP clock stood still or was
   set: this is followed at once. So is a timestamp far from anything that arrivals allow.
 """
@@ -20,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from orchestrator.media import SECOND_NS, TrackKind
-from orchestrator.sources.reports import SenderClock, ntp_ns, uncertainty_ns
+from orchestrator.sources.reports import SenderClock, near_ns, ntp_ns
 
 JUMP_NS: Final = 80_000_000
 """Reports of a healthy publisher disagree by about 10 ms, those of a stalled clock by 100."""
@@ -243,15 +242,13 @@ class ParticipantClock:
 
     @staticmethod
     def _beside(track: _Track, master: _Track | None) -> int | None:
-        """The offset nearest to the track's own at which it stands beside the master."""
+        """The offset nearest to the track's own at which it stands near enough to the master."""
         if master is None or master is track or master.sender is None or track.sender is None:
             return None
         apart_ns = track.sender.at(track.media_ns) - master.sender.at(master.media_ns)
         beside_ns = apart_ns + (master.offset_ns or 0)
-        # Of what may just as well be the reports' noise, half is left alone.
-        unsure_ns = uncertainty_ns(track.sender, master.sender) // 2
-        offset_ns = track.offset_ns or 0
-        return max(beside_ns - unsure_ns, min(beside_ns + unsure_ns, offset_ns))
+        near = near_ns(track.sender, master.sender)
+        return max(beside_ns - near, min(beside_ns + near, track.offset_ns or 0))
 
     @staticmethod
     def _resume(track: _Track, beside_ns: int | None, idle_ns: int) -> None:

@@ -22,6 +22,10 @@ DRIFT: Final = 50e-6
 DRIFT_KNOWN: Final = 10e-6
 """Standard deviation of a drift that is worth telling; sound has it after some minutes."""
 
+NEAR_NS: Final = 3_000_000
+"""Two tracks are left alone so near to their places beside each other: nobody sees or hears that,
+and to go on would only be to follow the reports' noise."""
+
 WANDER: Final = 0.05e-3**2
 """Variance that the difference gains each second by itself, s²/s: some 50 reports count."""
 
@@ -52,11 +56,6 @@ class SenderClock:
         """The difference at a moment of media time."""
         passed_s = (media_ns - self._media_ns) / SECOND_NS
         return self._base_ns + round((self._difference_s + self._drift * passed_s) * SECOND_NS)
-
-    @property
-    def variance_s2(self) -> float:
-        """How unsure it was at the last report, s²."""
-        return self._variance
 
     @property
     def drift_ppm(self) -> float | None:
@@ -92,6 +91,13 @@ class SenderClock:
         self._drift_variance += passed_s * DRIFT_WANDER
 
 
-def uncertainty_ns(one: SenderClock, other: SenderClock) -> int:
-    """Standard deviation of the difference of two."""
-    return round(math.sqrt(one.variance_s2 + other.variance_s2) * SECOND_NS)
+def near_ns(one: SenderClock, other: SenderClock) -> int:
+    """How near two tracks need to be to their places beside each other.
+
+    Crystals that drift apart for certain (by two standard deviations) are followed sooner, or a
+    track would trail behind for good: by half of what may just as well be noise.
+    """
+    apart = abs(one._drift - other._drift)
+    if apart**2 < 4 * (one._drift_variance + other._drift_variance):
+        return NEAR_NS
+    return min(NEAR_NS, round(math.sqrt(one._variance + other._variance) * SECOND_NS) // 2)
