@@ -56,6 +56,11 @@ class Capacity:
         return Room(self.limit_cores, [use_of(row) for row in active])
 
 
+def limit_cores(cores: float, settings: Settings) -> float:
+    """What recordings may take together of so many."""
+    return round(cores * settings.cpu_limit, 3)
+
+
 async def capacity(
     settings: Settings, catalog: Catalog, ffmpeg: FFmpeg, presets: Mapping[str, Preset]
 ) -> Capacity:
@@ -67,7 +72,7 @@ async def capacity(
     return Capacity(
         machine,
         cores,
-        settings.cpu_limit * cores,
+        limit_cores(cores, settings),
         costs_of(usable.values(), rows),
         max((row.measured_at for row in rows), default=None),
         usable,

@@ -29,6 +29,7 @@ from orchestrator.recordings.bounds import is_limit
 from orchestrator.recordings.patience import Patience
 from orchestrator.recordings.request import StartedBy, StartRequest
 from orchestrator.recordings.states import ACTIVE, RecordingState
+from orchestrator.recordings.turns import AT_ONCE
 from orchestrator.recordings.waiting import failure
 
 log = structlog.get_logger(__name__)
@@ -38,8 +39,6 @@ MOST_ASKED: Final = 10
 """Streams asked for one by one in a round; with more of them the list of all is asked for first."""
 
 MOST_LISTED: Final = 1000
-AT_ONCE: Final = 4
-"""Recordings begun at the same time, when many streams go live together."""
 
 Start = Callable[[StartRequest], Awaitable[Recording]]
 

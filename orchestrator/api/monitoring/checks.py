@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator.api.monitoring.observer import Observer
-from orchestrator.api.monitoring.snapshot import SILENT_AFTER
+from orchestrator.api.monitoring.snapshot import is_silent
 from orchestrator.api.schemas.health import Check
 from orchestrator.api.service import Manager
 from orchestrator.catalog.models import Recording
@@ -172,7 +172,7 @@ async def _discovery(manager: Manager, observer: Observer) -> Check:
 async def _workers(manager: Manager, observer: Observer) -> Check:
     snapshot = await observer.latest()
     now = datetime.now(UTC)
-    silent = [row for row in snapshot.recordings if _is_silent(row, now)]
+    silent = [row for row in snapshot.recordings if _reports_nothing(row, now)]
     figures: dict[str, Any] = {"recordings": len(snapshot.recordings), "silent": len(silent)}
     if not silent:
         told = f"{len(snapshot.recordings)} recordings run, all report."
@@ -183,10 +183,10 @@ async def _workers(manager: Manager, observer: Observer) -> Check:
     return _check("workers", figures, told, advice, "warning")
 
 
-def _is_silent(row: Recording, now: datetime) -> bool:
-    if row.figures_at is None:
-        return now - row.created_at > STARTING
-    return now - row.figures_at > SILENT_AFTER
+def _reports_nothing(row: Recording, now: datetime) -> bool:
+    if row.figures_at is None and now - row.created_at <= STARTING:
+        return False
+    return is_silent(row, now)
 
 
 _ALL: Final[dict[str, _Made]] = {

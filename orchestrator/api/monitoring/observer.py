@@ -11,13 +11,14 @@ from typing import Final
 
 import structlog
 
-from orchestrator.api.monitoring.snapshot import Snapshot, limit_cores
+from orchestrator.api.monitoring.snapshot import Snapshot
 from orchestrator.api.service import Manager
 from orchestrator.catalog.models import Recording
 from orchestrator.errors import HavenError
 from orchestrator.monitor.history import History
 from orchestrator.monitor.machine import MachineMeter
 from orchestrator.monitor.usage import ProcessUsage, RoleUsage
+from orchestrator.recordings.admission import limit_cores
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,6 @@ from orchestrator.catalog.models import Recording
 from orchestrator.monitor.history import Share
 from orchestrator.monitor.machine import MachineUsage
 from orchestrator.monitor.usage import Usage
-from orchestrator.settings import Settings
 
 SILENT_AFTER: Final = timedelta(seconds=5)
 """Workers report each second; what is older says nothing about now."""
@@ -63,10 +62,15 @@ def _unassigned(role: Role, usage: Usage, at: datetime, state: str) -> Process:
     return _process(role, None, usage.as_dict(), at, {"state": state})
 
 
+def is_silent(recording: Recording, at: datetime) -> bool:
+    """Whether its worker's last report, if any, says nothing about this moment any more."""
+    return recording.figures_at is None or at - recording.figures_at > SILENT_AFTER
+
+
 def _of_recording(recording: Recording, at: datetime) -> Iterator[Process]:
     figures, measured_at = recording.figures, recording.figures_at
     told = figures.get("processes") or {}
-    silent = measured_at is None or at - measured_at > SILENT_AFTER
+    silent = is_silent(recording, at)
     roles: dict[Role, dict[str, Any]] = {
         "worker": _worker(recording),
         "ffmpeg": _ffmpeg(recording, at),
@@ -143,11 +147,6 @@ def _process(
         "log_url": recording and f"/api/processes/{pid}/log",
     }
     return Process(**values | extra)
-
-
-def limit_cores(cores: float, settings: Settings) -> float:
-    """What recordings may take together."""
-    return round(cores * settings.cpu_limit, 3)
 
 
 def system(machine: MachineUsage, ours: Share, limit_cores: float) -> System:
