@@ -90,7 +90,6 @@ class Encoder:
     NAMES: Final = {"vp8": "libvpx", "vp9": "libvpx-vp9", "h264": "libx264"}
 
     def __init__(self, codec: str, *, width: int, height: int, fps: int) -> None:
-        self._size = {"width": width, "height": height, "fps": fps}
         self._fps = fps
         context = av.CodecContext.create(self.NAMES[codec], "w")
         assert isinstance(context, av.VideoCodecContext)
@@ -109,11 +108,6 @@ class Encoder:
         )
         self._context = context
 
-    def second(self, first: int) -> list[Encoded]:
-        """One second from number `first` on."""
-        codes = range(first, first + self._fps)
-        return [one for code in codes for one in self.encode(draw(code, **self._size), code)]
-
     def encode(self, frame: av.VideoFrame, code: int) -> list[Encoded]:
         """The picture with this number."""
         frame.pts = code
@@ -122,8 +116,19 @@ class Encoder:
         return [(bytes(packet), packet.is_keyframe) for packet in self._context.encode(frame)]
 
 
-@lru_cache(maxsize=2)
-def encoded(codec: str, *, width: int, height: int, fps: int, seconds: int) -> list[Encoded]:
-    """The first `seconds` of the numbered pictures; kept, so that publishing them costs little."""
+@lru_cache(maxsize=240)
+def second(codec: str, *, width: int, height: int, fps: int, first: int) -> list[Encoded]:
+    """The numbered pictures of one second, from `first` on.
+
+    Kept, so that publishing them again costs little; so each is of an encoder of its own.
+    """
     encoder = Encoder(codec, width=width, height=height, fps=fps)
-    return [frame for second in range(seconds) for frame in encoder.second(second * fps)]
+    codes = range(first, first + fps)
+    drawn = ((draw(code, width=width, height=height, fps=fps), code) for code in codes)
+    return [one for frame, code in drawn for one in encoder.encode(frame, code)]
+
+
+def encoded(codec: str, *, width: int, height: int, fps: int, seconds: int) -> list[Encoded]:
+    """The first `seconds` of the numbered pictures."""
+    how = {"width": width, "height": height, "fps": fps}
+    return [one for at in range(seconds) for one in second(codec, **how, first=at * fps)]

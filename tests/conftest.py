@@ -17,10 +17,17 @@ REAL_TIME: Final = (
     "tests/api/monitoring/test_real.py",
     "tests/chaos/",
     "tests/cli/test_record.py",
-    "tests/recordings/",
-    "tests/sources/test_livekit.py",
+    "tests/recordings/test_coming_and_going.py",
+    "tests/recordings/test_crashes.py",
+    "tests/recordings/test_disk.py",
+    "tests/recordings/test_end_to_end.py",
+    "tests/recordings/test_faults.py",
+    "tests/recordings/test_haven.py",
+    "tests/recordings/test_lifecycle.py",
+    "tests/recordings/test_pacing.py",
+    "tests/recordings/test_timing.py",
 )
-"""What publishes, records and measures as time goes by, most of it with a room of its own."""
+"""What records as time goes by, and needs most of the machine for it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from livekit import api, rtc
 from livekit.rtc._proto import video_frame_pb2 as proto
 
 from orchestrator.settings import Settings
-from tests.codes import Encoded, Encoder, beep, draw
+from tests.codes import Encoded, beep, draw, second
 
 VERSION: Final = "v1.13.3"
 KEY: Final = "devkey"
@@ -220,12 +221,12 @@ class Publisher:
         for each in self.prepared[number:]:
             yield each
         number = max(number, len(self.prepared))
-        encoder = Encoder(codec, width=self.width, height=self.height, fps=self.fps)
-        ahead = asyncio.create_task(asyncio.to_thread(encoder.second, number))
+        encode = partial(second, codec, width=self.width, height=self.height, fps=self.fps)
+        ahead = asyncio.create_task(asyncio.to_thread(encode, first=number))
         while True:
             frames = await ahead
             number += self.fps
-            ahead = asyncio.create_task(asyncio.to_thread(encoder.second, number))
+            ahead = asyncio.create_task(asyncio.to_thread(encode, first=number))
             for each in frames:
                 yield each
 

@@ -21,7 +21,7 @@ from orchestrator.recordings.workers import Workers, worker_of
 log = structlog.get_logger(__name__)
 
 WATCH_S: Final = 0.5
-LAUNCH_TIME_S: Final = 30.0
+LAUNCH_TIME_S: Final = 15.0
 """What starting a worker takes at the most."""
 
 MAX_STARTS: Final = 5

@@ -99,6 +99,14 @@ class Machine:
         """Everything that runs here."""
         return [p for p in psutil.process_iter() if _folder_of(p) == self.folder]
 
+    async def until_written(self) -> None:
+        """Waits until a segment is more than the head of a file: a busy ffmpeg is late."""
+        await eventually(
+            lambda: any(path.stat().st_size > 8192 for path in self.out.glob(".*/0*")),
+            lambda: list(self.out.glob(".*/*")),
+            within_s=60,
+        )
+
     def switch_off(self) -> None:
         """Ends everything at the same moment, as a power cut does."""
         running = self.processes()

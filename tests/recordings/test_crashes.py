@@ -104,6 +104,7 @@ async def test_after_a_power_cut_neither_the_network_nor_the_last_commits_are_ne
         synced = log.read_bytes()
         id = await starting
         await server.until_recorded(id, 2)
+        await machine.until_written()
         machine.switch_off()
     # All that had to be on the disk by then: nothing of a segment, nor that it records at all.
     log.write_bytes(synced)
@@ -181,6 +182,7 @@ async def test_after_a_power_cut_it_is_recorded_on_when_told_so(
         async with machine.serving() as server:
             id = await server.start("on")
             await server.until_recorded(id, 2)
+            await machine.until_written()
             machine.switch_off()
         async with machine.serving() as second:
             before = await second.until_ended(id)

@@ -132,6 +132,7 @@ async def test_without_a_server_record_finishes_what_a_crash_left(
         async with machine.serving() as server:
             id = await server.start("crashed")
             await server.until_recorded(id, 2)
+            await machine.until_written()
             machine.switch_off()
         code, errors = await machine.run("record", "next", "--format", "mp4", "--duration", "2")
         assert code == 0, errors
