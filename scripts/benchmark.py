@@ -32,6 +32,7 @@ from benchmark_encoding import Film, measure_encoding, show_encoding
 from benchmark_limit import measure_limit, show_limit
 from benchmark_monitor import measure_monitor
 from benchmark_receivers import measure_receivers, show_receivers
+from benchmark_soak import measure_soak, show_soak
 from benchmark_timing import measure_timing, show_timing
 
 from orchestrator.catalog.models import Recording, Sample
@@ -158,23 +159,6 @@ async def measure_api(manager: Manager, server: Server) -> dict[str, float]:
     return found
 
 
-async def soak(manager: Manager, server: Server, minutes: float) -> dict[str, float]:
-    """The worker's memory after one minute and at the end, in MB."""
-    async with publishing(server, "soak", "--size", SIZE):
-        await until_live(manager, "soak")
-        await manager.start(StartRequest("soak", "mp4"))
-        await asyncio.sleep(60 * minutes)
-        ended = await manager.stop("soak")
-    samples = await manager.catalog.samples(ended.id, 10_000)
-    worker = [s.rss_bytes / 1e6 for s in samples if s.role == "worker"]
-    return {
-        "minutes": minutes,
-        "worker_rss_mb_after_one": statistics.median(worker[50:70]),
-        "worker_rss_mb_at_end": statistics.median(worker[-20:]),
-        "worker_cores": cores(samples, "worker"),
-    }
-
-
 def show(results: list[Result]) -> None:
     """A row for each figure, a column for each pipeline."""
     table = Table(title=f"{SIZE} at {FPS} fps, VP8 and Opus, LiveKit on the same machine")
@@ -221,6 +205,10 @@ async def run(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     if arguments.monitor:
         return found | {"monitor": await measure_monitor(folder)}
     async with prepared(folder) as (make, server):
+        if arguments.soak:
+            found["soak"] = await measure_soak(server, folder / "soak", arguments.soak, "320x180")
+            show_soak(found["soak"])
+            return found
         if arguments.limit:
             found["limit"] = await limits(make, server, folder, arguments)
             return found
@@ -242,8 +230,6 @@ async def measured(
     seconds, pipelines = arguments.seconds, arguments.formats.split(",")
     if arguments.api:
         return {}
-    if arguments.soak:
-        return {"soak": await soak(manager, server, arguments.soak)}
     if arguments.receivers:
         costs = await measure_receivers(manager, server, seconds, folder)
         show_receivers(costs)
@@ -283,7 +269,7 @@ def main() -> None:
     parser.add_argument("--encoding", action="store_true", help="only ffmpeg's CPU, and VMAF")
     parser.add_argument("--limit", action="store_true", help="only how many recordings at once")
     parser.add_argument("--film", type=Path, help="what --encoding and --limit send")
-    parser.add_argument("--soak", type=float, metavar="MINUTES")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="only what memory is used")
     parser.add_argument("--json", type=Path, help="also write the figures into this file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="haven-bench-") as folder:
