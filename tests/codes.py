@@ -95,6 +95,7 @@ class Encoder:
         assert isinstance(context, av.VideoCodecContext)
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
         context.time_base, context.framerate = Fraction(1, fps), Fraction(fps)
+        context.thread_count = 1  # libvpx's threads wait for each other in busy loops
         context.bit_rate = max(100_000, width * height * fps // 20)
         context.gop_size = fps
         context.options = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -21,11 +22,12 @@ from orchestrator.recordings.workers import Workers, worker_of
 log = structlog.get_logger(__name__)
 
 WATCH_S: Final = 0.5
-LAUNCH_TIME_S: Final = 15.0
+LAUNCH_TIME_S: Final = 30.0
 """What starting a worker takes at the most."""
 
-MAX_STARTS: Final = 5
-"""Workers one recording may use up."""
+MAX_DEATHS: Final = 5
+DEATHS_WITHIN_S: Final = 600.0
+"""So many workers of one recording may die within so long: one that runs for days may lose more."""
 
 
 class Keeper:
@@ -44,6 +46,8 @@ class Keeper:
         self._found: set[str] = set()
         """Recordings of before whose worker wasn't seen alive yet."""
         self._others: set[str] = set()
+        self._deaths: dict[str, deque[float]] = {}
+        """When the latest workers of a recording died, on the monotonic clock."""
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self, *, alone: bool) -> None:
@@ -83,7 +87,9 @@ class Keeper:
     def _forget(self, active: list[Recording]) -> None:
         keys = {_key(recording) for recording in active}
         self._unattended = {k: v for k, v in self._unattended.items() if k in keys}
-        self._found &= {recording.id for recording in active}
+        ids = {recording.id for recording in active}
+        self._found &= ids
+        self._deaths = {id: died for id, died in self._deaths.items() if id in ids}
 
     async def _look_after(self, recording: Recording) -> None:
         alive = self._workers.alive(recording)
@@ -121,19 +127,27 @@ class Keeper:
 
     async def _take_over(self, recording: Recording) -> None:
         """The next worker goes on; after too many, one more makes the file of what there is."""
-        if recording.worker_starts > MAX_STARTS:
-            why = f"The process of {recording.mint_id} died {recording.worker_starts} times."
+        deaths = self._died(recording.id)
+        if deaths > MAX_DEATHS:
+            why = f"The process of {recording.mint_id} died {deaths} times."
             await self._workers.fail(recording, WorkerFailed(why, _kept(recording)))
             return
         log.warning("worker died; a new one goes on")
         await self._catalog.add_event(
             recording.id, "worker", "The process died; a new one goes on."
         )
-        if recording.worker_starts == MAX_STARTS:
+        if deaths == MAX_DEATHS:
             await self._catalog.update(recording.id, state=RecordingState.STOPPING.value)
         elif recording.state in CAPTURING:
             await self._catalog.update(recording.id, state=RecordingState.RECONNECTING.value)
         await self._workers.launch(await self._catalog.get(recording.id))
+
+    def _died(self, id: str) -> int:
+        """How often that was lately, this time included."""
+        now = time.monotonic()
+        died = self._deaths.setdefault(id, deque(maxlen=MAX_DEATHS + 1))
+        died.append(now)
+        return sum(now - at < DEATHS_WITHIN_S for at in died)
 
 
 def _kept(recording: Recording) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from orchestrator.discovery.directory import Directory
 from orchestrator.errors import SourceUnreachable
 from orchestrator.media import Endpoint, Stream, WhepEndpoint
 from orchestrator.recordings import keeper as keeping
-from orchestrator.recordings.keeper import MAX_STARTS, Keeper
+from orchestrator.recordings.keeper import DEATHS_WITHIN_S, MAX_DEATHS, Keeper
 from orchestrator.recordings.launcher import WorkerHandle
 from orchestrator.recordings.workers import Workers
 from orchestrator.settings import Settings
@@ -160,14 +161,29 @@ async def test_after_too_many_deaths_it_is_finished_and_then_failed(
     watched: Watched, catalog: Catalog, tmp_path: Path
 ) -> None:
     async with watched.watching():
-        await add(catalog, tmp_path, worker_starts=MAX_STARTS)
-        row = await watched.until(lambda row: row.worker_pid == 1)
-        assert (row.state, row.worker_starts) == ("stopping", MAX_STARTS + 1)
+        await add(catalog, tmp_path)
+        for number in range(1, MAX_DEATHS + 1):
+            watched.hands.living.clear()
+            row = await watched.until(lambda row, number=number: row.worker_pid == number)  # type: ignore[misc]
+        assert (row.state, row.worker_starts) == ("stopping", MAX_DEATHS + 1)
         watched.hands.living.clear()
         row = await watched.until(lambda row: row.ended_at is not None)
     assert (row.state, row.error_code) == ("failed", "worker_failed")
     assert row.work_directory in (row.detail or "")
     assert Path(row.work_directory).exists(), "what was recorded is kept"
+
+
+async def test_those_that_died_long_ago_do_not_count(
+    watched: Watched, catalog: Catalog, tmp_path: Path
+) -> None:
+    async with watched.watching():
+        await add(catalog, tmp_path)
+        await watched.until(lambda row: row.worker_pid == 1)
+        long_ago = time.monotonic() - DEATHS_WITHIN_S
+        watched.keeper._deaths["a"].extend([long_ago] * MAX_DEATHS)
+        watched.hands.living.clear()
+        row = await watched.until(lambda row: row.worker_pid == 2)
+    assert row.state == "reconnecting"
 
 
 async def test_one_that_nobody_started_gets_a_worker(
