@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmark_answers import latencies_ms
 from benchmark_encoding import Film, measure_encoding, show_encoding
-from benchmark_limit import measure_limit, show_limit
+from benchmark_limit import Limit, measure_limit, show_limit
 from benchmark_monitor import measure_monitor
 from benchmark_receivers import measure_receivers, show_receivers
 from benchmark_soak import measure_soak, show_soak
@@ -210,8 +210,9 @@ async def run(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
             show_soak(found["soak"])
             return found
         if arguments.limit:
-            found["limit"] = await limits(make, server, folder, arguments)
-            return found
+            limit = await limits(server, folder, arguments)
+            show_limit(limit)
+            return found | {"limit": [asdict(one) for one in limit]}
         manager = make()
         await manager.open()
         try:
@@ -244,17 +245,14 @@ async def measured(
     return {"recordings": [asdict(one) for one in results]}
 
 
-async def limits(
-    make: Callable[[], Manager], server: Server, folder: Path, arguments: argparse.Namespace
-) -> list[dict[str, Any]]:
+async def limits(server: Server, folder: Path, arguments: argparse.Namespace) -> list[Limit]:
     """How many recordings at once, with each pipeline."""
-    film = await asyncio.to_thread(Film, folder, arguments.film, 120)
-    found = [
-        await measure_limit(make(), server, name, arguments.seconds, film.file)
+    film = await asyncio.to_thread(Film, folder, arguments.film, round(arguments.seconds) + 200)
+    how = {"hold_s": arguments.seconds, "cpu_limit": arguments.cpu_limit}
+    return [
+        await measure_limit(server, folder / name, name, prepared=film.file, **how)
         for name in arguments.formats.split(",")
     ]
-    show_limit(found)
-    return [asdict(one) for one in found]
 
 
 def main() -> None:
@@ -268,6 +266,7 @@ def main() -> None:
     parser.add_argument("--receivers", action="store_true", help="only what receiving costs")
     parser.add_argument("--encoding", action="store_true", help="only ffmpeg's CPU, and VMAF")
     parser.add_argument("--limit", action="store_true", help="only how many recordings at once")
+    parser.add_argument("--cpu-limit", type=float, default=0.85, help="setting for --limit")
     parser.add_argument("--film", type=Path, help="what --encoding and --limit send")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="only what memory is used")
     parser.add_argument("--json", type=Path, help="also write the figures into this file")

@@ -1,15 +1,19 @@
-"""How many recordings this machine takes at once, and how quickly the API answers meanwhile.
+"""How many recordings this machine takes at once, and how they fare there; part of ./scripts/bench.
 
-Rooms are added one by one until a start is refused or a recording drops pictures. Publishers and
-LiveKit's server run on the same machine and take their part of it.
+A server as people run it, calibrated. Rooms are added until a start is refused; all are recorded
+on for a while, then a program takes a core away for half a minute, then the API's times are taken.
+Publishers and LiveKit's server run on the same machine and take their part of it, which the
+admission can't know: `--cpu-limit` leaves it to them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import statistics
+import sys
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,13 +25,19 @@ from benchmark_answers import latencies_ms
 from rich.console import Console
 from rich.table import Table
 
-from orchestrator.recordings.manager import Manager
-from tests.api.serving import serving
 from tests.publishing import publishing
+from tests.reading import read
+from tests.recordings.machine import Machine
 from tests.rooms import Server
 
 ANSWERS: Final = 200
 MOST: Final = 30
+SETTLE_S: Final = 5.0
+FOREIGN_S: Final = 30.0
+BACK_S: Final = 60.0
+FULL_RATE: Final = 29.0
+"""Pictures a second that a recording of 30 has when nothing holds it up."""
+
 PATHS: Final = ("/api/recording/active", "/api/recordings", "/api/processes")
 
 
@@ -37,72 +47,131 @@ class Limit:
 
     pipeline: str
     recordings: int = 0
-    """At once, none of which dropped a picture while the last was held."""
+    """At once, when the next was refused."""
     ended_by: str = ""
     """Why there is no more."""
+    held_s: float = 0
     dropped: int = 0
-    """Pictures, of all recordings up to the one that was too many."""
+    """Pictures, of all recordings while all were recorded and nothing else ran."""
     busy_cores: float | None = None
-    """The whole machine at that number."""
+    """The whole machine, meanwhile."""
+    steps: list[str] = field(default_factory=list)
+    """Speed steps of the recordings, at their start."""
+    foreign_dropped: int = 0
+    """Pictures, while another program took a core and until all was as before."""
+    back_s: float | None = None
+    """From that program's end until each recording had its full rate again; None: not in time."""
+    audio_gaps: int = 0
+    """In all files."""
+    outcomes: list[str] = field(default_factory=list)
+    """How the recordings ended."""
     start_s: list[float] = field(default_factory=list)
     stop_s: list[float] = field(default_factory=list)
-    first_frame_s: list[float] = field(default_factory=list)
     api_ms: dict[str, list[float]] = field(default_factory=dict)
     """Median and 99th percentile by path."""
 
 
 async def measure_limit(
-    manager: Manager, server: Server, pipeline: str, hold_s: float, prepared: Path
+    server: Server, folder: Path, pipeline: str, *, hold_s: float, prepared: Path, cpu_limit: float
 ) -> Limit:
-    """Adds rooms until there are too many, then takes the API's times, then stops them all."""
+    """One pipeline."""
     found = Limit(pipeline)
+    await asyncio.to_thread(folder.mkdir)
+    machine = Machine(folder, server)
+    machine.settings |= {
+        "CPU_LIMIT": str(cpu_limit),
+        "SPEED_STEP": "auto",
+        "WORKER_IN_RESERVE": "true",
+    }
+    code, errors = await machine.run("calibrate", pipeline)
+    assert code == 0, errors
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serving(manager))
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=120))
+        serving = await stack.enter_async_context(machine.serving())
+        how = {"base_url": serving.url, "timeout": 120}
+        client = await stack.enter_async_context(httpx.AsyncClient(**how))  # type: ignore[arg-type]
         rooms: list[str] = []
         while not found.ended_by and len(rooms) < MOST:
             room = f"limit {len(rooms)}"
             await stack.enter_async_context(publishing(server, room, "--prepared", str(prepared)))
-            await _add(client, room, found)
-            if found.ended_by:
-                break
-            rooms.append(room)
-            await _hold(client, rooms, hold_s, found)
+            if await _add(client, room, found):
+                rooms.append(room)
+                await asyncio.sleep(SETTLE_S)
+        found.recordings = len(rooms)
+        await _hold(client, rooms, hold_s, found)
+        await _disturb(client, rooms, found)
         for path in (*PATHS, f"/api/recording/status/{rooms[0]}"):
             taken = await latencies_ms(client, path, ANSWERS)
             quantiles = (statistics.median(taken), float(np.percentile(taken, 99)))
             found.api_ms[path] = [round(each, 1) for each in quantiles]
         for room in rooms:
-            began = time.monotonic()
-            stopped = await client.post("/api/recording/stop", json={"mint_id": room})
-            found.stop_s.append(round(time.monotonic() - began, 3))
-            stopped.raise_for_status()
-        ended, _ = await manager.history(limit=MOST, offset=0)
-        found.first_frame_s = [row.figures["first_frame_s"] for row in ended if row.started_at]
+            await _stop(client, room, found)
     return found
 
 
-async def _add(client: httpx.AsyncClient, room: str, found: Limit) -> None:
-    await asyncio.sleep(3)  # so that its pictures come
+async def _add(client: httpx.AsyncClient, room: str, found: Limit) -> bool:
+    await asyncio.sleep(SETTLE_S)  # so that its pictures come, and a worker waits in reserve
     began = time.monotonic()
     wish = {"mint_id": room, "pipeline": found.pipeline}
     answer = await client.post("/api/recording/start", json=wish)
     if answer.is_error:
-        found.ended_by = f"refused with {answer.status_code}: {answer.json()['detail']}"
-        return
+        found.ended_by = f"refused with {answer.status_code}: {answer.json()['error']}"
+        return False
     found.start_s.append(round(time.monotonic() - began, 3))
+    status = await _status(client, room)
+    found.steps.append(str(status["speed_step"]))
+    return True
 
 
 async def _hold(client: httpx.AsyncClient, rooms: list[str], hold_s: float, found: Limit) -> None:
+    before = await _dropped(client, rooms)
     psutil.cpu_percent()
     await asyncio.sleep(hold_s)
-    busy = psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1)
-    active = await asyncio.gather(*(_status(client, room) for room in rooms))
-    found.dropped = sum(one["frames_dropped"] or 0 for one in active)
-    if found.dropped:
-        found.ended_by = f"{len(rooms)} recordings dropped {found.dropped} pictures"
-        return
-    found.recordings, found.busy_cores = len(rooms), round(busy, 2)
+    found.busy_cores = round(psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1), 2)
+    found.held_s, found.dropped = hold_s, await _dropped(client, rooms) - before
+
+
+async def _disturb(client: httpx.AsyncClient, rooms: list[str], found: Limit) -> None:
+    """Another program takes a core, and goes; how long until each has its full rate again."""
+    before = await _dropped(client, rooms)
+    async with _busy_program():
+        await asyncio.sleep(FOREIGN_S)
+    ended = time.monotonic()
+    behind = set(rooms)
+    while behind and time.monotonic() - ended < BACK_S:
+        await asyncio.sleep(1)
+        for room in sorted(behind):
+            status = await _status(client, room)
+            if (status["fps"] or 0) >= FULL_RATE and not status["warnings"]:
+                behind.discard(room)
+    if not behind:
+        found.back_s = round(time.monotonic() - ended, 1)
+    found.foreign_dropped = await _dropped(client, rooms) - before
+
+
+@asynccontextmanager
+async def _busy_program() -> AsyncIterator[None]:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", "while True: pass")
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _stop(client: httpx.AsyncClient, room: str, found: Limit) -> None:
+    began = time.monotonic()
+    stopped = await client.post("/api/recording/stop", json={"mint_id": room})
+    found.stop_s.append(round(time.monotonic() - began, 3))
+    stopped.raise_for_status()
+    listed = (await client.get(f"/api/recordings?mint_id={room}")).raise_for_status().json()
+    row = (await client.get(f"/api/recordings/{listed['recordings'][0]['id']}")).json()
+    reading = await asyncio.to_thread(read, Path(row["output_path"]))
+    found.audio_gaps += reading.audio_gaps
+    found.outcomes.append(f"{row['state']}, {len(row['segments'])} segments")
+
+
+async def _dropped(client: httpx.AsyncClient, rooms: list[str]) -> int:
+    return sum([(await _status(client, room))["frames_dropped"] or 0 for room in rooms])
 
 
 async def _status(client: httpx.AsyncClient, room: str) -> dict[str, Any]:
@@ -112,15 +181,20 @@ async def _status(client: httpx.AsyncClient, room: str) -> dict[str, Any]:
 
 def show_limit(found: list[Limit]) -> None:
     """A column for each pipeline."""
-    table = Table(title="Recordings at once, 720p30, publishers and server on the same machine")
+    table = Table(title="At the limit, 720p30, publishers and LiveKit on the same machine")
     table.add_column("figure")
     for one in found:
         table.add_column(one.pipeline, justify="right")
     rows = {
         "recordings": [str(one.recordings) for one in found],
         "ended by": [one.ended_by for one in found],
+        "speed steps": [", ".join(one.steps) for one in found],
         "busy cores": [str(one.busy_cores) for one in found],
-        "first frame in the pipe, s": [_range(one.first_frame_s) for one in found],
+        "pictures dropped": [f"{one.dropped} in {one.held_s:g} s" for one in found],
+        "… while a core was taken away": [str(one.foreign_dropped) for one in found],
+        "… back at full rate after, s": [str(one.back_s) for one in found],
+        "holes in the sound": [str(one.audio_gaps) for one in found],
+        "outcomes": ["; ".join(one.outcomes) for one in found],
         "/start, s": [_range(one.start_s) for one in found],
         "/stop, s": [_range(one.stop_s) for one in found],
     }
