@@ -33,6 +33,7 @@ from benchmark_limit import Limit, measure_limit, show_limit
 from benchmark_monitor import measure_monitor
 from benchmark_receivers import measure_receivers, show_receivers
 from benchmark_soak import measure_soak, show_soak
+from benchmark_start import measure_start, show_start
 from benchmark_timing import measure_timing, show_timing
 
 from orchestrator.catalog.models import Recording, Sample
@@ -209,6 +210,10 @@ async def run(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
             found["soak"] = await measure_soak(server, folder / "soak", arguments.soak, "320x180")
             show_soak(found["soak"])
             return found
+        if arguments.start:
+            start = await measure_start(server, folder)
+            show_start(start)
+            return found | {"start": [asdict(one) for one in start]}
         if arguments.limit:
             limit = await limits(server, folder, arguments)
             show_limit(limit)
@@ -262,6 +267,7 @@ def main() -> None:
     parser.add_argument("--formats", default="av1,mp4,webm,av1-svt", help="pipelines, by name")
     parser.add_argument("--api", action="store_true", help="only the API's answers")
     parser.add_argument("--monitor", action="store_true", help="only what monitoring costs")
+    parser.add_argument("--start", action="store_true", help="only how long start and stop take")
     parser.add_argument("--timing", action="store_true", help="only how true the times are")
     parser.add_argument("--receivers", action="store_true", help="only what receiving costs")
     parser.add_argument("--encoding", action="store_true", help="only ffmpeg's CPU, and VMAF")
