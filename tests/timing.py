@@ -176,13 +176,15 @@ def compare(reading: Reading, reference: Reference) -> Timing:
     """The figures of one file."""
     true = reference.pictures()
     first = {code: at for at, code in reversed(reading.codes) if code in true}
-    own, found = _offsets(first, true, reading.beeps, reference.beeps())
+    # One that had begun before the file did says nothing of when it began.
+    heard = [beep for beep in reading.beeps if beep > 0.02]
+    own, found = _offsets(first, true, heard, reference.beeps())
     off = [f - o for f, o in zip(found, own, strict=True)]
     shifts = np.array([first[code] - true[code] for code in sorted(first)])
     shift = float(np.median(shifts))
     errors = np.abs(shifts - shift) * 1e3
     quarter = max(1, len(off) // 4)
-    beeps = _beep_errors(reading.beeps, [beep + shift for beep in reference.beeps()])
+    beeps = _beep_errors(heard, [beep + shift for beep in reference.beeps()])
     sent = _sent(sorted(true), min(first), max(first))
     at = sorted(first.values())
     return Timing(

@@ -110,6 +110,7 @@ def _machine(folder: Path, livekit: Server, wire: Wire) -> Machine:
         "LIVEKIT_URL": f"ws://127.0.0.1:{wire.port}",
         "LEAVE_RECORDINGS_RUNNING": "true",
         "RESUME_AFTER_RESTART": "true",
+        "WORKER_IN_RESERVE": "true",
         # More of ffmpeg's ends than a recording would ever have in five minutes.
         "MAX_RESTARTS": "100",
     }
