@@ -85,7 +85,7 @@ class Bounds:
         # Several segments are joined at the end, beside themselves.
         needed = sum(of_part) if len(of_part) > 1 else 0
         if free_bytes < self._reserve_bytes + needed:
-            self._stop(f"only {free_bytes // 2**20} MiB are free in {self._work.parent}")
+            self._stop(f"only {free_bytes / 2**20:.1f} MiB are free in {self._work.parent}")
 
     def _look_at_size(self, of_part: int) -> None:
         limits, recorded_s = self._limits, self._recorded.end_s

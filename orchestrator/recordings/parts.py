@@ -167,8 +167,8 @@ def _need_room(parts: Sequence[Segment], work: str) -> None:
     if _has_room(parts):
         return
     raise NotEnoughDisk(
-        f"The {len(parts)} segments can't be joined: that needs {size_of(parts) // 2**20} MiB of "
-        "free space, which aren't there.",
+        f"The segments ({len(parts)}) can't be joined: that needs {size_of(parts) / 2**20:.1f} MiB "
+        "of free space, which aren't there.",
         f"Nothing is lost: they are kept in {work}, and each of them can be played.",
     )
 
