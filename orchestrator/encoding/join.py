@@ -169,8 +169,8 @@ def _check(run: Run, ending: Ending, parts: Sequence[Part], reached_s: float) ->
     # A part that can't be read ends the concat demuxer early, with exit code 0.
     if ending.returncode != 0 or reached_s < wanted_s - _REACH_S:
         raise EncodingFailed(
-            f"The segments ({len(parts)}) can't be joined: {ending.reason}, {reached_s:.1f} s of at "
-            f"least {wanted_s:.1f} s written.",
+            f"The segments ({len(parts)}) can't be joined: {ending.reason}, {reached_s:.1f} s of "
+            f"at least {wanted_s:.1f} s written.",
             f"The segments are kept beside the log {run.log_path}; each of them can be played.",
             stderr=list(ending.stderr[-20:]),
         )
