@@ -102,26 +102,42 @@ def _sound(at: int) -> av.AudioFrame:
 async def measure_encoding(
     manager: Manager, server: Server, film: Film, pipeline: str, seconds: float
 ) -> Encoding:
-    """A live recording, and the same command on the frames that it had."""
-    async with publishing(server, ROOM, "--prepared", str(film.file)):
-        await asyncio.sleep(SETTLE_S)
-        await manager.start(StartRequest(ROOM, pipeline=pipeline))
-        ours, _ = await watch(await _ffmpeg_pid(manager), seconds)
-        ended = await manager.stop(ROOM)
-    file = Path(ended.output_path)
-    reading = await asyncio.to_thread(read, file)
-    raw = await asyncio.to_thread(film.write_raw, reading.numbers)
-    ffmpeg = await manager.ffmpeg()
-    bare = await _bare(manager, ended, raw)
+    """A live recording gives the frames; then another one, and the same command beside it."""
+    first, _ = await _recorded(manager, server, film, pipeline, seconds)
+    numbers = (await asyncio.to_thread(read, Path(first.output_path))).numbers
+    raw = await asyncio.to_thread(film.write_raw, numbers)
+    ended, (ours, bare) = await _recorded(manager, server, film, pipeline, seconds, raw)
+    file, ffmpeg = Path(first.output_path), await manager.ffmpeg()
     return Encoding(
         pipeline=pipeline,
         ours_cores=ours,
         bare_cores=bare,
         ratio=ours / bare,
         vmaf=await asyncio.to_thread(vmaf, ffmpeg.path, file, raw, most=COMPARED),
-        kbit_s=8e-3 * (ended.size_bytes or 0) / (ended.duration_s or 1),
-        frames_missing=reading.missing,
+        kbit_s=8e-3 * (first.size_bytes or 0) / (first.duration_s or 1),
+        frames_missing=(await asyncio.to_thread(read, Path(ended.output_path))).missing,
     )
+
+
+async def _recorded(
+    manager: Manager,
+    server: Server,
+    film: Film,
+    pipeline: str,
+    seconds: float,
+    *beside: Path,
+) -> tuple[Recording, list[float]]:
+    """A recording, and the cores of its ffmpeg and of one that reads each file `beside` it."""
+    async with publishing(server, ROOM, "--prepared", str(film.file)):
+        await asyncio.sleep(SETTLE_S)
+        row = await manager.start(StartRequest(ROOM, pipeline=pipeline))
+        others = [await _bare(manager, row, raw) for raw in beside]
+        pids = [await _ffmpeg_pid(manager), *(other.pid for other in others)]
+        watched = await asyncio.gather(*(watch(pid, seconds) for pid in pids))
+        ended = await manager.stop(ROOM)
+        for other in others:
+            await other.wait()
+    return ended, [cores for cores, _ in watched]
 
 
 async def _ffmpeg_pid(manager: Manager) -> int:
@@ -134,9 +150,9 @@ async def _ffmpeg_pid(manager: Manager) -> int:
             await asyncio.sleep(0.1)
 
 
-async def _bare(manager: Manager, ended: Recording, raw: Path) -> float:
-    """The cores of the same command that reads a file at the pace of a live stream."""
-    preset = Presets.load(None).get(ended.pipeline)
+async def _bare(manager: Manager, like: Recording, raw: Path) -> asyncio.subprocess.Process:
+    """The same command as the recording's, reading a file at the pace of a live stream."""
+    preset = Presets.load(None).get(like.pipeline)
     argv = command(
         preset,
         ffmpeg=await manager.ffmpeg(preset),
@@ -144,24 +160,17 @@ async def _bare(manager: Manager, ended: Recording, raw: Path) -> float:
         output=str(raw.with_name(f"bare{preset.segment_suffix}")),
         width=WIDTH,
         height=HEIGHT,
-        video_bitrate_bps=QUALITIES[ended.video_quality].video_bps,
-        audio_bitrate_bps=QUALITIES[ended.audio_quality].audio_bps,
+        video_bitrate_bps=QUALITIES[like.video_quality].video_bps,
+        audio_bitrate_bps=QUALITIES[like.audio_quality].audio_bps,
     )
     argv.insert(argv.index("-i"), "-re")
-    process = await _quietly(argv)
-    cores, _ = await watch(process.pid, (ended.duration_s or 0) - SETTLE_S - 2)
-    await process.wait()
-    return cores
-
-
-async def _quietly(argv: list[str]) -> asyncio.subprocess.Process:
     null = asyncio.subprocess.DEVNULL
     return await asyncio.create_subprocess_exec(*argv, stdin=null, stdout=null, stderr=null)
 
 
 def show_encoding(found: list[Encoding]) -> None:
     """A row for each pipeline."""
-    table = Table(title="ffmpeg of a live 720p30 recording, and the same command on a file")
+    table = Table(title="ffmpeg of a live 720p30 recording, and the same on a file beside it")
     for column in asdict(found[0]):
         table.add_column(column, justify="left" if column == "pipeline" else "right")
     for one in found:
