@@ -32,7 +32,14 @@ _CUT_WAIT_S: Final = 2.0
 two pictures that are held."""
 
 _SILENCE: Final = np.zeros((AUDIO_RATE, AUDIO_CHANNELS), np.int16)
-_NUT_OPTIONS: Final = {"flush_packets": "1"}  # what is written is in the pipe, not in a buffer here
+_NUT_OPTIONS: Final = {
+    "flush_packets": "1",  # what is written is in the pipe, not in a buffer here
+    # Both are for seeking, and would take memory for each picture, for ever: 1 MB a minute here,
+    # as much in ffmpeg. FFmpeg calls NUT without syncpoints experimental.
+    "write_index": "0",
+    "syncpoints": "none",
+    "strict": "experimental",
+}
 
 
 @dataclass(frozen=True, slots=True)
