@@ -241,7 +241,7 @@ async def measured(
         show_receivers(costs)
         return {"receivers": [asdict(cost) for cost in costs]}
     if arguments.encoding:
-        film = await asyncio.to_thread(Film, folder, arguments.film, round(seconds) + 25)
+        film = await asyncio.to_thread(Film, folder, arguments.film, round(seconds) + 40)
         encodings = [await measure_encoding(manager, server, film, p, seconds) for p in pipelines]
         show_encoding(encodings)
         return {"encoding": [asdict(one) for one in encodings]}

@@ -35,6 +35,9 @@ from tests.rooms import Server
 
 WIDTH, HEIGHT = 1280, 720
 ROOM: Final = "encoding"
+SPARE_S: Final = 10
+"""By how much the bare one's file is longer than it is looked at."""
+
 COMPARED: Final = 300
 """Pictures that VMAF looks at."""
 
@@ -103,7 +106,7 @@ async def measure_encoding(
     manager: Manager, server: Server, film: Film, pipeline: str, seconds: float
 ) -> Encoding:
     """A live recording gives the frames; then another one, and the same command beside it."""
-    first, _ = await _recorded(manager, server, film, pipeline, seconds)
+    first, _ = await _recorded(manager, server, film, pipeline, seconds + SPARE_S)
     numbers = (await asyncio.to_thread(read, Path(first.output_path))).numbers
     raw = await asyncio.to_thread(film.write_raw, numbers)
     ended, (ours, bare) = await _recorded(manager, server, film, pipeline, seconds, raw)
