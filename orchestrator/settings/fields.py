@@ -192,7 +192,7 @@ class Settings(BaseSettings):
     )
     worker_in_reserve: bool = Field(
         True,
-        description="Keep a process ready for the next recording (80 MB), so that it begins at "
+        description="Keep a process ready for the next recording (130 MB), so that it begins at "
         "once.",
     )
     queue_bytes: int = Field(
