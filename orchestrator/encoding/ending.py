@@ -7,6 +7,7 @@ So it is judged together with what we did.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -17,6 +18,8 @@ STOPPED_BY_SIGNAL: Final = 255
 
 HARD_EXIT: Final = 123
 """ffmpeg after more than three signals: it leaves without a trailer."""
+
+_BAD: Final = ("[error]", "[fatal]", "[panic]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,18 @@ class Ending:
     @property
     def reason(self) -> str:
         """The end in words, for people."""
-        last = f": {self.stderr[-1]}" if self.stderr and self.outcome != "finished" else ""
+        told = telling(self.stderr) if self.outcome != "finished" else ()
+        last = f": {told[-1]}" if told else ""
         code = f"signal {-self.returncode}" if self.returncode < 0 else f"code {self.returncode}"
         return f"ffmpeg {self.outcome} ({code}){last}"
+
+
+def telling(stderr: Sequence[str]) -> Sequence[str]:
+    """Of ffmpeg's last lines those that say what went wrong; all, if none does.
+
+    Encoders add a summary of many lines behind it (`-loglevel level` names each line's level).
+    """
+    return [line for line in stderr if any(level in line for level in _BAD)] or stderr
 
 
 def judge(returncode: int, *, intended: bool, signalled: bool, begun: bool) -> Outcome:

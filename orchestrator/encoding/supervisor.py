@@ -11,7 +11,7 @@ from typing import Any, Final
 import structlog
 
 from orchestrator.encoding.backoff import Backoff
-from orchestrator.encoding.ending import Ending
+from orchestrator.encoding.ending import Ending, telling
 from orchestrator.encoding.ffmpeg import Run
 from orchestrator.encoding.plan import Plan
 from orchestrator.encoding.states import ProcessState, may_follow
@@ -253,7 +253,7 @@ class Supervisor:
             raise EncodingFailed(
                 f"ffmpeg failed again and again, the last time so: {ending.reason}.",
                 "Its last lines say why; `orchestrator pipelines check` tries it without a stream.",
-                stderr=list(ending.stderr[-_TAIL:]),
+                stderr=list(telling(ending.stderr)[-_TAIL:]),
             )
         if delay_s == 0:
             self._change(_S.EXITED, ending.reason)

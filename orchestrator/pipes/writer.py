@@ -20,7 +20,7 @@ import structlog
 from orchestrator.media import AUDIO_CHANNELS, AUDIO_RATE, AUDIO_TIME_BASE, VIDEO_TIME_BASE
 from orchestrator.pipes.canvas import PIXEL_FORMAT, Canvas, CanvasSize
 from orchestrator.pipes.cut import Cut
-from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
+from orchestrator.pipes.fifo import PIPE_BYTES, Aborted, Fifo, ReaderGone
 from orchestrator.pipes.items import AudioItem, Item
 from orchestrator.pipes.queue import FrameQueue
 
@@ -253,7 +253,10 @@ class _Nut:
     """
 
     def __init__(self, fifo: Fifo, size: CanvasSize) -> None:
-        self._container = av.open(fifo, "w", format="nut", container_options=_NUT_OPTIONS)
+        # A picture in one or two writes: for each one libavformat has to wait for Python's lock.
+        self._container = av.open(
+            fifo, "w", format="nut", container_options=_NUT_OPTIONS, buffer_size=PIPE_BYTES
+        )
         self._video = self._container.add_stream("rawvideo", rate=30)
         self._video.width, self._video.height = size.width, size.height
         self._video.pix_fmt = PIXEL_FORMAT

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from orchestrator.catalog.models import File, Segment
+from orchestrator.encoding.ending import telling
 from orchestrator.errors import (
     EncodingFailed,
     HavenError,
@@ -179,4 +180,4 @@ async def discard(ledger: Ledger) -> None:
 def _advice(error: HavenError) -> str:
     if not (stderr := error.context.get("stderr")):
         return error.detail
-    return f"{error.detail} Last lines of ffmpeg: {' | '.join(stderr[-5:])}"
+    return f"{error.detail} Last lines of ffmpeg: {' | '.join(telling(stderr)[-5:])}"

@@ -50,4 +50,6 @@ def test_an_ending_in_words() -> None:
     assert Ending("killed", -9, ("last line",), intended=False).reason == (
         "ffmpeg killed (signal 9): last line"
     )
+    told = ("[mp4] [error] No space left on device", "[libx264] [info] kb/s:260")
+    assert Ending("failed", 228, told, intended=False).reason.endswith(told[0])
     assert Ending("finished", 0, ("chatter",), intended=True).reason == "ffmpeg finished (code 0)"

@@ -60,7 +60,7 @@ async def test_a_disk_that_fills_at_once_costs_nothing_written(
         ended = await until_ended(manager, started.id)
         # Whichever sees it first: ffmpeg, or the look at the disk between two of them.
         seen = f"{ended.error} {ended.detail} {ended.reason}"
-        assert "No space left on device" in seen or "only 0 MiB are free" in seen
+        assert "No space left on device" in seen or "only 0.0 MiB are free" in seen
         files = await manager.catalog.files(ended.id)
         # The next ffmpeg may have found a few bytes: two segments can't be joined without room.
         assert end_of(Path(files[0].path) if files else segment) >= before
