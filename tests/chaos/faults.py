@@ -118,8 +118,7 @@ _OF_ALL: Final[dict[Kind, Callable[[World, float], Awaitable[float]]]] = {
 _IN_NO_TIME: Final = {Kind.FFMPEG_KILLED, Kind.FFMPEG_HALTED, Kind.WORKER_KILLED, Kind.POWER_CUT}
 """What they take away is for the recorder to bring back; after a power cut in a new recording."""
 
-COSTS_NOTHING: Final = {Kind.SERVER_KILLED, Kind.SERVER_REPLACED}
-"""Recordings go on without a server."""
+OF_THE_SERVER: Final = frozenset({Kind.SERVER_KILLED, Kind.SERVER_REPLACED})
 
 
 async def _signal(

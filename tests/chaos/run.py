@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.chaos.faults import COSTS_NOTHING, strike
+from tests.chaos.faults import OF_THE_SERVER, strike
 from tests.chaos.findings import Found, Known, disagreements, find
 from tests.chaos.schedule import Fault, Kind, plan
-from tests.chaos.verdict import ALLOWED_S, Struck
+from tests.chaos.verdict import ALLOWED_S, Struck, costly
 from tests.chaos.world import World, opened
 
 
@@ -58,8 +58,8 @@ async def run(
         await world.all_recording()
         stopped_s = world.now_s()
         await asyncio.gather(*map(_stop, [world] * recordings, world.rooms))
-        costly = [struck for struck in report.faults if struck.what not in COSTS_NOTHING]
-        report.recordings = await find(world, Known(costly, stopped_s, each_s))
+        struck = costly(report.faults, OF_THE_SERVER, Kind.WORKER_KILLED)
+        report.recordings = await find(world, Known(struck, stopped_s, each_s))
         await world.server.end(signal.SIGTERM)
         report.left = await _left(world)
     return report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.verdict import Gap, Struck, allowed_s, blamed, complaint, gaps
+from tests.chaos.verdict import Gap, Struck, allowed_s, blamed, complaint, costly, gaps
 
 FPS = 10
 KILLED = Struck("ffmpeg killed", "room", 20.0, 20.0)
@@ -22,6 +22,13 @@ def test_who_is_hit() -> None:
     assert KILLED.hit("room")
     assert not KILLED.hit("other")
     assert Struck("power cut", None, 1, 1).hit("other")
+
+
+def test_a_server_costs_only_whom_it_has_to_give_a_worker() -> None:
+    worker = Struck("worker killed", "room", 10.0, 10.0)
+    servers = [Struck("server killed", None, at, at + 2) for at in (5.0, 13.0, 20.0)]
+    found = costly([worker, KILLED, *servers], {"server killed"}, "worker killed")
+    assert found == [worker, KILLED, servers[1]]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ Seconds are those of the publisher's clock: it draws its pictures' numbers by it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -53,6 +53,23 @@ class Gap:
     def may_come_of(self, fault: Struck) -> bool:
         """Whether the fault was there when it began, or shortly before."""
         return fault.began_s <= self.ended_s and self.began_s <= fault.ended_s + EFFECT_S
+
+
+def costly(
+    faults: Sequence[Struck], of_the_server: Collection[str], worker_killed: str
+) -> list[Struck]:
+    """Those that may cost a recording something.
+
+    Recordings go on without a server; only who has just lost his worker waits for the next server,
+    which has to give him another.
+    """
+    lost = [fault.began_s for fault in faults if fault.what == worker_killed]
+    return [
+        fault
+        for fault in faults
+        if fault.what not in of_the_server
+        or any(0 <= fault.began_s - at_s < ALLOWED_S for at_s in lost)
+    ]
 
 
 def gaps(numbers: Sequence[int], fps: int, end_s: float | None = None) -> list[Gap]:
