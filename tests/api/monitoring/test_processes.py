@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,6 +48,25 @@ async def listed(client: httpx.AsyncClient, query: str = "") -> dict[str, dict[s
     body = (await client.get(f"/api/processes{query}")).json()
     assert body["count"] == len(body["processes"])
     return {process["role"]: process for process in body["processes"]}
+
+
+@pytest.fixture
+def spare() -> Iterator[int]:
+    """The pid of a process that waits."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process.pid
+        process.communicate(b"\n")
+
+
+async def test_the_worker_in_reserve_is_of_no_recording(
+    client: httpx.AsyncClient, manager: MemoryManager, spare: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager, "worker_in_reserve", lambda: spare)
+    worker = (await listed(client))["worker"]
+    assert (worker["pid"], worker["state"], worker["recording_id"]) == (spare, "waiting", None)
+    assert worker["rss_bytes"] > 0
+    assert worker["log_url"] is None
+    assert (await client.get(f"/api/processes/{spare}/log")).status_code == 404
 
 
 async def test_all_that_is_known(
