@@ -7,6 +7,7 @@ from typing import Final
 
 import av
 import numpy as np
+from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
@@ -96,3 +97,9 @@ class Canvas:
                 :, : source.width
             ]
         return full
+
+
+def packed(plane: VideoPlane) -> NDArray[np.uint8]:
+    """The plane's pixels, line by line without gaps: its own memory where that has none."""
+    lines = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+    return np.ascontiguousarray(lines[:, : plane.width])

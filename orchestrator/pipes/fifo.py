@@ -53,22 +53,20 @@ class Fifo:
                 self._retry(deadline, timeout_s)
         self._enlarge()
 
-    def write(self, data: bytes | memoryview) -> int:
-        """All of `data`, waiting while the pipe is full."""
+    def write(self, *parts: bytes | memoryview) -> None:
+        """All of them, one behind the other, waiting while the pipe is full."""
         assert self._fd is not None
-        view = memoryview(data).cast("B")
-        length = len(view)
-        while view:
+        left = [memoryview(part).cast("B") for part in parts]
+        while left:
             try:
-                count = os.write(self._fd, view)
+                count = os.writev(self._fd, left)
             except BlockingIOError:
                 self._wait_writable(self._fd)
             except BrokenPipeError as error:
                 raise ReaderGone("ffmpeg closed the pipe") from error
             else:
-                view = view[count:]
                 self.written_bytes += count
-        return length
+                left = _after(left, count)
 
     def abort(self) -> None:
         """Make `open` and `write` raise Aborted soon; from any thread."""
@@ -103,3 +101,13 @@ class Fifo:
                 raise Aborted
         if self._abort.is_set():
             raise Aborted
+
+
+def _after(views: list[memoryview], count: int) -> list[memoryview]:
+    """What is left of them behind the first `count` bytes."""
+    left = []
+    for view in views:
+        if count < len(view):
+            left.append(view[count:])
+        count = max(count - len(view), 0)
+    return left

@@ -11,17 +11,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol
 
 import av
 import numpy as np
 import structlog
 
 from orchestrator.media import AUDIO_CHANNELS, AUDIO_RATE, AUDIO_TIME_BASE, VIDEO_TIME_BASE
-from orchestrator.pipes.canvas import PIXEL_FORMAT, Canvas, CanvasSize
+from orchestrator.pipes import nut
+from orchestrator.pipes.canvas import Canvas, CanvasSize, packed
 from orchestrator.pipes.cut import Cut
-from orchestrator.pipes.fifo import PIPE_BYTES, Aborted, Fifo, ReaderGone
-from orchestrator.pipes.items import AudioItem, Item
+from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
+from orchestrator.pipes.items import AudioItem, Item, Samples
 from orchestrator.pipes.queue import FrameQueue
 
 log = structlog.get_logger(__name__)
@@ -32,14 +33,6 @@ _CUT_WAIT_S: Final = 2.0
 two pictures that are held."""
 
 _SILENCE: Final = np.zeros((AUDIO_RATE, AUDIO_CHANNELS), np.int16)
-_NUT_OPTIONS: Final = {
-    "flush_packets": "1",  # what is written is in the pipe, not in a buffer here
-    # Both are for seeking, and would take memory for each picture, for ever: 1 MB a minute here,
-    # as much in ffmpeg. FFmpeg calls NUT without syncpoints experimental.
-    "write_index": "0",
-    "syncpoints": "none",
-    "strict": "experimental",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,27 +150,22 @@ class SegmentWriter:
             self._fifo.open(self._open_timeout_s)
             self._begins = self._queue.next_sample * AUDIO_TIME_BASE
             self._write_all(_Nut(self._fifo, self._canvas.size))
-        except (Aborted, ReaderGone, OSError, av.FFmpegError) as error:
+        except (Aborted, ReaderGone, OSError) as error:
             self.problem = error
         finally:
             self._fifo.close()
 
-    def _write_all(self, nut: _Nut) -> None:
-        try:
-            while not (self._finish.is_set() and self._queue.empty):
-                if self._cut.is_set():
-                    self._write_until_cut(nut)
-                    break
-                if (item := self._queue.get(_QUEUE_WAIT_S)) is not None:
-                    self._write(nut, item)
-                elif self._queue.drained:
-                    break
-        except BaseException:
-            nut.abandon()
-            raise
-        nut.close()
+    def _write_all(self, muxer: _Nut) -> None:
+        while not (self._finish.is_set() and self._queue.empty):
+            if self._cut.is_set():
+                self._write_until_cut(muxer)
+                return
+            if (item := self._queue.get(_QUEUE_WAIT_S)) is not None:
+                self._write(muxer, item)
+            elif self._queue.drained:
+                return
 
-    def _write_until_cut(self, nut: _Nut) -> None:
+    def _write_until_cut(self, muxer: _Nut) -> None:
         """Up to one moment in both; what is later goes back, in its order."""
         cut = Cut.after(self._queue.next_sample, self._last_pts)
         deadline = time.monotonic() + _CUT_WAIT_S
@@ -191,26 +179,26 @@ class SegmentWriter:
                 if after is not None:
                     later.append(after)
                 if before is not None:
-                    self._take(nut, before)
+                    self._take(muxer, before)
                 before = None
         finally:
             for item in reversed(later if before is None else [before, *later]):
                 self._queue.put_back(item)
 
-    def _write(self, nut: _Nut, item: Item) -> None:
+    def _write(self, muxer: _Nut, item: Item) -> None:
         try:
-            self._take(nut, item)
+            self._take(muxer, item)
         except (Aborted, ReaderGone):
             self._queue.put_back(item)
             raise
 
-    def _take(self, nut: _Nut, item: Item) -> None:
+    def _take(self, muxer: _Nut, item: Item) -> None:
         try:
             if isinstance(item, AudioItem):
-                self._write_audio(nut, item)
+                self._write_audio(muxer, item)
             elif (pts := item.pts - round(self._begins / VIDEO_TIME_BASE)) >= 0:
                 picture = self._canvas.fit(item.frame)
-                nut.video(pts, picture)
+                muxer.video(pts, picture)
                 self._on_picture(picture, filler=item.filler)
             else:
                 self._video_dropped += 1
@@ -222,13 +210,13 @@ class SegmentWriter:
             return
         self._count(item)
 
-    def _write_audio(self, nut: _Nut, item: AudioItem) -> None:
+    def _write_audio(self, muxer: _Nut, item: AudioItem) -> None:
         begins = round(self._begins / AUDIO_TIME_BASE)
         for start in range(0, item.count, AUDIO_RATE):
             samples = (_SILENCE if item.samples is None else item.samples[start:])[
                 : min(AUDIO_RATE, item.count - start)
             ]
-            nut.audio(item.pts + start - begins, samples)
+            muxer.audio(item.pts + start - begins, samples)
 
     def _count(self, item: Item) -> None:
         if not self._begun:
@@ -246,41 +234,17 @@ class SegmentWriter:
 
 
 class _Nut:
-    """The muxer: rawvideo and pcm_s16le in NUT (https://ffmpeg.org/nut.html).
-
-    libavformat keeps a packet back until the other stream has one too (libavformat/mux.c,
-    ff_interleave_packet_per_dts); the timeline lets neither wait longer than its lag.
-    """
+    """The muxer: what it is given is in the pipe when it returns, and no copy was made of it."""
 
     def __init__(self, fifo: Fifo, size: CanvasSize) -> None:
-        # A picture in one or two writes: for each one libavformat has to wait for Python's lock.
-        self._container = av.open(
-            fifo, "w", format="nut", container_options=_NUT_OPTIONS, buffer_size=PIPE_BYTES
-        )
-        self._video = self._container.add_stream("rawvideo", rate=30)
-        self._video.width, self._video.height = size.width, size.height
-        self._video.pix_fmt = PIXEL_FORMAT
-        self._video.codec_context.time_base = VIDEO_TIME_BASE
-        self._video.time_base = VIDEO_TIME_BASE
-        self._audio = self._container.add_stream("pcm_s16le", rate=AUDIO_RATE, layout="stereo")
-        self._audio.time_base = AUDIO_TIME_BASE
+        self._fifo = fifo
+        fifo.write(nut.header(size.width, size.height))
 
     def video(self, pts: int, frame: av.VideoFrame) -> None:
-        frame.pts, frame.time_base = pts, VIDEO_TIME_BASE
-        self._container.mux(self._video.encode(frame))
+        planes = [packed(plane).data for plane in frame.planes]
+        size = sum(plane.nbytes for plane in planes)
+        self._fifo.write(nut.frame(nut.VIDEO, pts, size), *planes)
 
-    def audio(self, pts: int, samples: np.ndarray[Any, np.dtype[np.int16]]) -> None:
-        packed = np.ascontiguousarray(samples).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(packed, format="s16", layout="stereo")
-        frame.sample_rate, frame.pts, frame.time_base = AUDIO_RATE, pts, AUDIO_TIME_BASE
-        self._container.mux(cast(Any, self._audio.encode(frame)))
-
-    def close(self) -> None:
-        self._container.close()
-
-    def abandon(self) -> None:
-        """Close after an error; the trailer can't be written any more, and isn't needed."""
-        try:
-            self._container.close()
-        except (Aborted, ReaderGone, OSError, av.FFmpegError):
-            return
+    def audio(self, pts: int, samples: Samples) -> None:
+        sound = np.ascontiguousarray(samples).data
+        self._fifo.write(nut.frame(nut.AUDIO, pts, sound.nbytes), sound)
