@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import av
 import numpy as np
@@ -49,6 +48,7 @@ class VideoItem:
 Item = AudioItem | VideoItem
 
 
-def to_samples(array: NDArray[Any]) -> Samples:
-    """Packed s16 as PyAV gives it, shape (1, 2n), as (n, 2)."""
-    return array.reshape(-1, AUDIO_CHANNELS).astype(np.int16, copy=False)
+def to_samples(frame: av.AudioFrame) -> Samples:
+    """Those of a frame of packed 16 bit stereo: its own memory, not a copy."""
+    count = frame.samples * AUDIO_CHANNELS
+    return np.frombuffer(memoryview(frame.planes[0]), np.int16, count).reshape(-1, AUDIO_CHANNELS)

@@ -171,12 +171,12 @@ class Capture:
     def _pcm(self, sid: str, frame: av.AudioFrame) -> list[Samples]:
         known = (frame.format.name, frame.layout.name, frame.sample_rate)
         if known == ("s16", "stereo", AUDIO_RATE):
-            return [to_samples(frame.to_ndarray())]
+            return [to_samples(frame)]
         resampler = self._resamplers.get(sid)
         if resampler is None:
             resampler = self._resamplers[sid] = av.AudioResampler("s16", "stereo", AUDIO_RATE)
         frame.pts = None
-        return [to_samples(made.to_ndarray()) for made in resampler.resample(frame)]
+        return [to_samples(made) for made in resampler.resample(frame)]
 
     def _put(self, items: list[Item]) -> None:
         if items and not self.began.is_set():

@@ -179,7 +179,7 @@ class Recorder:
             finally:
                 watching.cancel()
         finally:
-            await self._wind_up()
+            await self._wind_up(source)
             await self._report_once(source)
         await encoding
 
@@ -198,12 +198,13 @@ class Recorder:
             closed = self._capture.closed.result()
             self.stop(closed.error.error if closed.error else closed.reason)
 
-    async def _wind_up(self) -> None:
-        """Give out what is held, then let ffmpeg finish its file."""
+    async def _wind_up(self, source: Source) -> None:
+        """Take what has come, give out what is held, then let ffmpeg finish its file."""
         assert self._supervisor is not None
         try:
             if may_follow(self._ledger.state, _S.STOPPING):
                 await self._ledger.become(_S.STOPPING)
+            await source.flush()
         finally:
             self._capture.finish()
             await self._supervisor.stop(grace_s=min(GRACE_S, self._settings.shutdown_timeout_s))

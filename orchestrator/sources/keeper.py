@@ -55,6 +55,9 @@ class Session(Protocol):
 
     async def subscribe(self, sids: frozenset[str]) -> None: ...
 
+    async def flush(self) -> None:
+        """Gives the frames that have come, also those still to decode."""
+
     async def close(self) -> None: ...
 
     def statistics(self) -> PeerStatistics: ...
@@ -98,6 +101,11 @@ class KeptSource:
         self._receiver.wanted = sids
         if self._session is not None:
             await self._session.subscribe(sids)
+
+    async def flush(self) -> None:
+        """Gives the frames that have come; returns when they are decoded, or soon."""
+        if self._session is not None:
+            await self._session.flush()
 
     async def close(self) -> None:
         """Leaves; returns when nothing is left running."""

@@ -97,6 +97,11 @@ class LiveKitSession:
         await self._update(signalling, new, True)
         await self._ask_for_full_size(signalling)
 
+    async def flush(self) -> None:
+        """Gives what has come."""
+        if self._peer is not None:
+            await self._peer.flush()
+
     async def close(self) -> None:
         """Leaves the room and ends the peer connection."""
         for timer in self._timers:
@@ -187,8 +192,9 @@ class LiveKitSession:
             await peer.add_candidate(None, None, None)
 
     async def _participants_changed(self, update: rtc.ParticipantUpdate) -> None:
-        if self._room is None:
+        if self._room is None or self._peer is None:
             return
+        self._peer.deliver()  # what came before the news is told before it
         self._room.update(update.participants)
         self._show(self._room)
         # What is wanted may be there now, or have another size.

@@ -1,4 +1,4 @@
-"""A receive-only WebRTC connection: aiortc's, with its tracks pumped and its receivers tapped.
+"""A receive-only WebRTC connection: aiortc's, with its receivers tapped.
 
 `answer()` serves an SFU that offers (LiveKit), `offer()` and `accept()` one that answers (WHEP).
 Frames and sender reports go to the listener with the label their m-line or SSRC was given.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -29,6 +30,15 @@ from orchestrator.sources.tap import Tap, start_receivers
 
 CLOSE_S: Final = 5.0
 """aiortc closes within milliseconds; a TURN server that doesn't answer must not hold us longer."""
+
+DELIVER_S: Final = 0.1
+"""Between two deliveries of what was decoded. Their times are those of their arrival, so nothing
+depends on it but how often we wake up."""
+
+FLUSH_S: Final = 2.0
+"""How long a decoder that is behind is waited for at the end."""
+
+_LOOK_S: Final = 0.005
 
 NEGOTIATION_ERRORS: Final = (
     InternalError,
@@ -91,7 +101,6 @@ class Peer:
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=relays(ice_servers)))
         self._connection.on("connectionstatechange", self._state_changed)
         self._taps: dict[RTCRtpTransceiver, Tap] = {}
-        self._pumps: dict[RTCRtpTransceiver, asyncio.Task[None]] = {}
         self._by_mid: dict[str, str] = {}
         self._by_ssrc: dict[int, str] = {}
         self._ssrcs: set[int] = set()
@@ -99,6 +108,8 @@ class Peer:
         self._starting: asyncio.Task[None] | None = None
         self._closing = False
         self._negotiating = asyncio.Lock()
+        self._delivering = asyncio.create_task(self._keep_delivering(), name="frames")
+        self._delivering.add_done_callback(self._delivering_ended)
 
     async def answer(self, offer: str, labels: Mapping[str, str]) -> str:
         """Takes the server's offer, with the publication's sid for each mid; returns our answer."""
@@ -147,14 +158,28 @@ class Peer:
             await self._connection.addIceCandidate(candidate)
 
     async def close(self) -> None:
-        """Ends the connection, its decoder threads and tasks."""
+        """Gives what came, and ends the connection, its decoder threads and tasks."""
         self._closing = True
+        await self.flush()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._connection.close(), CLOSE_S)
-        tasks = [*self._pumps.values(), *([self._starting] if self._starting else [])]
+        tasks = [self._delivering, *([self._starting] if self._starting else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def deliver(self) -> None:
+        """Tells the listener of all frames that are decoded by now."""
+        for tap in self._taps.values():
+            tap.deliver()
+
+    async def flush(self) -> None:
+        """The same when what came is decoded; gives up after `FLUSH_S`."""
+        deadline = time.monotonic() + FLUSH_S
+        self.deliver()
+        while time.monotonic() < deadline and not all(tap.idle for tap in self._taps.values()):
+            await asyncio.sleep(_LOOK_S)
+            self.deliver()
 
     @property
     def connected(self) -> bool:
@@ -216,20 +241,19 @@ class Peer:
 
     def _tap_new(self) -> None:
         for transceiver in self._connection.getTransceivers():
-            tap = self._taps.get(transceiver)
-            if tap is None:
-                tap = self._taps[transceiver] = Tap(self, transceiver)
-            track = transceiver.receiver.track
-            if track is not None and transceiver not in self._pumps:
-                pump = asyncio.create_task(tap.pump(track), name=f"pump {transceiver.mid}")
-                pump.add_done_callback(self._pump_ended)
-                self._pumps[transceiver] = pump
+            if transceiver not in self._taps:
+                self._taps[transceiver] = Tap(self, transceiver)
 
-    def _pump_ended(self, pump: asyncio.Task[None]) -> None:
-        problem = None if pump.cancelled() else pump.exception()
+    async def _keep_delivering(self) -> None:
+        while True:
+            await asyncio.sleep(DELIVER_S)
+            self.deliver()
+
+    def _delivering_ended(self, delivering: asyncio.Task[None]) -> None:
+        problem = None if delivering.cancelled() else delivering.exception()
         if problem is not None:
             asyncio.get_running_loop().call_exception_handler(
-                {"message": "a track's pump failed", "exception": problem, "task": pump}
+                {"message": "taking frames failed", "exception": problem, "task": delivering}
             )
             self._lost(f"receiving failed: {problem!r}")
 

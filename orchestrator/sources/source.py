@@ -124,6 +124,9 @@ class Source(Protocol):
     async def subscribe(self, sids: frozenset[str]) -> None:
         """Receives exactly these publications from now on, after reconnects too."""
 
+    async def flush(self) -> None:
+        """Gives the frames that have come; returns when they are decoded, or soon."""
+
     async def close(self) -> None:
         """Leaves; returns when nothing is left running. May be called again."""
 

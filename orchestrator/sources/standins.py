@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import queue
-from typing import Any, Final
+from typing import Final
 
 from orchestrator.sources.clock import unwrap
-
-DECODER_QUEUE: Final = 120
-"""Encoded frames waiting for a decoder: four seconds of video; then new ones are skipped."""
 
 WILLING_BPS: Final = 100_000_000
 """The bit rate we say we can take: whatever the publisher sends. Loss is still reported."""
@@ -16,33 +12,6 @@ WILLING_BPS: Final = 100_000_000
 STREAM_SHIFT: Final = 46
 """A frame's pts is its RTP stream's number above this bit and the unwrapped RTP time below it:
 24 years at 90 kHz, and room for the decoder of G.722 to double it."""
-
-
-class DecoderQueue(queue.Queue[Any]):
-    """aiortc's queue of encoded frames, with an end and without the frames that break decoders."""
-
-    def __init__(self, behind: Any) -> None:
-        super().__init__()
-        self._behind = behind
-        self.skipped = 0
-
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        if item is None:  # the end: nobody waits for what is still to decode
-            self._forget()
-        elif not item[1].data:
-            return
-        elif self.qsize() >= DECODER_QUEUE:
-            self.skipped += 1
-            self._behind.set()  # aiortc then asks the sender for a key frame
-            return
-        super().put(item, block, timeout)
-
-    def _forget(self) -> None:
-        try:
-            while True:
-                self.get_nowait()
-        except queue.Empty:
-            return
 
 
 class Willing:

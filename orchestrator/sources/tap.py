@@ -12,7 +12,8 @@ What aiortc 1.16 doesn't offer and a recorder needs, done on each `RTCRtpReceive
 - a receiver that a second offer adds during the DTLS handshake must start (aiortc forgets it);
 - a busy machine must not look like a congested network: aiortc's estimate of the bit rate (REMB)
   judges arrivals by when they are processed, and an SFU that hears it falling pauses the video;
-- an end to the queue of encoded frames, which would grow without one;
+- an end to the queues of encoded and of decoded frames, which would grow without one;
+- decoded frames taken together, not each with a wake-up of its own (`decoder`);
 - after a loss aiortc's jitter buffers throw good packets away, or wait for seconds (`ordering`);
 - an empty RTP payload (an SFU's probe) must not reach the decoder, which would end there.
 
@@ -28,15 +29,15 @@ from typing import Any, Final
 
 import av
 from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpTransceiver
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtcrtpreceiver import NackGenerator
 from aiortc.rtp import AnyRtcpPacket, RtcpByePacket, RtcpSrPacket, RtpPacket
 from aiortc.sdp import MediaDescription
 
 from orchestrator.media import TrackKind
 from orchestrator.sources.arrived import ArrivedFrame, ArrivedReport, TapOwner
+from orchestrator.sources.decoder import Decoder, Frame
 from orchestrator.sources.ordering import AudioOrder, VideoOrder, begins_key_frame
-from orchestrator.sources.standins import STREAM_SHIFT, DecoderQueue, RtpTime, Willing
+from orchestrator.sources.standins import STREAM_SHIFT, RtpTime, Willing
 
 INTERNALS: Final = {
     name: f"_RTCRtpReceiver__{name}"
@@ -100,9 +101,9 @@ class Tap:
         self.reports = 0
         self._time = RtpTime()
         self._codec: Any = None
-        self._queue = DecoderQueue(self._get("decoder_error"))
+        self._decoder = Decoder(self._get("decoder_error"))
         self._set("timestamp_mapper", self._time)
-        self._set("decoder_queue", self._queue)
+        self._set("decoder_queue", self._decoder)
         self._order: AudioOrder | VideoOrder = self._use_order()
         if self.kind is TrackKind.VIDEO:
             self._set("remote_bitrate_estimator", Willing())
@@ -150,7 +151,7 @@ class Tap:
         self._codec = codec
         while codec is not None and (frame := self._order.next_frame()) is not None:
             frame.timestamp = self._time.map(frame.timestamp)
-            self._queue.put((codec, frame))
+            self._decoder.put((codec, frame))
 
     def _belongs(self, packet: RtpPacket) -> bool:
         """A packet of another SSRC: a retransmission, a new stream, or a late one of an old one."""
@@ -221,17 +222,17 @@ class Tap:
         elif label and label != current.label and self._peer.has_ssrc(current.ssrc):
             self._begin(current.ssrc)
 
-    async def pump(self, track: MediaStreamTrack) -> None:
-        """Takes every frame off the track, as it comes, for as long as there are any."""
-        try:
-            while True:
-                frame = await track.recv()
-                if isinstance(frame, av.AudioFrame | av.VideoFrame):
-                    self._deliver(frame)
-        except MediaStreamError:
-            return
+    def deliver(self) -> None:
+        """Tells of the frames that were decoded since the last time."""
+        for frame in self._decoder.take():
+            self._deliver(frame)
 
-    def _deliver(self, frame: av.AudioFrame | av.VideoFrame) -> None:
+    @property
+    def idle(self) -> bool:
+        """Whether all that came was decoded and told."""
+        return self._decoder.idle
+
+    def _deliver(self, frame: Frame) -> None:
         if isinstance(frame, av.VideoFrame) and max(frame.width, frame.height) <= LARGEST_FILLER:
             return
         pts = frame.pts or 0
@@ -257,7 +258,7 @@ class Tap:
 
     @property
     def skipped(self) -> int:
-        return self._queue.skipped
+        return self._decoder.skipped
 
     def apply(self, media: MediaDescription) -> None:
         """Makes a running receiver know what a later description brought."""

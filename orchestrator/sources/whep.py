@@ -121,6 +121,11 @@ class WhepSession:
     async def subscribe(self, sids: frozenset[str]) -> None:
         """Everything comes with the answer; the receiver leaves out what is not wanted."""
 
+    async def flush(self) -> None:
+        """Gives what has come."""
+        if self._peer is not None:
+            await self._peer.flush()
+
     async def close(self) -> None:
         """Takes the session back from the server and ends the connection."""
         if self._resource is not None:

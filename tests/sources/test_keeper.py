@@ -51,6 +51,9 @@ class ShortSession:
     async def subscribe(self, sids: frozenset[str]) -> None:
         """Nothing to have."""
 
+    async def flush(self) -> None:
+        """Nothing has come."""
+
     async def close(self) -> None:
         """Nothing to end."""
 

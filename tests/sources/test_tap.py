@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import threading
 from types import SimpleNamespace
 
 import pytest
@@ -15,10 +14,8 @@ from aiortc.rtp import RtcpByePacket, RtpPacket, pack_remb_fci
 from orchestrator.media import TrackKind
 from orchestrator.sources.arrived import ArrivedFrame, ArrivedReport
 from orchestrator.sources.standins import (
-    DECODER_QUEUE,
     STREAM_SHIFT,
     WILLING_BPS,
-    DecoderQueue,
     RtpTime,
     Willing,
 )
@@ -84,6 +81,8 @@ def test_aiortc_uses_them_in_the_way_the_tap_relies_on() -> None:
         "JitterBuffer(capacity=512, is_video=True)",
     ):
         assert use in source, f"aiortc no longer has {use}"
+    worker = inspect.getsource(rtcrtpreceiver.decoder_worker)
+    assert "task = input_q.get()\n        if task is None:" in worker, "Decoder.get gives None"
     signature = inspect.signature(rtcrtpreceiver.RTCRtpReceiver._handle_rtp_packet)
     assert list(signature.parameters) == ["self", "packet", "arrival_time_ms"]
 
@@ -99,17 +98,6 @@ def test_pts_tell_the_stream_and_the_unwrapped_time() -> None:
     assert rtp[1] - rtp[0] == 0x110
     assert rtp[1] - rtp[2] == 0x20
     assert 2 * max(found) < 1 << 63, "G.722 doubles it"
-
-
-def test_the_decoder_queue_has_an_end_and_takes_nothing_that_breaks_a_decoder() -> None:
-    behind = threading.Event()
-    queue = DecoderQueue(behind)
-    for _ in range(DECODER_QUEUE + 5):
-        queue.put((None, SimpleNamespace(data=b"x")))
-    queue.put((None, SimpleNamespace(data=b"")))
-    assert (queue.qsize(), queue.skipped, behind.is_set()) == (DECODER_QUEUE, 5, True)
-    queue.put(None)
-    assert queue.get_nowait() is None, "closing waits for nothing that is still to decode"
 
 
 def test_the_bit_rate_we_can_take_never_falls() -> None:
