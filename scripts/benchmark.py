@@ -31,6 +31,7 @@ from benchmark_answers import latencies_ms
 from benchmark_encoding import Film, measure_encoding, show_encoding
 from benchmark_limit import Limit, measure_limit, show_limit
 from benchmark_monitor import measure_monitor
+from benchmark_picture import picture
 from benchmark_receivers import measure_receivers, show_receivers
 from benchmark_soak import measure_soak, show_soak
 from benchmark_start import measure_start, show_start
@@ -275,6 +276,7 @@ def main() -> None:
     parser.add_argument("--cpu-limit", type=float, default=0.85, help="setting for --limit")
     parser.add_argument("--film", type=Path, help="what --encoding and --limit send")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="only what memory is used")
+    parser.add_argument("--picture", type=Path, help="also draw the figures into this file (SVG)")
     parser.add_argument("--json", type=Path, help="also write the figures into this file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="haven-bench-") as folder:
@@ -283,6 +285,8 @@ def main() -> None:
     print(text)
     if arguments.json:
         arguments.json.write_text(text + "\n")
+    if arguments.picture:
+        arguments.picture.write_text(picture(found) + "\n")
 
 
 if __name__ == "__main__":
