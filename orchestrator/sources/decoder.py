@@ -15,6 +15,8 @@ import av
 import structlog
 from aiortc.codecs import get_decoder
 
+from orchestrator.media import TrackKind
+
 log = structlog.get_logger(__name__)
 
 Frame = av.AudioFrame | av.VideoFrame
@@ -22,8 +24,9 @@ Frame = av.AudioFrame | av.VideoFrame
 MOST_ENCODED: Final = 120
 """Encoded frames waiting to be decoded: four seconds of video; then new ones are skipped."""
 
-MOST_DECODED: Final = 16
-"""Frames waiting to be taken; then the decoder waits."""
+MOST_DECODED: Final = {TrackKind.VIDEO: 16, TrackKind.AUDIO: 128}
+"""Frames waiting to be taken; then the decoder waits. Pictures are large, and Opus has frames of
+2.5 ms (RFC 6716 §2.1.4)."""
 
 
 class Decoder:
@@ -33,7 +36,8 @@ class Decoder:
     `put(None)`, with which aiortc ends it.
     """
 
-    def __init__(self, behind: threading.Event) -> None:
+    def __init__(self, kind: TrackKind, behind: threading.Event) -> None:
+        self._most_decoded = MOST_DECODED[kind]
         self._behind = behind
         """aiortc asks the sender for a key frame when this is set."""
         self._changed = threading.Condition()
@@ -51,8 +55,8 @@ class Decoder:
             if item is None:  # nobody waits for what is still to decode
                 self._ended = True
                 self._encoded.clear()
-            elif not item[1].data:
-                return  # an SFU's probe: decoders take it for the end
+            elif self._ended or not item[1].data:
+                return  # an empty one is an SFU's probe, which decoders take for the end
             elif len(self._encoded) >= MOST_ENCODED:
                 self.skipped += 1
                 self._behind.set()
@@ -88,7 +92,7 @@ class Decoder:
             return None if self._ended else self._encoded.popleft()
 
     def _may_go_on(self) -> bool:
-        return self._ended or (bool(self._encoded) and len(self._decoded) < MOST_DECODED)
+        return self._ended or (bool(self._encoded) and len(self._decoded) < self._most_decoded)
 
     def _decode(self, codec: Any, encoded: Any) -> None:
         if codec.name != self._codec[0]:

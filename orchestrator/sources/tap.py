@@ -101,7 +101,7 @@ class Tap:
         self.reports = 0
         self._time = RtpTime()
         self._codec: Any = None
-        self._decoder = Decoder(self._get("decoder_error"))
+        self._decoder = Decoder(self.kind, self._get("decoder_error"))
         self._set("timestamp_mapper", self._time)
         self._set("decoder_queue", self._decoder)
         self._order: AudioOrder | VideoOrder = self._use_order()

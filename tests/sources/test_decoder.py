@@ -11,6 +11,7 @@ import pytest
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
+from orchestrator.media import TrackKind
 from orchestrator.sources.decoder import MOST_DECODED, MOST_ENCODED, Decoder, Frame
 from tests import codes
 
@@ -25,7 +26,7 @@ def behind() -> threading.Event:
 
 @pytest.fixture
 def decoder(behind: threading.Event) -> Iterator[Decoder]:
-    made = Decoder(behind)
+    made = Decoder(TrackKind.VIDEO, behind)
     thread = threading.Thread(target=made.get)
     thread.start()
     yield made
@@ -66,15 +67,16 @@ def test_frames_come_in_order_with_their_times(decoder: Decoder, frames: list[by
 
 def test_it_waits_for_those_who_take(decoder: Decoder, frames: list[bytes]) -> None:
     put_all(decoder, frames[:40])
-    while (count := len(decoder._decoded)) < MOST_DECODED:
+    most = MOST_DECODED[TrackKind.VIDEO]
+    while (count := len(decoder._decoded)) < most:
         time.sleep(0.001)
-    assert count == MOST_DECODED
+    assert count == most
     assert not decoder.idle
     assert len(taken(decoder, 40)) == 40
 
 
 def test_what_it_has_no_room_for_is_counted(behind: threading.Event, frames: list[bytes]) -> None:
-    decoder = Decoder(behind)
+    decoder = Decoder(TrackKind.VIDEO, behind)
     put_all(decoder, frames[: MOST_ENCODED + 5])
     assert (decoder.skipped, behind.is_set()) == (5, True)
 
@@ -93,9 +95,10 @@ def test_after_a_broken_frame_it_goes_on(
 
 
 def test_its_end_waits_for_nothing_that_is_still_to_decode(frames: list[bytes]) -> None:
-    decoder = Decoder(threading.Event())
+    decoder = Decoder(TrackKind.VIDEO, threading.Event())
     put_all(decoder, frames[:100])
     decoder.put(None)
     decoder.get()
+    put_all(decoder, frames[:1])
     assert decoder.take() == []
-    assert decoder.idle
+    assert decoder.idle, "what comes after the end is not waited for"
