@@ -160,9 +160,11 @@ class Peer:
     async def close(self) -> None:
         """Gives what came, and ends the connection, its decoder threads and tasks."""
         self._closing = True
-        await self.flush()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._connection.close(), CLOSE_S)
+        try:
+            await self.flush()
+        finally:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._connection.close(), CLOSE_S)
         tasks = [self._delivering, *([self._starting] if self._starting else [])]
         for task in tasks:
             task.cancel()
