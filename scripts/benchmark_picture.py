@@ -47,12 +47,12 @@ RECEIVERS: Final = {
     "ours": "our worker, without its ffmpeg",
     "aiortc": "bare aiortc, frames dropped",
     "livekit": "livekit SDK, frames dropped",
-    "recorder": "aiortc's MediaRecorder (its file has no picture)",
+    "recorder": "aiortc's MediaRecorder, into .mp4",
 }
 
 STARTS: Final = {
     "start_s": "/start answered",
-    "first_frame_s": "first picture on its way to ffmpeg",
+    "first_frame_s": "first picture in the pipe",
     "stop_s": "/stop answered, file final",
 }
 
