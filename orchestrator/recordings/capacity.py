@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 RECEIVING_CORES: Final = 0.05
-RECEIVING_S: Final = 0.004
-"""Of a worker, whatever it receives, and for each megapixel: together a sixth of a core for 720p30,
-where 0.12 (numbers and a ramp) and 0.13 (film) were measured (docs/benchmarks.md)."""
+RECEIVING_S: Final = 0.0075
+"""Of a worker, whatever it receives, and for each megapixel: together a quarter of a core for
+720p30 on the machine of the shipped costs (docs/capacity.md), twice what was measured."""
 
 CAUTION: Final = 1.5
 """By how much a machine that was not measured may be slower than that one."""
