@@ -43,6 +43,9 @@ INPUT_OPTIONS: Final[Mapping[str, Any]] = {
     # NUT's header says all there is to know; the defaults would hold back 5 MB or 5 s.
     "probesize": 65_536,
     "analyzeduration": 0,
+    # Times stay as they are. Without it the first packet's is taken off all others, and if that is
+    # a picture's, the sound before it is cut off (fftools/ffmpeg_demux.c, ts_offset).
+    "seek_timestamp": 1,
     # Raw frames are copied, not decoded: threads would only hold frames back.
     "threads": 1,
     # Raw frames are big; a short queue bounds what a stopped encoder has in memory.

@@ -71,8 +71,8 @@ class SegmentWriter:
     """Writes one segment. Start it, then `finish` or `abort` it, then `join` it.
 
     The segment begins where the sound goes on, to the sample: so its place is known exactly when
-    segments are joined, whatever of the one before was lost. NUT's first packet is at zero then,
-    and ffmpeg, which takes the first time off all others, takes off nothing.
+    segments are joined, whatever of the one before was lost. That sample is at zero in the pipe; a
+    picture may come before it there, and stands later.
 
     `on_first` (something is in the pipe) and `on_picture` (each picture, as it was written, and
     whether it is a filler) are called in the writer's thread.
@@ -157,16 +157,19 @@ class SegmentWriter:
 
     def _write_all(self, muxer: _Nut) -> None:
         while not (self._finish.is_set() and self._queue.empty):
-            if self._cut.is_set():
-                self._write_until_cut(muxer)
+            if self._cut.is_set() and self._write_until_cut(muxer):
                 return
             if (item := self._queue.get(_QUEUE_WAIT_S)) is not None:
                 self._write(muxer, item)
             elif self._queue.drained:
                 return
 
-    def _write_until_cut(self, muxer: _Nut) -> None:
-        """Up to one moment in both; what is later goes back, in its order."""
+    def _write_until_cut(self, muxer: _Nut) -> bool:
+        """Up to one moment in both; what is later goes back, in its order.
+
+        False when the recording ended before the cut was reached: what is later belongs here too.
+        """
+        self._cut.clear()
         cut = Cut.after(self._queue.next_sample, self._last_pts)
         deadline = time.monotonic() + _CUT_WAIT_S
         before: Item | None = None
@@ -181,6 +184,7 @@ class SegmentWriter:
                 if before is not None:
                     self._take(muxer, before)
                 before = None
+            return cut.passed or not self._queue.drained
         finally:
             for item in reversed(later if before is None else [before, *later]):
                 self._queue.put_back(item)

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from fractions import Fraction
+from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +17,12 @@ import imageio_ffmpeg
 import numpy as np
 
 from orchestrator.media import AUDIO_RATE, VIDEO_TIME_BASE
+from orchestrator.pipes import nut
 
 REAL: Final = Path(imageio_ffmpeg.get_ffmpeg_exe())
-WIDTH: Final = 160
-HEIGHT: Final = 90
+WIDTH: Final = 320
+HEIGHT: Final = 180
+"""A picture is larger than the 64 KiB that ffmpeg looks at before it begins."""
 
 _PRELUDE: Final = """#!{python}
 import os, signal, sys, time
@@ -63,6 +65,8 @@ def gone(pid: int) -> bool:
 class Feeder(threading.Thread):
     """Writes pictures at the given PTS (1/90000 s), with a beep each second, into a named pipe.
 
+    Each picture goes before the sound that belongs to it, as in a recording.
+
     `hold`: after the last picture keep the pipe open until `end`.
     """
 
@@ -82,57 +86,43 @@ class Feeder(threading.Thread):
     def run(self) -> None:
         try:
             with open(self._path, "wb", buffering=0) as pipe:
-                self._write(_Whole(pipe))
+                self._write(pipe)
                 if self._hold:
                     self._end.wait(60)
-        except (BrokenPipeError, av.error.PyAVCallbackError):
-            # The reader was killed; PyAV has a word of its own for it if that was the last write.
-            return
+        except BrokenPipeError:
+            return  # the reader was killed
         self.closed_at_s = time.monotonic()
 
-    def _write(self, pipe: _Whole) -> None:
-        with av.open(pipe, "w", format="nut") as nut:
-            video = nut.add_stream("rawvideo", rate=30)
-            video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-            video.time_base = video.codec_context.time_base = VIDEO_TIME_BASE
-            audio = nut.add_stream("pcm_s16le", rate=AUDIO_RATE)
-            audio.layout = "stereo"
-            samples = 0
-            for number, pts in enumerate(self._pts):
-                nut.mux(video.encode(_picture(number, pts)))
-                while samples / AUDIO_RATE < pts * VIDEO_TIME_BASE:
-                    nut.mux(audio.encode(_sound(samples)))
-                    samples += 960
-                self.fed_s = float(pts * VIDEO_TIME_BASE)
+    def _write(self, pipe: FileIO) -> None:
+        _put(pipe, nut.header(WIDTH, HEIGHT))
+        samples = 0
+        for number, pts in enumerate(self._pts):
+            picture = _picture(number)
+            _put(pipe, nut.frame(nut.VIDEO, pts, len(picture)), picture)
+            while samples / AUDIO_RATE < pts * VIDEO_TIME_BASE:
+                sound = _sound(samples)
+                _put(pipe, nut.frame(nut.AUDIO, samples, len(sound)), sound)
+                samples += 960
+            self.fed_s = float(pts * VIDEO_TIME_BASE)
 
 
-class _Whole:
-    """A pipe as PyAV wants it: `write` takes everything."""
-
-    def __init__(self, pipe: object) -> None:
-        self._pipe = pipe
-
-    def write(self, data: bytes) -> int:
-        view = memoryview(data)
-        while view:
-            view = view[self._pipe.write(view) :]  # type: ignore[attr-defined]
-        return len(data)
+def _put(pipe: FileIO, *parts: bytes) -> None:
+    view = memoryview(b"".join(parts))
+    while view:
+        view = view[pipe.write(view) :]
 
 
-def _picture(number: int, pts: int) -> av.VideoFrame:
+def _picture(number: int) -> bytes:
+    """One of yuv420p, WIDTH by HEIGHT."""
     rows = (np.arange(HEIGHT * 3 // 2)[:, None] + np.arange(WIDTH)[None, :] + 5 * number) % 200 + 20
-    frame = av.VideoFrame.from_ndarray(rows.astype(np.uint8), format="yuv420p")
-    frame.pts, frame.time_base = pts, VIDEO_TIME_BASE
-    return frame
+    return rows.astype(np.uint8).tobytes()
 
 
-def _sound(first: int) -> av.AudioFrame:
+def _sound(first: int) -> bytes:
+    """960 stereo samples from the `first` on."""
     at = np.arange(first, first + 960)
     beep = np.sin(2 * np.pi * 1000 * at / AUDIO_RATE) * 8000 * (at % AUDIO_RATE < AUDIO_RATE // 10)
-    packed = np.repeat(beep.astype(np.int16), 2)[None, :]
-    frame = av.AudioFrame.from_ndarray(packed, format="s16", layout="stereo")
-    frame.sample_rate, frame.pts, frame.time_base = AUDIO_RATE, first, Fraction(1, AUDIO_RATE)
-    return frame
+    return np.repeat(beep.astype("<i2"), 2).tobytes()
 
 
 def seconds(timed: av.VideoFrame | av.AudioFrame | av.Packet[Any]) -> float:

@@ -16,8 +16,8 @@ KEYS = "expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))"
 HEAD = (
     "ffmpeg -hide_banner -nostdin -nostats -loglevel repeat+level+info -f nut -analyzeduration 0 "
     "-color_primaries:v bt709 -color_range:v tv -color_trc:v bt709 -colorspace:v bt709 "
-    "-probesize 65536 -protocol_whitelist file -thread_queue_size 16 -threads 1 -i /p/in.nut "
-    "-map 0:v -map 0:a"
+    "-probesize 65536 -protocol_whitelist file -seek_timestamp 1 -thread_queue_size 16 "
+    "-threads 1 -i /p/in.nut -map 0:v -map 0:a"
 )
 MP4_FLAGS = "-movflags +hybrid_fragmented+delay_moov+use_metadata_tags"
 GOLDEN = {

@@ -29,9 +29,12 @@ TAGS = {
 
 
 def jittered(count: int) -> list[int]:
-    """PTS of pictures that come at about 30 a second, with a hole of one second in the middle."""
+    """PTS of pictures that come at about 30 a second, with a hole of one second in the middle.
+
+    The first stands 25 ms behind the beginning, as it may after a split.
+    """
     chance = random.Random(4)
-    pts = [0]
+    pts = [2250]
     for number in range(1, count):
         pts.append(pts[-1] + 3000 + chance.randint(-1200, 1200) + 90_000 * (number == count // 2))
     return pts

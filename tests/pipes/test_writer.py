@@ -227,3 +227,25 @@ def test_a_cut_in_vain_puts_everything_back(tmp_path: Path) -> None:
     assert spans == [(47_520, 482), (48_002, 478), (48_480, 960)]
     assert [i.pts for i in left if isinstance(i, VideoItem)] == [93_000]
     assert queue.empty
+
+
+def test_what_comes_after_a_cut_that_the_end_overtook_is_in_the_same_file(tmp_path: Path) -> None:
+    """Else a last file would be left with some sound and no picture."""
+    queue = FrameQueue(2**26)
+    writer, reader = make(tmp_path / "h.nut", queue), Reader(tmp_path / "h.nut")
+    queue.put_nowait(VideoItem(0, picture(1)))
+    queue.put_nowait(sound(0, 1, 4800))
+    writer.start()
+    while writer.statistics().end_s < 0.1:
+        time.sleep(0.005)
+    writer.cut()
+    queue.put_nowait(sound(4800, 1))
+    queue.put_nowait(sound(5760, 1))
+    while not queue.empty:
+        time.sleep(0.005)
+    assert not writer.join(0), "it waits for a picture behind the cut"
+    queue.close()
+    assert writer.join(10)
+    reader.join(10)
+    assert queue.empty
+    assert sum(count for _, count in reader.audio) == 6720
