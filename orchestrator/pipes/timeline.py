@@ -12,7 +12,7 @@ from typing import Final
 
 import av
 
-from orchestrator.media import SECOND_NS
+from orchestrator.media import AUDIO_RATE, SECOND_NS
 from orchestrator.pipes.items import Item, Samples, VideoItem
 from orchestrator.pipes.mixer import Mixer, MixerStatistics, samples_at
 
@@ -30,6 +30,10 @@ IDLE_LAG_NS: Final = 100_000_000
 
 FILL_NS: Final = SECOND_NS
 """A picture at least this often."""
+
+PIECE: Final = AUDIO_RATE // 10
+"""0.1 s: sound is given out in pieces of this length at least, which is less work for all behind
+than one for each frame."""
 
 VIDEO_RATE: Final = 90_000
 
@@ -99,7 +103,8 @@ class Timeline:
             self._begin(first_ns)
         else:
             self._mixer.push(sid, samples_at(self._offset(time_ns)), samples)
-        return [*self._mixer.pull(self._mixer.ready)]
+        ready = self._mixer.ready
+        return [*self._mixer.pull(ready)] if ready - self._mixer.position >= PIECE else []
 
     def push_video(self, time_ns: int, frame: av.VideoFrame) -> list[Item]:
         """A picture captured at `time_ns`."""

@@ -11,11 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.pipes.items import AudioItem, Item, Samples, VideoItem
-from orchestrator.pipes.timeline import EARLY_FRAMES, LAG_NS, START_WAIT_NS, Timeline, video_pts
+from orchestrator.pipes.timeline import (
+    EARLY_FRAMES,
+    LAG_NS,
+    PIECE,
+    START_WAIT_NS,
+    Timeline,
+    video_pts,
+)
 
 MS = 10**6
 FRAME_NS = 20 * MS
 SOUND: Samples = np.ones((960, 2), np.int16)
+PIECES: Samples = np.ones((PIECE, 2), np.int16)
+"""Enough to be given out at once."""
 PICTURE = av.VideoFrame(64, 48, "yuv420p")
 
 
@@ -40,11 +49,11 @@ def test_zero_is_the_first_picture(timeline: Timeline) -> None:
     assert timeline.push_audio("a", start + FRAME_NS, SOUND) == []
     (item,) = video(timeline.push_video(start + 30 * MS, PICTURE))
     assert item.pts == 0
-    first, *_ = audio(timeline.push_audio("a", start + 2 * FRAME_NS, SOUND))
+    first, *_ = audio(timeline.push_audio("a", start + 2 * FRAME_NS, PIECES))
     assert first.pts == 0
     assert first.samples is not None
-    # Of the 60 ms of sound the first 30 lie before the first picture.
-    assert first.count == 3 * 960 - 1440
+    # Of the first 40 ms of sound 30 lie before the first picture.
+    assert first.count == PIECE + 2 * 960 - 1440
 
 
 def test_sound_waits_for_a_picture_only_so_long(timeline: Timeline) -> None:
@@ -60,8 +69,8 @@ def test_sound_waits_for_a_picture_only_so_long(timeline: Timeline) -> None:
 def test_sound_alone_begins_at_once() -> None:
     timeline = Timeline()
     timeline.expect(audio=frozenset("a"), video=False)
-    (item,) = audio(timeline.push_audio("a", 5, SOUND))
-    assert (item.pts, item.count) == (0, 960)
+    (item,) = audio(timeline.push_audio("a", 5, PIECES))
+    assert (item.pts, item.count) == (0, PIECE)
     black = video(timeline.tick(5))
     assert [(v.pts, v.frame, v.filler) for v in black] == [(0, None, True)]
 
@@ -171,9 +180,19 @@ def test_sound_after_a_hole_longer_than_the_window_stands_in_its_place(
 def test_silence_follows_when_sound_stops(timeline: Timeline) -> None:
     timeline.push_video(0, PICTURE)
     timeline.push_audio("a", 0, SOUND)
-    items = audio(timeline.tick(LAG_NS + 1000 * MS))
-    assert sum(i.count for i in items) == 48_000 - 960
-    assert items[-1].samples is None
+    sound, silence = audio(timeline.tick(LAG_NS + 1000 * MS))
+    assert (sound.pts, sound.count) == (0, 960)
+    assert (silence.pts, silence.count) == (960, 48_000 - 960)
+    assert sound.samples is not None
+    assert silence.samples is None
+
+
+def test_sound_is_given_out_in_pieces(timeline: Timeline) -> None:
+    timeline.push_video(0, PICTURE)
+    counts = [
+        [i.count for i in audio(timeline.push_audio("a", n * FRAME_NS, SOUND))] for n in range(10)
+    ]
+    assert counts == [[], [], [], [], [PIECE]] * 2
 
 
 def test_finish_gives_out_what_is_held(timeline: Timeline) -> None:
@@ -191,7 +210,7 @@ def test_a_new_worker_goes_on_where_the_clock_is() -> None:
     timeline.expect(audio=frozenset("a"), video=True)
     (item,) = video(timeline.push_video(123, PICTURE))
     assert item.pts == 60 * 90_000
-    (sound,) = audio(timeline.push_audio("a", 123, SOUND))
+    (sound,) = audio(timeline.push_audio("a", 123, PIECES))
     assert sound.pts == 60 * 48_000
 
 
