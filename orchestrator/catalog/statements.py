@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
@@ -25,7 +25,7 @@ def check_columns(table: type[Base], columns: dict[str, Any], *, fixed: tuple[st
         raise TypeError(f"{table.__tablename__} has no column {', '.join(unknown)} to update")
 
 
-def old_samples(recording_id: str, added: list[Sample]) -> Delete:
+def old_samples(recording_id: str, added: Sequence[Sample]) -> Delete:
     """Deletes outdated ones among the oldest: a few more than are added, so it keeps pace."""
     newest = max(sample.at for sample in added)
     mine = select(Sample.id, Sample.at).where(Sample.recording_id == recording_id)

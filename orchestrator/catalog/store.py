@@ -102,6 +102,13 @@ class Catalog:
             raise RecordingNotFound(id)
         return found
 
+    async def wanted(self, id: str) -> str:
+        """What the control plane wants of it: `record` or `stop`; RecordingNotFound."""
+        query = select(Recording.wanted).where(Recording.id == id)
+        if (found := await self._read(lambda session: session.scalar(query))) is None:
+            raise RecordingNotFound(id)
+        return found
+
     async def active_of(self, mint_id: str) -> Recording | None:
         """The recording of this stream that runs now."""
         return await self._newest(Recording.mint_id == mint_id, is_active())
@@ -238,19 +245,20 @@ class Catalog:
             )
         )
 
-    async def add_samples(self, samples: list[Sample]) -> None:
-        """Adds measurements and drops those more than an hour older, of the same recordings."""
-        if not samples:
-            return
-        recordings = sorted({sample.recording_id for sample in samples})
-        outdated = [old_samples(recording_id, samples) for recording_id in recordings]
+    async def report(
+        self, id: str, figures: dict[str, Any], at: datetime, samples: Sequence[Sample]
+    ) -> None:
+        """Figures of a running recording, and measurements, of which an hour's are kept."""
+        figured = update(Recording).where(Recording.id == id)
 
-        def add(session: Session) -> None:
-            for statement in outdated:
-                session.execute(statement)
-            session.add_all(samples)
+        def write(session: Session) -> None:
+            if not changed(session, figured.values(figures=figures, figures_at=at)):
+                raise RecordingNotFound(id)
+            if samples:
+                session.execute(old_samples(id, samples))
+                session.add_all(samples)
 
-        await self._write(add, about=samples[0].recording_id)
+        await self._write(write, about=id)
 
     async def samples(self, recording_id: str, limit: int) -> list[Sample]:
         """The newest `limit` measurements, oldest first."""

@@ -134,7 +134,7 @@ class Ledger:
 
     async def _wanted(self) -> str | None:
         try:
-            return (await self.catalog.get(self.recording.id)).wanted
+            return await self.catalog.wanted(self.recording.id)
         except Unavailable as error:
             log.warning("can't read what is wanted", error=error.error)
             return None

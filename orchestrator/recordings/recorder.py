@@ -47,7 +47,7 @@ from orchestrator.sources.source import OnEvent, Source
 
 log = structlog.get_logger(__name__)
 
-TICK_S: Final = 0.05
+TICK_S: Final = 0.1
 GRACE_S: Final = 15.0
 """Least time ffmpeg is given for its end before signals; while it works it is given more."""
 

@@ -62,8 +62,7 @@ class Reporter:
         figures["restarts"] = supervisor.restarts if supervisor else 0
         figures["warnings"] = capture.warnings()
         self._written(figures, segments, now)
-        await self._catalog.update(self._id, figures=figures, figures_at=now)
-        await self._catalog.add_samples(self._samples(now, usage))
+        await self._catalog.report(self._id, figures, now, self._samples(now, usage))
 
     def _written(self, figures: dict[str, Any], segments: Segments | None, now: datetime) -> None:
         if segments is None:

@@ -86,6 +86,7 @@ async def test_update_and_want(catalog: Catalog) -> None:
     await catalog.want("a", "stop")
     found = await catalog.get("a")
     assert (found.state, found.worker_pid, found.wanted) == ("recording", 7, "stop")
+    assert await catalog.wanted("a") == "stop"
     assert found.figures == {"restarts": 2}
 
 
@@ -113,7 +114,8 @@ async def test_unknown_recordings_are_not_found(catalog: Catalog) -> None:
         catalog.add_event("x", "kind", "message"),
         catalog.add_segment(segment("x", 1)),
         catalog.update_segment("x", 1, outcome="failed"),
-        catalog.add_samples([sample("x", 0)]),
+        catalog.wanted("x"),
+        catalog.report("x", {}, NOON, [sample("x", 0)]),
     ):
         with pytest.raises(RecordingNotFound, match="No recording with id x"):
             await call
@@ -180,21 +182,23 @@ async def test_who_follows_the_story_misses_nothing(catalog: Catalog) -> None:
 
 async def test_samples_of_the_last_hour(catalog: Catalog) -> None:
     await catalog.create(recording("a"))
-    await catalog.add_samples([sample("a", 0), sample("a", 1)])
-    await catalog.add_samples([sample("a", 3600)])
+    await catalog.report("a", {}, NOON, [sample("a", 0), sample("a", 1)])
+    await catalog.report("a", {}, NOON, [sample("a", 3600)])
     assert len(await catalog.samples("a", 10)) == 3
-    await catalog.add_samples([sample("a", 3600.5)])
+    await catalog.report("a", {"restarts": 1}, NOON, [sample("a", 3600.5)])
     kept = await catalog.samples("a", 10)
     assert [(one.at - NOON).total_seconds() for one in kept] == [1, 3600, 3600.5]
     assert [one.at for one in await catalog.samples("a", 1)] == [kept[-1].at]
-    await catalog.add_samples([])
+    await catalog.report("a", {"restarts": 2}, NOON, [])
+    found = await catalog.get("a")
+    assert (found.figures, found.figures_at) == ({"restarts": 2}, NOON)
 
 
 async def test_delete_takes_everything_of_it(catalog: Catalog) -> None:
     await catalog.create(recording("a"))
     await catalog.add_segment(segment("a", 1))
     await catalog.add_event("a", "kind", "message")
-    await catalog.add_samples([sample("a", 0)])
+    await catalog.report("a", {}, NOON, [sample("a", 0)])
     await catalog.delete("a")
     assert await catalog.segments("a") == []
     assert await catalog.events("a") == []
