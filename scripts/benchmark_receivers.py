@@ -6,6 +6,7 @@ import asyncio
 import json
 import statistics
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -41,8 +42,10 @@ class Cost:
     name: str
     cores: float
     rss_mb: float
-    video_fps: float | None
-    """Pictures that came (or stand in the file) a second."""
+    pictures: int
+    """Those that came (or stand in the file)."""
+    lasted_s: float
+    """For how long it was there."""
 
 
 async def measure_receivers(
@@ -52,37 +55,42 @@ async def measure_receivers(
     found: list[Cost] = []
     options = ("--size", "1280x720", "--prepare", "60")
     async with publishing(server, ROOM, *options):
-        await asyncio.sleep(SETTLE_S)
         for _ in range(ROUNDS):
-            others = (_other(n, server, seconds, folder / f"{n}.mp4") for n in OTHERS)
-            found += await asyncio.gather(_ours(manager, seconds), *others)
+            found += await _together(manager, server, seconds, folder)
     return found
 
 
-async def _ours(manager: Manager, seconds: float) -> Cost:
-    """The worker without its ffmpeg."""
+async def _together(manager: Manager, server: Server, seconds: float, folder: Path) -> list[Cost]:
+    others, joined = {}, {}
+    for name in OTHERS:
+        others[name] = await _started(name, server, folder / f"{name}.mp4")
+        joined[name] = time.monotonic()
+        # One after the other: bare aiortc loses the picture if it is slow to join.
+        await asyncio.sleep(SETTLE_S)
     row = await manager.start(StartRequest(ROOM, "mp4"))
     assert row.worker_pid is not None
-    cores, rss_mb = await watch(row.worker_pid, seconds)
+    pids = (row.worker_pid, *(other.pid for other in others.values()))
+    ours, *costs = await asyncio.gather(*(watch(pid, seconds) for pid in pids))
     now = await manager.get(row.id)
     await manager.stop(ROOM)
-    return Cost(OURS, cores, rss_mb, now.figures["video"]["fps"])
+    found = [Cost(OURS, *ours, now.figures["video"]["received"], now.figures["duration_s"])]
+    for (name, other), cost in zip(others.items(), costs, strict=True):
+        out, _ = await other.communicate(b"")
+        came = json.loads(out or b"{}").get("video", 0)
+        if name == "recorder":
+            came = await asyncio.to_thread(_pictures, folder / f"{name}.mp4")
+        found.append(Cost(name, *cost, came, time.monotonic() - joined[name]))
+    return found
 
 
-async def _other(name: str, server: Server, seconds: float, file: Path) -> Cost:
+async def _started(name: str, server: Server, file: Path) -> asyncio.subprocess.Process:
     program = Path(__file__).parent / "receivers.py"
     token = server.token(ROOM, f"bench {name}")
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         *(sys.executable, str(program), name, server.url, token, str(file)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    cores, rss_mb = await watch(process.pid, seconds)
-    out, _ = await process.communicate(b"")
-    came = json.loads(out or b"{}").get("video")
-    if name == "recorder":
-        came = await asyncio.to_thread(_pictures, file)
-    return Cost(name, cores, rss_mb, came and round(came / (seconds + SETTLE_S), 1))
 
 
 async def watch(pid: int, seconds: float) -> tuple[float, float]:
@@ -118,6 +126,6 @@ def show_receivers(found: list[Cost]) -> None:
             f"{cores:.3f}",
             f"{ours / cores:.2f}",
             f"{max(c.rss_mb for c in costs):.0f}",
-            " ".join(f"{c.video_fps:.1f}" for c in costs if c.video_fps is not None),
+            " ".join(f"{c.pictures / c.lasted_s:.0f}" for c in costs),
         )
     Console().print(table)
