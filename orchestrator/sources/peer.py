@@ -103,7 +103,6 @@ class Peer:
         self._taps: dict[RTCRtpTransceiver, Tap] = {}
         self._by_mid: dict[str, str] = {}
         self._by_ssrc: dict[int, str] = {}
-        self._ssrcs: set[int] = set()
         self._streams = 0
         self._starting: asyncio.Task[None] | None = None
         self._closing = False
