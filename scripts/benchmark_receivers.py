@@ -75,11 +75,12 @@ async def _together(manager: Manager, server: Server, seconds: float, folder: Pa
     await manager.stop(ROOM)
     found = [Cost(OURS, *ours, now.figures["video"]["received"], now.figures["duration_s"])]
     for (name, other), cost in zip(others.items(), costs, strict=True):
+        lasted_s = time.monotonic() - joined[name]
         out, _ = await other.communicate(b"")
         came = json.loads(out or b"{}").get("video", 0)
         if name == "recorder":
             came = await asyncio.to_thread(_pictures, folder / f"{name}.mp4")
-        found.append(Cost(name, *cost, came, time.monotonic() - joined[name]))
+        found.append(Cost(name, *cost, came, lasted_s))
     return found
 
 

@@ -28,8 +28,8 @@ from orchestrator.pipes.queue import FrameQueue
 log = structlog.get_logger(__name__)
 
 _QUEUE_WAIT_S: Final = 0.2
-_CUT_WAIT_S: Final = 2.0
-"""How long a cut waits for the sound and the picture that belong before it; 1.7 s may pass between
+_CUT_WAIT_S: Final = 3.0
+"""How long a cut waits for the sound and the picture that belong before it; 1.8 s may pass between
 two pictures that are held."""
 
 _SILENCE: Final = np.zeros((AUDIO_RATE, AUDIO_CHANNELS), np.int16)
@@ -200,9 +200,10 @@ class SegmentWriter:
         try:
             if isinstance(item, AudioItem):
                 self._write_audio(muxer, item)
-            elif (pts := item.pts - round(self._begins / VIDEO_TIME_BASE)) >= 0:
+            elif (pts := item.pts - round(self._begins / VIDEO_TIME_BASE)) >= -1:
+                # A tick before the beginning is at it: both are rounded.
                 picture = self._canvas.fit(item.frame)
-                muxer.video(pts, picture)
+                muxer.video(max(pts, 0), picture)
                 self._on_picture(picture, filler=item.filler)
             else:
                 self._video_dropped += 1
