@@ -95,7 +95,6 @@ async def measure_limit(
             await stack.enter_async_context(publishing(server, room, "--prepared", str(prepared)))
             if await _add(client, room, found):
                 rooms.append(room)
-                await asyncio.sleep(SETTLE_S)
         found.recordings = len(rooms)
         await _hold(client, rooms, hold_s, found)
         await _disturb(client, rooms, found)
@@ -117,8 +116,8 @@ async def _add(client: httpx.AsyncClient, room: str, found: Limit) -> bool:
         found.ended_by = f"refused with {answer.status_code}: {answer.json()['error']}"
         return False
     found.start_s.append(round(time.monotonic() - began, 3))
-    status = await _status(client, room)
-    found.steps.append(str(status["speed_step"]))
+    await asyncio.sleep(SETTLE_S)  # its first report tells the step
+    found.steps.append(str((await _status(client, room))["speed_step"]))
     return True
 
 
