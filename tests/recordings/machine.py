@@ -14,7 +14,7 @@ import stat
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +109,17 @@ class Machine:
 
     def switch_off(self) -> None:
         """Ends everything at the same moment, as a power cut does."""
-        running = self.processes()
-        # Stopped first: nobody can react to the other's end.
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for process in running:
-                process.send_signal(number)
+        running: set[psutil.Process] = set()
+        # Stopped first: nobody can react to the other's end. Until there are no more: one may be
+        # starting another just now.
+        while started := set(self.processes()) - running:
+            for process in started:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGSTOP)
+            running |= started
+        for process in running:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGKILL)
         psutil.wait_procs(running, timeout=20)
 
     def leftovers(self) -> list[str]:

@@ -65,7 +65,7 @@ async def test_of_twenty_at_once_just_as_many_are_taken_in_as_fit(several: list[
     reserved = sum(r.reserved_cores or 0 for r in active)
     assert reserved <= MACHINE.limit_cores
     assert MACHINE.limit_cores - reserved < cores("mp4", 3), "one more would have fitted"
-    assert active[0].speed_step == 0, "the first one has all the room"
+    assert any(r.speed_step == 0 for r in active), "whoever came first had all the room"
     # One that fails gives its room back.
     await several[1].update(active[0].id, state="failed")
     await several[2].create(row("again"), admit=decide)
