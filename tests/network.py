@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
+from tests.ports import free_port
+
 UDP_PORT: Final = 7882
 """What comes from this port is lost in a `lossy` namespace."""
 
@@ -33,12 +35,11 @@ class Wire:
         self._to = port
         self._server: asyncio.Server | None = None
         self._flows: set[asyncio.Task[None]] = set()
-        self.port = 0
+        self.port = free_port()
 
     async def mend(self) -> None:
         """Lets connections through, at the same port as before."""
         self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
         """Ends all connections and refuses new ones."""

@@ -19,6 +19,7 @@ from typing import Any, Final
 from aiohttp import web
 from livekit import api
 
+from tests.ports import free_port
 from tests.rooms import KEY, SECRET
 
 BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -109,7 +110,7 @@ class PumpFun:
         self.tokens: list[str] = []
         self._runner: web.AppRunner | None = None
         self._stopping = asyncio.Event()
-        self._port = 0
+        self._port = free_port()
 
     # -- what tests say and see
 
@@ -160,7 +161,6 @@ class PumpFun:
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        self._port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Nobody listens any more."""

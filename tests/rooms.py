@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -20,6 +19,7 @@ from livekit.rtc._proto import video_frame_pb2 as proto
 
 from orchestrator.settings import Settings
 from tests.codes import Encoded, beep, draw, second
+from tests.ports import free_port
 
 VERSION: Final = "v1.13.3"
 KEY: Final = "devkey"
@@ -58,21 +58,14 @@ def settings_of(url: str, folder: Path, /, **changes: Any) -> Settings:
     return Settings(**(base | changes))
 
 
-def free_port(kind: socket.SocketKind) -> int:
-    """A port that is free now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Server:
     """A LiveKit server process on ports of its own, on the loopback address only."""
 
     def __init__(self, binary: Path, log: Path, udp_port: int | None = None) -> None:
         self._binary = binary
         self._log = log
-        self.port = free_port(socket.SOCK_STREAM)
-        self._udp = udp_port or free_port(socket.SOCK_DGRAM)
+        self.port = free_port()
+        self._udp = udp_port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

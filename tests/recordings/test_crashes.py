@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,10 +13,11 @@ import psutil
 import pytest
 
 from orchestrator.catalog.store import Catalog
+from tests.ports import free_port
 from tests.reading import Reading, read
 from tests.recordings.machine import Machine, ServerProcess
 from tests.recordings.test_faults import true_times
-from tests.rooms import Server, free_port, publish
+from tests.rooms import Server, publish
 
 pytestmark = pytest.mark.livekit
 
@@ -109,7 +109,7 @@ async def test_after_a_power_cut_neither_the_network_nor_the_last_commits_are_ne
     # All that had to be on the disk by then: nothing of a segment, nor that it records at all.
     log.write_bytes(synced)
     (machine.folder / "catalog.db-shm").unlink()
-    machine.settings["LIVEKIT_URL"] = f"ws://127.0.0.1:{free_port(socket.SOCK_STREAM)}"
+    machine.settings["LIVEKIT_URL"] = f"ws://127.0.0.1:{free_port()}"
     async with machine.serving() as second:
         row = await second.until_ended(id)
         await second.end(signal.SIGTERM)

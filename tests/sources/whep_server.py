@@ -13,6 +13,7 @@ from aiohttp import web
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from tests.codes import beep, draw
+from tests.ports import free_port
 
 FPS = 30
 RATE = 48_000
@@ -66,10 +67,10 @@ class WhepServer:
         self.connections: dict[str, RTCPeerConnection] = {}
         self.deleted = 0
         self.posts = 0
-        self.url = ""
         self._audio = audio
         self._runner: web.AppRunner | None = None
-        self._port = 0
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}/stream"
 
     async def start(self) -> None:
         app = web.Application()
@@ -79,8 +80,6 @@ class WhepServer:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         await site.start()
-        self._port = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{self._port}/stream"
 
     async def stop(self) -> None:
         await asyncio.gather(*(each.close() for each in self.connections.values()))
