@@ -12,7 +12,7 @@ from typing import Final
 
 import av
 
-from orchestrator.media import AUDIO_RATE, SECOND_NS
+from orchestrator.media import AUDIO_RATE, AUDIO_TIME_BASE, SECOND_NS, VIDEO_TIME_BASE
 from orchestrator.pipes.items import Item, Samples, VideoItem
 from orchestrator.pipes.mixer import Mixer, MixerStatistics, samples_at
 
@@ -150,7 +150,8 @@ class Timeline:
         if self.origin_ns is None:
             self.origin_ns = time_ns
         self._begins = max(self._offset(time_ns), 0)
-        first = samples_at(self._begins)
+        # Not behind the first picture: what is before a segment's first sample is left out of it.
+        first = int(video_pts(self._begins) * VIDEO_TIME_BASE / AUDIO_TIME_BASE)
         self._mixer = Mixer(first)
         self._mixer.expect(self._expects_audio)
         for sid, at_ns, samples in self._early:

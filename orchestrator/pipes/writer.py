@@ -200,10 +200,9 @@ class SegmentWriter:
         try:
             if isinstance(item, AudioItem):
                 self._write_audio(muxer, item)
-            elif (pts := item.pts - round(self._begins / VIDEO_TIME_BASE)) >= -1:
-                # A tick before the beginning is at it: both are rounded.
+            elif (pts := item.pts - round(self._begins / VIDEO_TIME_BASE)) >= 0:
                 picture = self._canvas.fit(item.frame)
-                muxer.video(max(pts, 0), picture)
+                muxer.video(pts, picture)
                 self._on_picture(picture, filler=item.filler)
             else:
                 self._video_dropped += 1

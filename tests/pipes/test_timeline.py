@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.media import AUDIO_TIME_BASE, SECOND_NS, VIDEO_TIME_BASE
 from orchestrator.pipes.items import AudioItem, Item, Samples, VideoItem
 from orchestrator.pipes.timeline import (
     EARLY_FRAMES,
@@ -212,6 +213,14 @@ def test_a_new_worker_goes_on_where_the_clock_is() -> None:
     assert item.pts == 60 * 90_000
     (sound,) = audio(timeline.push_audio("a", 123, PIECES))
     assert sound.pts == 60 * 48_000
+
+
+@given(st.integers(0, 86_400 * SECOND_NS))
+def test_a_first_picture_is_never_before_the_first_sample(offset_ns: int) -> None:
+    timeline = Timeline(origin_ns=0)
+    (item,) = video(timeline.push_video(offset_ns, PICTURE))
+    behind_s = item.pts * VIDEO_TIME_BASE - timeline.next_sample * AUDIO_TIME_BASE
+    assert 0 <= behind_s < AUDIO_TIME_BASE
 
 
 moments = st.lists(

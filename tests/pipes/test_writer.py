@@ -15,9 +15,7 @@ import pytest
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
 from orchestrator.pipes.items import AudioItem, Item, VideoItem
-from orchestrator.pipes.mixer import samples_at
 from orchestrator.pipes.queue import FrameQueue
-from orchestrator.pipes.timeline import video_pts
 from orchestrator.pipes.writer import SegmentWriter
 
 SIZE = CanvasSize(64, 48)
@@ -103,19 +101,6 @@ def test_a_later_segment_begins_where_the_sound_goes_on(tmp_path: Path) -> None:
     assert reader.audio == [(0, 960)]
     counts = writer.statistics()
     assert (counts.begins_s, counts.video_dropped) == (3599.5, 1)
-
-
-def test_a_first_picture_that_was_rounded_down_is_not_lost(tmp_path: Path) -> None:
-    """11.1 us behind the beginning of a recording that another worker began."""
-    queue = FrameQueue(2**24)
-    queue.next_sample = samples_at(11_111)
-    writer, reader = make(tmp_path / "b.nut", queue), Reader(tmp_path / "b.nut")
-    queue.put_nowait(VideoItem(video_pts(11_111), picture(99)))
-    queue.close()
-    writer.start()
-    assert writer.join(10)
-    reader.join(10)
-    assert reader.video == [(0, 99)]
 
 
 def test_the_next_writer_goes_on_when_the_reader_dies(tmp_path: Path) -> None:
