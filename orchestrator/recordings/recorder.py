@@ -277,7 +277,7 @@ class Recorder:
         assert self._segments is not None
         assert self._supervisor is not None
         self._segments.part += 1
-        self._ledger.note("split", f"Part {self._segments.part} begins.")
+        self._ledger.note("split", f"Part {self._segments.part} is to begin.")
         self._supervisor.split()
 
     # -- what ffmpeg does
