@@ -2,7 +2,8 @@
 
 ffmpeg's concat demuxer puts each part where its offset says (libavformat/concatdec.c: ``duration``
 decides where the next file begins, whatever the part itself holds), so a hole between two runs
-stays a hole of its true length, in sound and picture alike.
+stays a hole of its true length, in sound and picture alike. Sound that two parts share is taken
+once (`seam`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ import av
 
 from orchestrator.encoding.ending import Ending
 from orchestrator.encoding.ffmpeg import Run
+from orchestrator.encoding.seam import Part, sound_filter
 from orchestrator.errors import EncodingFailed
 
 _LOOK_S: Final = 1.0
@@ -34,14 +35,6 @@ _CONTAINER_OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "webm": ("-cues_to_front", "1"),
     "matroska": ("-cues_to_front", "1"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One segment, and where it begins on the recording's timeline, in seconds."""
-
-    path: Path
-    offset_s: float
 
 
 async def join(
@@ -70,6 +63,7 @@ async def join(
         keep_video=keep_video,
         keep_audio=keep_audio,
         tags=tags,
+        sound=sound_filter(parts) if keep_audio else None,
     )
     try:
         await _complete(Run(argv, log_path), parts, output)
@@ -101,8 +95,12 @@ def join_command(
     keep_video: bool,
     keep_audio: bool,
     tags: Mapping[str, str],
+    sound: str | None,
 ) -> list[str]:
-    """The argv that copies the streams of a concat script into one file."""
+    """The argv that copies the streams of a concat script into one file.
+
+    `sound`: the bitstream filter of its sound.
+    """
     kept = (("0:v:0", keep_video), ("0:a:0", keep_audio))
     return [
         ffmpeg,
@@ -115,6 +113,7 @@ def join_command(
         *("-f", "concat", "-i", str(listing)),
         *(word for stream, keep in kept if keep for word in ("-map", stream)),
         *("-c", "copy"),
+        *(("-bsf:a", sound) if sound else ()),
         *(word for k, v in tags.items() for word in ("-metadata", f"{k}={v}")),
         *("-f", container),
         *_CONTAINER_OPTIONS.get(container, ()),

@@ -38,14 +38,4 @@ class Cut:
             self._video = self._video or later
             return (None, item) if later else (item, None)
         self._audio = self._audio or item.pts + item.count >= self.sample
-        if (count := self.sample - item.pts) <= 0:
-            return None, item
-        if count >= item.count:
-            return item, None
-        samples = item.samples
-        return (
-            AudioItem(item.pts, count, None if samples is None else samples[:count]),
-            AudioItem(
-                self.sample, item.count - count, None if samples is None else samples[count:]
-            ),
-        )
+        return item.divided(self.sample)

@@ -29,6 +29,18 @@ class AudioItem:
         """What it holds in memory; silence holds nothing."""
         return 0 if self.samples is None else self.count * _SAMPLE_BYTES
 
+    def divided(self, sample: int) -> tuple[AudioItem | None, AudioItem | None]:
+        """What of it is before `sample`, and what is not; views, not copies."""
+        count = min(max(sample - self.pts, 0), self.count)
+        if count == 0:
+            return None, self
+        if count == self.count:
+            return self, None
+        head, tail = (
+            (None, None) if self.samples is None else (self.samples[:count], self.samples[count:])
+        )
+        return AudioItem(self.pts, count, head), AudioItem(sample, self.count - count, tail)
+
 
 @dataclass(frozen=True, slots=True)
 class VideoItem:

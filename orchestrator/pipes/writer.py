@@ -23,6 +23,7 @@ from orchestrator.pipes.canvas import Canvas, CanvasSize, packed
 from orchestrator.pipes.cut import Cut
 from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
 from orchestrator.pipes.items import AudioItem, Item, Samples
+from orchestrator.pipes.overlap import Recent
 from orchestrator.pipes.queue import FrameQueue
 
 log = structlog.get_logger(__name__)
@@ -70,8 +71,9 @@ def _ignore(frame: av.VideoFrame, /, *, filler: bool) -> None:
 class SegmentWriter:
     """Writes one segment. Start it, then `finish` or `abort` it, then `join` it.
 
-    The segment begins where the sound goes on, to the sample: so its place is known exactly when
-    segments are joined, whatever of the one before was lost. That sample is at zero in the pipe; a
+    The segment begins where the sound goes on, to the sample, or, if `recent` knows what was
+    written before, a little earlier in the same sound. So its place is known exactly when segments
+    are joined, whatever of the one before was lost. Its first sample is at zero in the pipe; a
     picture may come before it there, and stands later.
 
     `on_first` (something is in the pipe) and `on_picture` (each picture, as it was written, and
@@ -87,12 +89,14 @@ class SegmentWriter:
         open_timeout_s: float,
         on_first: Callable[[], None],
         on_picture: OnPicture = _ignore,
+        recent: Recent | None = None,
     ) -> None:
         self._fifo = fifo
         self._queue = queue
         self._canvas = Canvas(size)
         self._begins = Fraction(0)
         self._open_timeout_s = open_timeout_s
+        self._recent = recent
         self._on_first, self._on_picture = on_first, on_picture
         self.problem: Exception | None = None
         """Why it ended before its time; ffmpeg's own end tells the rest."""
@@ -148,12 +152,21 @@ class SegmentWriter:
     def _run(self) -> None:
         try:
             self._fifo.open(self._open_timeout_s)
-            self._begins = self._queue.next_sample * AUDIO_TIME_BASE
-            self._write_all(_Nut(self._fifo, self._canvas.size))
+            muxer = _Nut(self._fifo, self._canvas.size)
+            self._begin(muxer)
+            self._write_all(muxer)
         except (Aborted, ReaderGone, OSError) as error:
             self.problem = error
         finally:
             self._fifo.close()
+
+    def _begin(self, muxer: _Nut) -> None:
+        goes_on = self._queue.next_sample
+        shared = self._recent.before(goes_on) if self._recent else []
+        self._begins = (shared[0].pts if shared else goes_on) * AUDIO_TIME_BASE
+        for item in shared:
+            self._write_audio(muxer, item)
+            self._audio_end = item.pts + item.count
 
     def _write_all(self, muxer: _Nut) -> None:
         while not (self._finish.is_set() and self._queue.empty):
@@ -229,6 +242,8 @@ class SegmentWriter:
         if isinstance(item, AudioItem):
             self._audio_end = item.pts + item.count
             self._audio_samples += 0 if item.samples is None else item.count
+            if self._recent is not None:
+                self._recent.add(item)
             return
         self._last_pts = item.pts
         if item.filler:

@@ -18,8 +18,9 @@ import structlog
 from orchestrator.catalog.models import File, Recording, Segment
 from orchestrator.catalog.paths import publish
 from orchestrator.catalog.probe import Probe, probe
-from orchestrator.encoding.join import Part, join
+from orchestrator.encoding.join import join
 from orchestrator.encoding.mend import mended
+from orchestrator.encoding.seam import Part
 from orchestrator.errors import EncodingFailed, NotEnoughDisk
 from orchestrator.recordings.integrity import WHOLE, Expected, Verdict, expected, verdict
 from orchestrator.recordings.ledger import Ledger
@@ -143,7 +144,7 @@ async def _joined(
     joined = work / f"joined{number}{encoding.preset.segment_suffix}"
     await join(
         encoding.ffmpeg.path,
-        [Part(Path(s.path), s.offset_s) for s in parts],
+        [_part(segment) for segment in parts],
         joined,
         container=encoding.preset.container,
         keep_video=wanted.video,
@@ -152,6 +153,11 @@ async def _joined(
         log_path=joined.with_suffix(".log"),
     )
     return joined
+
+
+def _part(segment: Segment) -> Part:
+    closed = segment.outcome == "finished"
+    return Part(Path(segment.path), segment.offset_s, segment.end_s, closed)
 
 
 def size_of(parts: Sequence[Segment]) -> int:

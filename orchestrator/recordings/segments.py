@@ -17,9 +17,11 @@ from orchestrator.encoding.capabilities import FFmpeg
 from orchestrator.encoding.ending import Ending
 from orchestrator.encoding.pipeline import Preset, command
 from orchestrator.encoding.plan import Plan
+from orchestrator.encoding.seam import CODECS
 from orchestrator.errors import Unavailable
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.pipes.fifo import Fifo
+from orchestrator.pipes.overlap import Recent
 from orchestrator.pipes.queue import FrameQueue
 from orchestrator.pipes.writer import SegmentWriter, WriterStatistics
 from orchestrator.recordings.previews import Preview
@@ -137,6 +139,8 @@ class Segments:
     """Part and path of each segment, those of the part that is gone on with first."""
     first_at: datetime | None = None
     """When the first frame was in a pipe."""
+    _recent: Recent = field(default_factory=Recent)
+    """The sound that the next segment may share with the one before, within a part."""
     _ended: Totals = field(default_factory=Totals)
     _lives: dict[int, _Life] = field(default_factory=dict)
     """Segments whose end isn't in the catalog, by number."""
@@ -163,6 +167,8 @@ class Segments:
         work = Path(self.recording.work_directory)
         output = work / f"{number:04d}{self.encoding.preset.segment_suffix}"
         fifo = await asyncio.to_thread(Fifo, self.runtime / f"{number:04d}.nut")
+        if all(part != self.part for part, _ in self.made):
+            self._recent = Recent()
         writer = self._new_writer(fifo)
         argv = self._command(fifo.path, output)
         life = _Life(self.recording.id, number, self.part, output, self.speed_step, writer)
@@ -189,6 +195,7 @@ class Segments:
             open_timeout_s=OPEN_TIMEOUT_S,
             on_first=self._first,
             on_picture=self.preview.take,
+            recent=self._recent if self.encoding.preset.audio_codec in CODECS else None,
         )
 
     def _first(self) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import av
 import pytest
 
-from orchestrator.encoding.join import Part, concat_list, join
+from orchestrator.encoding.join import concat_list, join
 from orchestrator.encoding.pipeline import Preset, Presets
+from orchestrator.encoding.seam import Part
 from orchestrator.errors import EncodingFailed
 from tests.encoding.fakes import REAL, Feeder, beeps, picture_times, until
 from tests.encoding.test_real import Bench

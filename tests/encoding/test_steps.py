@@ -10,8 +10,9 @@ import pytest
 from orchestrator.encoding.calibration import cpu_seconds, measure
 from orchestrator.encoding.capabilities import find_ffmpeg
 from orchestrator.encoding.film import FPS, Film
-from orchestrator.encoding.join import Part, join
+from orchestrator.encoding.join import join
 from orchestrator.encoding.pipeline import Presets
+from orchestrator.encoding.seam import Part
 from orchestrator.errors import Unavailable
 from tests.encoding.fakes import REAL, picture_times, program
 

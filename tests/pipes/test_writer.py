@@ -15,6 +15,7 @@ import pytest
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
 from orchestrator.pipes.items import AudioItem, Item, VideoItem
+from orchestrator.pipes.overlap import Recent
 from orchestrator.pipes.queue import FrameQueue
 from orchestrator.pipes.writer import SegmentWriter
 
@@ -55,9 +56,14 @@ class Reader(threading.Thread):
 
 
 def make(
-    path: Path, queue: FrameQueue, on_first: Callable[[], None] = lambda: None
+    path: Path,
+    queue: FrameQueue,
+    on_first: Callable[[], None] = lambda: None,
+    recent: Recent | None = None,
 ) -> SegmentWriter:
-    return SegmentWriter(Fifo(path), queue, SIZE, open_timeout_s=10, on_first=on_first)
+    return SegmentWriter(
+        Fifo(path), queue, SIZE, open_timeout_s=10, on_first=on_first, recent=recent
+    )
 
 
 def test_every_pts_and_picture_arrives(tmp_path: Path) -> None:
@@ -101,6 +107,28 @@ def test_a_later_segment_begins_where_the_sound_goes_on(tmp_path: Path) -> None:
     assert reader.audio == [(0, 960)]
     counts = writer.statistics()
     assert (counts.begins_s, counts.video_dropped) == (3599.5, 1)
+
+
+def test_a_later_segment_shares_sound_with_the_one_before(tmp_path: Path) -> None:
+    queue, recent = FrameQueue(2**24), Recent()
+    readers, writers = [], []
+    for number in range(2):
+        for n in range(50 * number, 50 * (number + 1)):
+            queue.put_nowait(VideoItem(n * 3000, picture(n)))
+            queue.put_nowait(sound(n * 960, n))
+        writer = make(tmp_path / f"{number}.nut", queue, recent=recent)
+        reader = Reader(tmp_path / f"{number}.nut")
+        writer.start()
+        writer.finish()
+        assert writer.join(10)
+        reader.join(10)
+        readers.append(reader)
+        writers.append(writer.statistics())
+    assert (writers[0].end_s, writers[1].begins_s, writers[1].end_s) == (1.0, 0.64, 2.0)
+    assert [count.audio_samples for count in writers] == [48_000, 48_000], "each is counted once"
+    assert readers[1].audio[0] == (0, 960)
+    assert sum(count for _, count in readers[1].audio) == 48_000 + 17_280
+    assert readers[1].video[0] == (150_000 - 57_600, 50), "no picture twice"
 
 
 def test_the_next_writer_goes_on_when_the_reader_dies(tmp_path: Path) -> None:

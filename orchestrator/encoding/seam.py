@@ -1,0 +1,91 @@
+r"""Which of the sound that two segments share goes into the joined file, packet by packet. Pure.
+
+A later segment begins a little before the end of the one before (`pipes.overlap`). Up to `MEET_S`
+behind its beginning the packets are the earlier segment's, from there on the later one's: so what
+the later encoder made out of silence, and what the earlier one ended in silence with, is left out,
+and what is left follows packet upon packet. Without this each seam held 30 ms of silence too much,
+by which a player that just plays one packet after the other falls behind its pictures.
+
+FFmpeg's bitstream filter ``noise`` drops packets for which an expression isn't 0
+(libavcodec/bsf/noise.c); its ``st`` and ``ld`` keep what they store from packet to packet
+(libavutil/eval.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+CODECS: Final = frozenset({"aac", "libopus"})
+"""Encoders whose packets are as long as `pipes.overlap.GRID` wants it."""
+
+MEET_S: Final = 1792 / 48_000
+"""Between two packets of AAC (21 and 43 ms behind the beginning) and of Opus (33 and 53)."""
+
+_LANDING_S: Final = 0.1
+"""So far before its beginning a segment's first packet stands at most (encoder's priming)."""
+
+_PADDING_S: Final = 0.1
+"""So far behind its end its last packet begins at most."""
+
+_MOST: Final = 1000
+"""A program's argument is 128 KiB long at most (execve(2)); from there on a seam may be heard."""
+
+_SAME_S: Final = 0.005
+"""Packets closer than this are the same sound again; the shortest are 20 ms long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One segment, and where it stands on the recording's timeline, in seconds."""
+
+    path: Path
+    offset_s: float
+    end_s: float | None = None
+    """Where the sound ends that it was given, if that is known."""
+    closed: bool = True
+    """Else it may hold less than it was given."""
+
+    def overlaps(self, after: Part) -> bool:
+        """Whether that one has sound that this one was given, too."""
+        return self.end_s is not None and self.end_s > after.offset_s
+
+
+def sound_filter(parts: Sequence[Part]) -> str | None:
+    """``-bsf:a`` for the concatenation of these parts; None where none of them overlap."""
+    seams = [pair for pair in pairwise(parts) if pair[0].overlaps(pair[1])]
+    if not seams:
+        return None
+    zero_s = parts[0].offset_s
+    tails = [
+        (after.offset_s - zero_s, before.end_s - zero_s)
+        for before, after in seams
+        if before.closed and before.end_s is not None
+    ][:_MOST]
+    # 0: time of the packet kept last; 1: of this one; 2: of the one that came last behind time,
+    # with which a segment begins; 3: of the one before.
+    drop = (
+        "st(3,if(n,ld(1),-1));st(1,pts*tb);if(lte(ld(1),ld(3)),st(2,ld(1)));"
+        f"if({_tail(tails)}+n*lt(ld(1),ld(0)+{_SAME_S}),1,0*st(0,ld(1)))"
+    )
+    return "noise=drop=" + drop.replace(",", r"\,").replace(";", r"\;")
+
+
+def _tail(seams: Sequence[tuple[float, float]]) -> str:
+    """Whether a packet is an earlier segment's, where the later one has a better one.
+
+    Of each seam where the later one begins and where the earlier one ends, in seconds, in order. A
+    tree, as the expression may be a hundred deep and no more.
+    """
+    if not seams:
+        return "0"
+    if len(seams) > 1:
+        half = len(seams) // 2
+        left, right = seams[:half], seams[half:]
+        return f"if(lt(ld(1),{right[0][0] + MEET_S:.6f}),{_tail(left)},{_tail(right)})"
+    ((begin_s, end_s),) = seams
+    place = f"between(ld(1),{begin_s + MEET_S:.6f},{end_s + _PADDING_S:.6f})"
+    return f"{place}*lt(ld(2),{begin_s - _LANDING_S:.6f})"

@@ -1,0 +1,49 @@
+"""The sound that two segments share, so that it goes on without a seam when they are joined.
+
+An audio encoder's packets reach into each other: the first of a segment comes out of silence, the
+last ends in it. A segment that is to be joined therefore begins before the end of the one before,
+and its packets stand where that one's do (`encoding.seam` chooses among them). Pure.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from orchestrator.pipes.items import AudioItem
+
+GRID: Final = 15_360
+"""Segments begin at multiples of 0.32 s: whole packets of AAC (1024 samples, ISO/IEC 14496-3 §4.5)
+and of Opus (960, RFC 6716 §2) alike."""
+
+OVERLAP: Final = 4096
+"""The least that two segments share: two packets to begin with, two to end with."""
+
+
+def begin_before(sample: int) -> int:
+    """Where a segment begins that goes on at `sample`."""
+    return max(0, (sample - OVERLAP) // GRID * GRID)
+
+
+class Recent:
+    """The sound that was written last: as much as two segments may share."""
+
+    def __init__(self) -> None:
+        self._items: deque[AudioItem] = deque()
+
+    def add(self, item: AudioItem) -> None:
+        """The next one written."""
+        if self._items and self._items[-1].pts + self._items[-1].count != item.pts:
+            self._items.clear()
+        self._items.append(item)
+        begin = begin_before(item.pts + item.count)
+        while len(self._items) > 1 and self._items[1].pts <= begin:
+            self._items.popleft()
+
+    def before(self, sample: int) -> list[AudioItem]:
+        """What a segment shares that goes on at `sample`; nothing if that isn't all known."""
+        begin, items = begin_before(sample), self._items
+        if not items or items[0].pts > begin or items[-1].pts + items[-1].count != sample:
+            return []
+        divided = (item.divided(begin)[1] for item in items)
+        return [item for item in divided if item is not None]

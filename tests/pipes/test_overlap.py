@@ -1,0 +1,60 @@
+"""What a segment shares with the one before: the same sound, in one piece, and never much of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.pipes.items import AudioItem
+from orchestrator.pipes.overlap import GRID, OVERLAP, Recent, begin_before
+
+
+def sound(pts: int, count: int) -> AudioItem:
+    """Samples that say where they are."""
+    at = np.arange(pts, pts + count) % 30_000
+    return AudioItem(pts, count, np.repeat(at.astype(np.int16), 2).reshape(-1, 2))
+
+
+@given(st.integers(0, 86_400 * 48_000))
+def test_a_segment_begins_on_the_grid_and_shares_enough(sample: int) -> None:
+    begin = begin_before(sample)
+    assert begin % GRID == 0
+    assert OVERLAP <= sample - begin < OVERLAP + GRID or begin == 0
+
+
+@given(st.integers(0, 10**6), st.lists(st.integers(1, 30_000), min_size=1, max_size=60))
+def test_the_shared_sound_is_what_was_written_last(first: int, counts: list[int]) -> None:
+    recent, at = Recent(), first
+    for count in counts:
+        recent.add(sound(at, count))
+        at += count
+    shared = recent.before(at)
+    if begin_before(at) < first:
+        assert shared == []
+        return
+    assert shared[0].pts == begin_before(at)
+    for item in shared:
+        assert item.samples is not None
+        assert (item.samples == sound(item.pts, item.count).samples).all()
+    ends = [item.pts + item.count for item in shared]
+    assert [item.pts for item in shared[1:]] == ends[:-1]
+    assert ends[-1] == at
+    # No more than is needed is kept, but for the rest of the oldest.
+    assert sum(item.count for item in recent._items) < OVERLAP + GRID + max(counts)
+
+
+def test_silence_is_shared_as_silence() -> None:
+    recent = Recent()
+    recent.add(AudioItem(0, 100_000, None))
+    assert recent.before(100_000) == [AudioItem(92_160, 7_840, None)]
+
+
+def test_sound_that_does_not_go_on_is_not_shared() -> None:
+    recent = Recent()
+    for n in range(40):
+        recent.add(sound(n * 960, 960))
+    assert recent.before(38_400)
+    assert recent.before(38_401) == [], "some of it was left out"
+    recent.add(sound(50_000, 960))
+    assert recent.before(50_960) == []
