@@ -34,6 +34,9 @@ _PADDING_S: Final = 0.1
 _MOST: Final = 1000
 """A program's argument is 128 KiB long at most (execve(2)); from there on a seam may be heard."""
 
+_HOLE_S: Final = 0.2
+"""Within a segment no packet comes later than this after the one before."""
+
 _SAME_S: Final = 0.005
 """Packets closer than this are the same sound again; the shortest are 20 ms long."""
 
@@ -65,10 +68,11 @@ def sound_filter(parts: Sequence[Part]) -> str | None:
         for before, after in seams
         if before.closed and before.end_s is not None
     ][:_MOST]
-    # 0: time of the packet kept last; 1: of this one; 2: of the one that came last behind time,
-    # with which a segment begins; 3: of the one before.
+    # 0: time of the packet kept last; 1: of this one; 2: of the first one of this segment, as far
+    # as that is seen (it comes before its time, or after a hole); 3: of the one before.
     drop = (
-        "st(3,if(n,ld(1),-1));st(1,pts*tb);if(lte(ld(1),ld(3)),st(2,ld(1)));"
+        "st(3,if(n,ld(1),-1));st(1,pts*tb);"
+        f"if(lte(ld(1),ld(3))+gt(ld(1),ld(3)+{_HOLE_S}),st(2,ld(1)));"
         f"if({_tail(tails)}+n*lt(ld(1),ld(0)+{_SAME_S}),1,0*st(0,ld(1)))"
     )
     return "noise=drop=" + drop.replace(",", r"\,").replace(";", r"\;")

@@ -200,8 +200,11 @@ async def test_what_a_killed_ffmpeg_lost_is_taken_from_the_next(tmp_path: Path) 
     assert packets(output)[-1] > 3.05
 
 
+@pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("name", ["mp4", "webm"])
-async def test_a_hole_takes_nothing_of_what_follows(tmp_path: Path, name: str) -> None:
+async def test_a_hole_takes_nothing_of_what_follows(
+    tmp_path: Path, name: str, closed: bool
+) -> None:
     """The first should hold more than it does, up to where the second is long under way."""
     tape = Tape(tmp_path, name)
     tape.record(50_000)
@@ -209,7 +212,7 @@ async def test_a_hole_takes_nothing_of_what_follows(tmp_path: Path, name: str) -
     first, second = tape.parts
     count = len(packets(second.path))
     tape.parts = [
-        replace(first, end_s=2.5, closed=False),
+        replace(first, end_s=2.5, closed=closed),
         replace(second, offset_s=1.92, end_s=4.0),
     ]
     assert len([at for at in packets(await tape.joined()) if at > 1.8]) == count
