@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import av
 from av.audio.stream import AudioStream
@@ -28,6 +29,7 @@ LIMIT_S: Final = 20.0
 """Longest time spent on one file; what isn't read by then stays unknown."""
 
 _Stream = VideoStream | AudioStream
+_AnyStream = TypeVar("_AnyStream", VideoStream, AudioStream)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,19 @@ def probe(path: Path, *, count_frames: bool = False) -> Probe:
         return Probe(None, None, error.size_bytes, None, None, problem=problem)
 
 
+def holds_media(path: Path) -> bool:
+    """Whether its header tells of picture or sound. Blocking; nothing is decoded."""
+    try:
+        with opened(path) as (container, _):
+            both = _known(container.streams.video), _known(container.streams.audio)
+            return both != (None, None)
+    except Unreadable:
+        return False
+
+
 def _examine(container: InputContainer, path: Path, size_bytes: int, count_frames: bool) -> Probe:
     deadline = time.monotonic() + LIMIT_S
-    video = next(iter(container.streams.video), None)
-    audio = next(iter(container.streams.audio), None)
+    video, audio = _known(container.streams.video), _known(container.streams.audio)
     duration_s = _duration_s(container, deadline)
     streams = [one for one in (video, audio) if one is not None]
     problem = _problem(container, streams, duration_s or 0.0, deadline)
@@ -93,6 +104,12 @@ def _examine(container: InputContainer, path: Path, size_bytes: int, count_frame
         playable=problem is None,
         problem=problem,
     )
+
+
+def _known(streams: Sequence[_AnyStream]) -> _AnyStream | None:
+    """The first of a codec that there is a decoder for; a header that was cut names none."""
+    # Typed as always there, and None where FFmpeg has no decoder (PyAV, av/stream.py).
+    return next((each for each in streams if each.codec_context is not None), None)
 
 
 def _video(stream: VideoStream, counted: int | None) -> VideoProbe:

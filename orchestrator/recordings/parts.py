@@ -17,7 +17,7 @@ import structlog
 
 from orchestrator.catalog.models import File, Recording, Segment
 from orchestrator.catalog.paths import publish
-from orchestrator.catalog.probe import Probe, probe
+from orchestrator.catalog.probe import Probe, holds_media, probe
 from orchestrator.encoding.join import join
 from orchestrator.encoding.mend import mended
 from orchestrator.encoding.seam import Part
@@ -197,10 +197,7 @@ def _published(recording: Recording, number: int) -> Probe | None:
 def _holds_media(path: Path) -> bool:
     if not path.is_file() or not path.stat().st_size:
         return False
-    found = probe(path)
-    if found.video is None and found.audio is None and mended(path):
-        found = probe(path)
-    return found.video is not None or found.audio is not None
+    return holds_media(path) or (mended(path) and holds_media(path))
 
 
 async def with_media(segments: Sequence[Segment]) -> list[Segment]:

@@ -13,7 +13,8 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from orchestrator.catalog.probe import probe
+from orchestrator.catalog.probe import holds_media, probe
+from tests.encoding.test_mend import fragmented
 
 
 def make(
@@ -134,6 +135,20 @@ def test_webm_cut_short_still_plays(tmp_path: Path) -> None:
     assert found.playable
     assert found.duration_s is not None
     assert 1.5 < found.duration_s < 2.5
+
+
+def test_cut_anywhere_in_its_head_it_is_no_error_of_ours(tmp_path: Path) -> None:
+    """A track is there before its codec is named."""
+    path = tmp_path / "x.mp4"
+    fragmented(path, seconds=1)
+    whole, told = path.read_bytes(), set()
+    for end in range(0, whole.index(b"mdat") + 1000, 5):
+        path.write_bytes(whole[:end])
+        found = probe(path)
+        assert found.playable == (found.problem is None)
+        assert holds_media(path) == (found.video is not None)
+        told.add(holds_media(path))
+    assert told == {False, True}
 
 
 def test_no_media(tmp_path: Path) -> None:
