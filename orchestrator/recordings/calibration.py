@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -26,6 +28,9 @@ log = structlog.get_logger(__name__)
 
 QUIET_S: Final = 60.0
 """How long nothing must have been recorded before it is measured in the background."""
+
+FILM_PREFIX: Final = "haven-calibrate-"
+"""Of a temporary folder that is named by its process; its film is large (200 MB)."""
 
 _LOOK_S: Final = 5.0
 
@@ -123,9 +128,12 @@ class BackgroundCalibration:
 
 @asynccontextmanager
 async def _written(film: Film) -> AsyncIterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="haven-calibrate-") as folder:
-        await asyncio.to_thread(film.write, Path(folder) / "film.nut")
-        yield Path(folder)
+    made = await asyncio.to_thread(tempfile.mkdtemp, prefix=f"{FILM_PREFIX}{os.getpid()}-")
+    try:
+        await asyncio.to_thread(film.write, Path(made) / "film.nut")
+        yield Path(made)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, made, ignore_errors=True)
 
 
 def _row(machine: str, preset: Preset, step: int, cost: float) -> Cost:

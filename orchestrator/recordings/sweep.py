@@ -2,7 +2,7 @@
 
 Surely ours is what the catalog names: the runtime folder of a recording that has ended, the work
 folder of one whose files are all there and whole. Any other work folder holds what was recorded,
-and stays.
+and stays. A calibration's film is named by its process.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+import psutil
 import structlog
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import RecordingNotFound
+from orchestrator.recordings.calibration import FILM_PREFIX
 from orchestrator.recordings.integrity import WHOLE
 from orchestrator.recordings.states import FINAL, RecordingState
 from orchestrator.recordings.worker import runtime_directory
@@ -33,7 +35,8 @@ _PREFIX: Final = runtime_directory("").name
 
 async def sweep(catalog: Catalog) -> None:
     """Removes the leftovers of recordings that have ended."""
-    for path in await asyncio.to_thread(_runtime_folders):
+    await asyncio.to_thread(_remove_films)
+    for path in await asyncio.to_thread(_folders, _PREFIX):
         try:
             recording = await catalog.get(path.name.removeprefix(_PREFIX))
         except RecordingNotFound:
@@ -56,9 +59,17 @@ async def ended(catalog: Catalog, state: RecordingState) -> AsyncIterator[Record
         offset += _PAGE
 
 
-def _runtime_folders() -> list[Path]:
-    found = Path(tempfile.gettempdir()).glob(f"{_PREFIX}*")
+def _folders(prefix: str) -> list[Path]:
+    found = Path(tempfile.gettempdir()).glob(f"{prefix}*")
     return [path for path in found if _is_own_folder(path)]
+
+
+def _remove_films() -> None:
+    for path in _folders(FILM_PREFIX):
+        pid = path.name.removeprefix(FILM_PREFIX).partition("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            log.info("left by a calibration that was killed; removed", path=str(path))
+            shutil.rmtree(path, ignore_errors=True)
 
 
 async def _is_whole(catalog: Catalog, recording: Recording) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from orchestrator.catalog.models import File
 from orchestrator.catalog.store import Catalog
+from orchestrator.recordings.calibration import FILM_PREFIX
 from orchestrator.recordings.sweep import sweep
 from orchestrator.recordings.worker import runtime_directory
 from tests.catalog.rows import NOON, recording
@@ -59,6 +61,18 @@ async def test_only_what_is_surely_ours_and_not_needed_goes(
     assert not whole.exists()
     assert [path.exists() for path in (cut, failed, active)] == [True, True, True]
     assert (failed / "0001.mp4").exists()
+
+
+async def test_the_film_of_a_killed_calibration_goes(catalog: Catalog, temporary: Path) -> None:
+    gone = await asyncio.create_subprocess_exec("true")
+    await gone.wait()
+    (temporary / f"{FILM_PREFIX}{gone.pid}-a").mkdir()
+    (temporary / f"{FILM_PREFIX}{gone.pid}-a" / "film.nut").touch()
+    stays = [f"{FILM_PREFIX}{os.getpid()}-a", f"{FILM_PREFIX}mine"]
+    for name in stays:
+        (temporary / name).mkdir()
+    await sweep(catalog)
+    assert sorted(path.name for path in temporary.iterdir()) == stays
 
 
 async def test_a_work_folder_that_was_put_elsewhere_by_a_link_stays(
