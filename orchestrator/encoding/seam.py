@@ -1,4 +1,4 @@
-r"""Which of the sound that two segments share goes into the joined file, packet by packet. Pure.
+"""Which of the sound that two segments share goes into the joined file, packet by packet. Pure.
 
 A later segment begins a little before the end of the one before (`pipes.overlap`). Up to `MEET_S`
 behind its beginning the packets are the earlier segment's, from there on the later one's: so what
@@ -32,10 +32,13 @@ _PADDING_S: Final = 0.1
 """So far behind its end its last packet begins at most."""
 
 _MOST: Final = 1000
-"""A program's argument is 128 KiB long at most (execve(2)); from there on a seam may be heard."""
+"""Seams, as a program's argument is 128 KiB long at most (execve(2)); later ones may be heard."""
 
-_HOLE_S: Final = 0.2
+_HOLE_S: Final = 0.05
 """Within a segment no packet comes later than this after the one before."""
+
+_UNWRITTEN_S: Final = 5.0
+"""So much of what it was given an ffmpeg that was killed may not have written."""
 
 _SAME_S: Final = 0.005
 """Packets closer than this are the same sound again; the shortest are 20 ms long."""
@@ -56,6 +59,10 @@ class Part:
         """Whether that one has sound that this one was given, too."""
         return self.end_s is not None and self.end_s > after.offset_s
 
+    def holds(self, at_s: float) -> bool:
+        """Whether its sound goes beyond this place for certain."""
+        return self.closed or (self.end_s is not None and self.end_s - at_s > _UNWRITTEN_S)
+
 
 def sound_filter(parts: Sequence[Part]) -> str | None:
     """``-bsf:a`` for the concatenation of these parts; None where none of them overlap."""
@@ -66,10 +73,10 @@ def sound_filter(parts: Sequence[Part]) -> str | None:
     tails = [
         (after.offset_s - zero_s, before.end_s - zero_s)
         for before, after in seams
-        if before.closed and before.end_s is not None
+        if before.closed and before.end_s is not None and after.holds(before.end_s)
     ][:_MOST]
-    # 0: time of the packet kept last; 1: of this one; 2: of the first one of this segment, as far
-    # as that is seen (it comes before its time, or after a hole); 3: of the one before.
+    # Times of packets. 0: the one kept last; 1: this one; 2: the first of the segment that is being
+    # read, which is known by time going back, or by a hole; 3: the one before this one.
     drop = (
         "st(3,if(n,ld(1),-1));st(1,pts*tb);"
         f"if(lte(ld(1),ld(3))+gt(ld(1),ld(3)+{_HOLE_S}),st(2,ld(1)));"

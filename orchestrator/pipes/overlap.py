@@ -13,16 +13,16 @@ from typing import Final
 from orchestrator.pipes.items import AudioItem
 
 GRID: Final = 15_360
-"""Segments begin at multiples of 0.32 s: whole packets of AAC (1024 samples, ISO/IEC 14496-3 §4.5)
-and of Opus (960, RFC 6716 §2) alike."""
+"""Segments begin at multiples of 0.32 s behind the first one: whole packets of AAC (1024 samples,
+ISO/IEC 14496-3 §4.5) and of Opus (960, RFC 6716 §2) alike."""
 
 OVERLAP: Final = 4096
 """The least that two segments share: two packets to begin with, two to end with."""
 
 
-def begin_before(sample: int) -> int:
-    """Where a segment begins that goes on at `sample`."""
-    return max(0, (sample - OVERLAP) // GRID * GRID)
+def begin_before(sample: int, first: int) -> int:
+    """Where a segment begins that goes on at `sample`, of a file that begins at `first`."""
+    return first + max(0, (sample - OVERLAP - first) // GRID * GRID)
 
 
 class Recent:
@@ -30,20 +30,27 @@ class Recent:
 
     def __init__(self) -> None:
         self._items: deque[AudioItem] = deque()
+        self._first = 0
+        """Where it began."""
 
     def add(self, item: AudioItem) -> None:
         """The next one written."""
-        if self._items and self._items[-1].pts + self._items[-1].count != item.pts:
+        if not self._items or self._end != item.pts:
             self._items.clear()
+            self._first = item.pts
         self._items.append(item)
-        begin = begin_before(item.pts + item.count)
+        begin = begin_before(self._end, self._first)
         while len(self._items) > 1 and self._items[1].pts <= begin:
             self._items.popleft()
 
     def before(self, sample: int) -> list[AudioItem]:
         """What a segment shares that goes on at `sample`; nothing if that isn't all known."""
-        begin, items = begin_before(sample), self._items
-        if not items or items[0].pts > begin or items[-1].pts + items[-1].count != sample:
+        if not self._items or self._end != sample:
             return []
-        divided = (item.divided(begin)[1] for item in items)
+        begin = begin_before(sample, self._first)
+        divided = (item.divided(begin)[1] for item in self._items)
         return [item for item in divided if item is not None]
+
+    @property
+    def _end(self) -> int:
+        return self._items[-1].pts + self._items[-1].count

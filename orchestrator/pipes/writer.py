@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final, Protocol
 
 import av
@@ -73,8 +72,8 @@ class SegmentWriter:
 
     The segment begins where the sound goes on, to the sample, or, if `recent` knows what was
     written before, a little earlier in the same sound. So its place is known exactly when segments
-    are joined, whatever of the one before was lost. Its first sample is at zero in the pipe; a
-    picture may come before it there, and stands later.
+    are joined, whatever of the one before was lost. Its first sample is at zero in the pipe;
+    pictures from before that are left out. The writer before has to be through when this is made.
 
     `on_first` (something is in the pipe) and `on_picture` (each picture, as it was written, and
     whether it is a filler) are called in the writer's thread.
@@ -94,9 +93,11 @@ class SegmentWriter:
         self._fifo = fifo
         self._queue = queue
         self._canvas = Canvas(size)
-        self._begins = Fraction(0)
         self._open_timeout_s = open_timeout_s
         self._recent = recent
+        goes_on = queue.next_sample
+        self._shared = recent.before(goes_on) if recent else []
+        self._begins = (self._shared[0].pts if self._shared else goes_on) * AUDIO_TIME_BASE
         self._on_first, self._on_picture = on_first, on_picture
         self.problem: Exception | None = None
         """Why it ended before its time; ffmpeg's own end tells the rest."""
@@ -153,20 +154,18 @@ class SegmentWriter:
         try:
             self._fifo.open(self._open_timeout_s)
             muxer = _Nut(self._fifo, self._canvas.size)
-            self._begin(muxer)
+            self._write_shared(muxer)
             self._write_all(muxer)
         except (Aborted, ReaderGone, OSError) as error:
             self.problem = error
         finally:
             self._fifo.close()
 
-    def _begin(self, muxer: _Nut) -> None:
-        goes_on = self._queue.next_sample
-        shared = self._recent.before(goes_on) if self._recent else []
-        self._begins = (shared[0].pts if shared else goes_on) * AUDIO_TIME_BASE
-        for item in shared:
+    def _write_shared(self, muxer: _Nut) -> None:
+        for item in self._shared:
             self._write_audio(muxer, item)
             self._audio_end = item.pts + item.count
+        self._shared = []
 
     def _write_all(self, muxer: _Nut) -> None:
         while not (self._finish.is_set() and self._queue.empty):

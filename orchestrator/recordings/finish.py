@@ -95,7 +95,8 @@ async def _all_made(
 
 async def _nothing(ledger: Ledger, segments: Sequence[Segment]) -> EncodingFailed:
     """Why there is no file. What should hold more than a beginning is kept, readable or not."""
-    given_s = sum(s.end_s - s.offset_s for s in segments if s.end_s)
+    given = [(s.offset_s, s.end_s) for s in segments if s.end_s]
+    given_s = max(end for _, end in given) - min(at for at, _ in given) if given else 0.0
     if given_s > CUT_TOLERANCE_S:
         return EncodingFailed(
             f"ffmpeg wrote no readable file, though it was given {given_s:.0f} s.",

@@ -2,7 +2,7 @@
 power cut took its last transactions.
 
 They are listed before the files are made, as well as can be told: one ends when it was last
-written to.
+written to. Sound that it shares with the one before (`pipes.overlap`) isn't taken into account.
 """
 
 from __future__ import annotations

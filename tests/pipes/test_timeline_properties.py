@@ -80,6 +80,11 @@ class Tick:
 Operation = Sound | Stall | Picture | Expect | Tick
 
 
+def first_sample(begins_ns: int) -> int:
+    """The last one that isn't behind the PTS (1/90000 s) of a picture at this moment."""
+    return video_pts(begins_ns) * 48_000 // 90_000
+
+
 @dataclass
 class Room:
     """A timeline, what happens around it, and what is true of what it gives."""
@@ -177,7 +182,7 @@ class Room:
         """The first frame fixes zero, or stands where an earlier worker's clock is."""
         if self.begins_ns is None:
             self.begins_ns = max(self.offset(time_ns), 0)
-            self.position = samples_at(self.begins_ns)
+            self.position = first_sample(self.begins_ns)
 
     def offset(self, time_ns: int) -> int:
         """After the recording's zero."""
@@ -199,7 +204,7 @@ class Room:
                 self.last_pts = item.pts
         assert self.timeline.next_sample == self.position
         known = samples_at(self.offset(self.known_ns)) + HOLE_SAMPLES + MAX_STRETCH
-        assert self.position <= max(known, samples_at(self.begins_ns or 0))
+        assert self.position <= max(known, first_sample(self.begins_ns or 0))
         mixer = self.timeline._mixer
         assert mixer.furthest <= mixer.position + WINDOW_SAMPLES
 
@@ -224,7 +229,7 @@ class Room:
         counts = self.timeline.statistics()
         assert counts.video_received == self.pictures + counts.video_late
         assert counts.video_filled == self.fillers
-        assert counts.audio.written == self.position - samples_at(self.begins_ns)
+        assert counts.audio.written == self.position - first_sample(self.begins_ns)
         assert counts.audio.filled == self.silent
         laid = counts.audio.received - counts.audio.late - counts.audio.early
         assert abs(laid - self.laid) <= MAX_STRETCH * self.sounds

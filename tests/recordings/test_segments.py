@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from orchestrator.encoding.presets import Presets
 from orchestrator.errors import Unavailable
 from orchestrator.media import Stream
 from orchestrator.pipes.canvas import CanvasSize
+from orchestrator.pipes.items import AudioItem
 from orchestrator.pipes.queue import FrameQueue
 from orchestrator.recordings.previews import Preview
 from orchestrator.recordings.segments import Encoding, Segments, numbers_taken
@@ -84,6 +85,27 @@ async def test_a_part_is_whole_when_all_its_segments_are(busy: Busy, tmp_path: P
     await second.ended(ENDED)
     assert list(segments.whole_parts()) == [1, 2]
     assert [s.part for s in await busy.segments("a")] == [1, 2]
+
+
+@pytest.mark.parametrize(("codec", "second_s"), [("aac", 0.64), ("flac", 1.0)])
+async def test_sound_is_shared_within_a_part_only(
+    busy: Busy, tmp_path: Path, codec: str, second_s: float
+) -> None:
+    """And only of codecs whose packets stand on the grid. A row has its place from the start on."""
+    segments = await segments_of(busy, tmp_path)
+    encoding = segments.encoding
+    segments.encoding = replace(encoding, preset=replace(encoding.preset, audio_codec=codec))
+    first = await segments.begin(1)
+    segments._recent.add(AudioItem(0, 48_000, None))
+    segments.queue.next_sample = 48_000
+    await first.ended(ENDED)
+    second = await segments.begin(2)
+    await second.ended(ENDED)
+    segments.part = 2
+    third = await segments.begin(3)
+    offsets = [row.offset_s for row in await busy.segments("a")]
+    assert offsets == [0.0, second_s, 1.0]
+    await third.ended(ENDED)
 
 
 def test_no_number_is_used_twice(tmp_path: Path) -> None:
