@@ -65,7 +65,7 @@ _START_ERRORS = failures_of_post(
     TooManyRecordings("4 recordings run, and no more may (max_recordings)", retry_after_s=30),
     NoCapacity(
         "There is no room for another recording with av1: it needs 0.70 cores, and 0.51 of the "
-        "1.70 that recordings may take are free; mp4 would fit.",
+        "1.70 that recordings may take are free; mp4 at speed step 2 would fit.",
         "Stop one, wait until one has ended, or raise ORCHESTRATOR_CPU_LIMIT.",
         needed_cores=0.7,
         free_cores=0.51,

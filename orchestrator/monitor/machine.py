@@ -35,35 +35,50 @@ class MachineUsage:
     """Of the disk with the output directory; None while that isn't there."""
 
 
-class MachineMeter:
-    """Samples the machine."""
+class CoreMeter:
+    """Samples the cores: how many are ours to use, and how many of them are in use."""
 
     def __init__(self) -> None:
         self._last: tuple[float, float] | None = None
 
-    def sample(self, directory: Path) -> MachineUsage:
-        """What it uses now, with the disk of this directory. Blocking, for about a millisecond."""
-        limits = cgroup.limits()
-        memory, memory_limit = _memory(limits.memory)
-        disk = _disk(directory)
-        return MachineUsage(
-            at=datetime.now(UTC),
-            cores=_cores(limits.cpu),
-            cpu_cores=self._cpu_cores(limits.cpu),
-            load_1m=psutil.getloadavg()[0],
-            memory_bytes=memory,
-            memory_limit_bytes=memory_limit,
-            disk_free_bytes=disk and disk[0],
-            disk_total_bytes=disk and disk[1],
-        )
+    def sample(self) -> tuple[float, float | None]:
+        """Cores that we may use; cores used by everybody since the sample before. Blocking.
 
-    def _cpu_cores(self, limit: cgroup.Limit | None) -> float | None:
+        With a quota, used by those it is for. None for the first sample.
+        """
+        limit = cgroup.limits().cpu
+        return _cores(limit), self._used(limit)
+
+    def _used(self, limit: cgroup.Limit | None) -> float | None:
         used = cgroup.cpu_seconds(limit.group) if limit else None
         now, used = time.monotonic(), _busy_s() if used is None else used
         before, self._last = self._last, (now, used)
         if before is None or now <= before[0]:
             return None
         return round(max(used - before[1], 0.0) / (now - before[0]), 3)
+
+
+class MachineMeter:
+    """Samples the machine."""
+
+    def __init__(self) -> None:
+        self._meter = CoreMeter()
+
+    def sample(self, directory: Path) -> MachineUsage:
+        """What it uses now, with the disk of this directory. Blocking, for about a millisecond."""
+        cores, used = self._meter.sample()
+        memory, memory_limit = _memory(cgroup.limits().memory)
+        disk = _disk(directory)
+        return MachineUsage(
+            at=datetime.now(UTC),
+            cores=cores,
+            cpu_cores=used,
+            load_1m=psutil.getloadavg()[0],
+            memory_bytes=memory,
+            memory_limit_bytes=memory_limit,
+            disk_free_bytes=disk and disk[0],
+            disk_total_bytes=disk and disk[1],
+        )
 
 
 def cores_allowed() -> float:
@@ -82,21 +97,23 @@ def processor() -> str:
 
 
 def _cores(limit: cgroup.Limit | None) -> float:
-    return min(limit.value, _cpus()) if limit else float(_cpus())
+    cpus = float(len(_cpus()))
+    return min(limit.value, cpus) if limit else cpus
 
 
-def _cpus() -> int:
+def _cpus() -> frozenset[int]:
     """Those that we may run on (sched_getaffinity(2)): containers without a quota have some."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return psutil.cpu_count() or 1
+        return frozenset(os.sched_getaffinity(0))
+    return frozenset(range(psutil.cpu_count() or 1))
 
 
 def _busy_s() -> float:
-    """CPU time of everybody; guests' time stands in user's already (proc(5), `guest`)."""
-    times = psutil.cpu_times()._asdict()
+    """CPU time of everybody on those; guests' stands in user's already (proc(5), `guest`)."""
+    ours = _cpus()
+    each = [t for cpu, t in enumerate(psutil.cpu_times(percpu=True)) if cpu in ours]
     not_busy = ("idle", "iowait", "guest", "guest_nice")
-    return float(sum(value for name, value in times.items() if name not in not_busy))
+    return float(sum(v for t in each for n, v in t._asdict().items() if n not in not_busy))
 
 
 def _memory(limit: cgroup.Limit | None) -> tuple[int, int]:

@@ -152,13 +152,18 @@ def _reserve(recording: Recording, place: Place) -> None:
 
 
 def _refusal(capacity: Capacity, preset: Preset, room: Room, fastest: Place) -> NoCapacity:
-    others = sorted(
-        (p for p in capacity.presets.values() if p.name != preset.name),
-        # Another encoder of the same format is the nearest, then what costs least.
-        key=lambda p: (p.format != preset.format, capacity.costs.steps[p.name][-1]),
+    nearest = sorted(
+        capacity.presets.values(),
+        # Itself, if only the step it was pinned to is too dear; another encoder of the same format;
+        # what costs least.
+        key=lambda p: (
+            p.name != preset.name,
+            p.format != preset.format,
+            capacity.costs.steps[p.name][-1],
+        ),
     )
-    fits = fitting_instead(capacity.costs, room, ASSUMED, [p.name for p in others])
-    fits_too = f"; {fits[0]} would fit" if fits else ""
+    fits = fitting_instead(capacity.costs, room, ASSUMED, [p.name for p in nearest])
+    fits_too = f"; {fits[0]} at speed step {fits[1].step} would fit" if fits else ""
     return NoCapacity(
         f"There is no room for another recording with {preset.name}: it needs "
         f"{fastest.cores:.2f} cores, and {room.free_cores:.2f} of the {room.limit_cores:.2f} that "

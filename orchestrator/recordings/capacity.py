@@ -19,9 +19,6 @@ RECEIVING_S: Final = 0.0075
 CAUTION: Final = 1.5
 """By how much a machine that was not measured may be slower than that one."""
 
-_LEAST, _MOST = 0.5, 1.5
-"""How far use that is measured moves what was reserved: it may be of an easy or hard minute."""
-
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -72,11 +69,11 @@ class Use:
 
     @property
     def cores(self) -> float:
-        """Halfway between both, within bounds."""
+        """What it is seen to take, if that is more; else halfway to it, as it may get harder."""
         if self.measured_cores is None:
             return self.reserved_cores
         middle = (self.reserved_cores + self.measured_cores) / 2
-        return min(max(middle, _LEAST * self.reserved_cores), _MOST * self.reserved_cores)
+        return max(middle, self.measured_cores)
 
 
 @dataclass(frozen=True, slots=True)

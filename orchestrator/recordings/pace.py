@@ -40,7 +40,7 @@ class Look:
     speed: float | None
     """Seconds of the stream encoded for each second of the clock, over the last ones."""
     idle_cores: float | None
-    """Of the machine, over the last seconds."""
+    """Of those we may use, since the look before."""
 
 
 class Pace:

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import psutil
 import structlog
 
 from orchestrator.encoding.ffmpeg import Run
 from orchestrator.encoding.supervisor import Supervisor
 from orchestrator.errors import Unavailable
+from orchestrator.monitor.machine import CoreMeter
 from orchestrator.recordings.admission import capacity, settling
 from orchestrator.recordings.capacity import Costs, Picture
 from orchestrator.recordings.costs import costs_of
@@ -41,7 +41,7 @@ class Pacing:
         self._looked_s = float("-inf")
         self._run: Run | None = None
         self._encoded: list[tuple[float, float]] = []
-        self._idle = Idle()
+        self._cores = CoreMeter()
 
     def look(self, supervisor: Supervisor) -> None:
         """Goes on at another step when it is time to."""
@@ -52,7 +52,7 @@ class Pacing:
         queue = self._segments.queue.statistics()
         speed = self._speed(now_s, supervisor.current)
         filled = queue.waiting_bytes / queue.limit_bytes
-        look = Look(now_s, filled, speed, self._idle.cores(now_s))
+        look = Look(now_s, filled, speed, self._idle_cores())
         before = self._pace.step
         if reason := self._pace.look(look):
             words = self._segments.encoding.preset.speeds
@@ -60,6 +60,11 @@ class Pacing:
             change = f"{words[before]} -> {words[self._pace.step]}"
             self._note("speed", f"speed step {change}: {reason}")
             supervisor.split()
+
+    def _idle_cores(self) -> float | None:
+        """Of those we may use; a control group's quota is all there is for us."""
+        cores, used = self._cores.sample()
+        return None if used is None else cores - used
 
     def _speed(self, now_s: float, run: Run | None) -> float | None:
         """Over the last looks at the same run."""
@@ -72,19 +77,6 @@ class Pacing:
         self._encoded = [*self._encoded[-WINDOW:], (now_s, run.progress.out_time_s)]
         (then_s, was_s), (last_s, is_s) = self._encoded[0], self._encoded[-1]
         return (is_s - was_s) / (last_s - then_s) if len(self._encoded) > WINDOW else None
-
-
-class Idle:
-    """Cores of the machine that had nothing to do between two looks."""
-
-    def __init__(self) -> None:
-        self._last: tuple[float, float] | None = None
-
-    def cores(self, now_s: float) -> float | None:
-        """None at the first look."""
-        times = psutil.cpu_times()
-        last, self._last = self._last, (now_s, times.idle)
-        return (times.idle - last[1]) / (now_s - last[0]) if last else None
 
 
 async def settled(segments: Segments, settings: Settings, note: Note) -> Pacing:

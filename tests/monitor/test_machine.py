@@ -7,9 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.monitor import cgroup
+from orchestrator.monitor import cgroup, machine
 from orchestrator.monitor.history import History, Share
-from orchestrator.monitor.machine import MachineMeter, MachineUsage
+from orchestrator.monitor.machine import CoreMeter, MachineMeter, MachineUsage
 
 
 def group(path: Path, **files: str) -> Path:
@@ -96,6 +96,19 @@ def test_a_container_is_measured_as_such(
     assert (sample.cores, sample.memory_bytes, sample.memory_limit_bytes) == (0.5, 1000, 4000)
     assert sample.cpu_cores is not None
     assert sample.cpu_cores > 0
+
+
+def test_cores_that_are_not_ours_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    idle, busy = psutil.cpu_times(), psutil.cpu_times()
+    looks = iter([[idle, busy], [idle, busy._replace(user=busy.user + 1e6)]] * 2)
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: next(looks))
+    monkeypatch.setattr(cgroup, "limits", lambda: cgroup.Limits(None, None))
+    for ours, used in (({0}, False), ({1}, True)):
+        monkeypatch.setattr(machine, "_cpus", lambda ours=ours: frozenset(ours))
+        meter = CoreMeter()
+        assert meter.sample() == (1.0, None)
+        cores, found = meter.sample()
+        assert (cores, bool(found)) == (1.0, used)
 
 
 def test_the_history_is_bounded(tmp_path: Path) -> None:

@@ -93,8 +93,9 @@ def test_a_pinned_step_is_taken_or_refused_but_never_changed() -> None:
     pinned = admit(row("a", pipeline="av1"), [], pinned=2)
     assert (pinned.speed_step, pinned.speed_pinned) == (2, True)
     others = [row("a", reserved_cores=1.7 - cores("av1", 3) - 0.01)]
-    with pytest.raises(NoCapacity):
+    with pytest.raises(NoCapacity, match="av1 at speed step 3 would fit") as refused:
         admit(row("b", pipeline="av1"), others, pinned=2)
+    assert refused.value.context["fits"] == {"pipeline": "av1", "speed_step": 3}
     assert admit(row("b", pipeline="av1"), others).speed_step == 3
 
 

@@ -58,7 +58,7 @@ def test_the_slowest_step_that_fits(
 
 @pytest.mark.parametrize(
     ("measured", "counts"),
-    [(None, 1.0), (1.0, 1.0), (0.6, 0.8), (1.4, 1.2), (0.0, 0.5), (9.0, 1.5)],
+    [(None, 1.0), (1.0, 1.0), (0.6, 0.8), (1.4, 1.4), (0.0, 0.5), (3.0, 3.0)],
 )
 def test_measured_use_corrects_what_was_reserved(measured: float | None, counts: float) -> None:
     assert Use("av1", 1.0, measured).cores == pytest.approx(counts)
