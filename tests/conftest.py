@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import settings
 
 from orchestrator.catalog.store import Catalog
 from tests.catalog.rows import url_of
@@ -28,6 +29,10 @@ REAL_TIME: Final = (
     "tests/recordings/test_timing.py",
 )
 """What records as time goes by, and needs most of the machine for it."""
+
+# How long one example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("haven", deadline=None)
+settings.load_profile("haven")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

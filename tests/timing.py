@@ -25,6 +25,7 @@ import av
 import numpy as np
 
 from orchestrator.catalog.models import Recording
+from orchestrator.logs import configure
 from orchestrator.media import LiveKitEndpoint, Publication, TrackKind
 from orchestrator.recordings.manager import Manager, create_manager
 from orchestrator.recordings.request import StartRequest
@@ -389,6 +390,7 @@ def main() -> None:
     parser.add_argument("--size", default="1280x720")
     parser.add_argument("--loss", type=int, metavar="PERCENT", help="of the packets to subscribers")
     given = parser.parse_args()
+    configure("warning", "console")  # to stderr: what is printed is read by programs
     if given.loss:
         again = [sys.executable, "-m", "tests.timing", "--scenario", given.scenario]
         again += ["--seconds", str(given.seconds), "--size", given.size]

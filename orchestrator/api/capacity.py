@@ -12,8 +12,8 @@ from orchestrator.api.schemas.capacity import CapacityInfo, PipelineCost, Record
 from orchestrator.catalog.models import Recording
 from orchestrator.encoding.pipeline import Preset
 from orchestrator.errors import FFmpegNotFound
-from orchestrator.recordings.admission import Capacity, use_of
-from orchestrator.recordings.capacity import ASSUMED, Room, how_many, places
+from orchestrator.recordings.admission import Capacity
+from orchestrator.recordings.capacity import ASSUMED, Room, Use, how_many, places
 
 router = APIRouter(prefix="/api/capacity", tags=["monitoring"])
 
@@ -39,7 +39,7 @@ def _described(known: Capacity, active: Sequence[Recording]) -> CapacityInfo:
         measured_cores=_round(sum(measured)) if measured else None,
         used_cores=_round(room.used_cores),
         free_cores=_round(room.free_cores),
-        recordings=[_load(row) for row in active],
+        recordings=[_load(*each) for each in zip(active, room.running, strict=True)],
         pipelines=[_pipeline(known, room, p) for _, p in sorted(known.presets.items())],
     )
 
@@ -63,8 +63,7 @@ def _pipeline(known: Capacity, room: Room, preset: Preset) -> PipelineCost:
     )
 
 
-def _load(row: Recording) -> RecordingLoad:
-    use = use_of(row)
+def _load(row: Recording, use: Use) -> RecordingLoad:
     return RecordingLoad(
         id=row.id,
         mint_id=row.mint_id,

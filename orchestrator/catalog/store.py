@@ -102,12 +102,12 @@ class Catalog:
             raise RecordingNotFound(id)
         return found
 
-    async def wanted(self, id: str) -> str:
-        """What the control plane wants of it: `record` or `stop`; RecordingNotFound."""
-        query = select(Recording.wanted).where(Recording.id == id)
-        if (found := await self._read(lambda session: session.scalar(query))) is None:
+    async def wanted(self, id: str) -> tuple[str, int | None]:
+        """What is wanted of it: `record` or `stop`, and at which speed step; RecordingNotFound."""
+        query = select(Recording.wanted, Recording.speed_step).where(Recording.id == id)
+        if (found := await self._read(lambda session: session.execute(query).first())) is None:
             raise RecordingNotFound(id)
-        return found
+        return found[0], found[1]
 
     async def active_of(self, mint_id: str) -> Recording | None:
         """The recording of this stream that runs now."""

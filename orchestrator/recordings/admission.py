@@ -1,7 +1,8 @@
 """Who may record, and at which speed step: decided inside the catalog's transaction.
 
 So of twenty who ask at once each is weighed against those before him, whichever process they ask,
-and a recording that ends or fails gives its room back by not being active any more.
+and a recording that ends or fails gives its room back by not being active any more. Those that run
+make room for one that would not fit, by going faster: their workers look at their rows.
 """
 
 from __future__ import annotations
@@ -22,15 +23,18 @@ from orchestrator.monitor.machine import cores_allowed
 from orchestrator.recordings.capacity import (
     ASSUMED,
     Costs,
+    Fit,
     Picture,
     Place,
     Room,
     Use,
+    fit,
     fitting_instead,
     places,
     slowest_fitting,
 )
 from orchestrator.recordings.costs import costs_of, machine_name
+from orchestrator.recordings.states import RecordingState
 from orchestrator.settings import Settings
 
 RETRY_AFTER_S: Final = 30.0
@@ -53,7 +57,7 @@ class Capacity:
 
     def room(self, active: Sequence[Recording]) -> Room:
         """With these recordings running."""
-        return Room(self.limit_cores, [use_of(row) for row in active])
+        return Room(self.limit_cores, [use_of(row, self.costs) for row in active])
 
 
 def limit_cores(cores: float, settings: Settings) -> float:
@@ -110,10 +114,11 @@ def admitting(capacity: Capacity, preset: Preset, pinned: int | None, most: int 
             )
         room = capacity.room(active)
         asked = _places(capacity, preset, room, ASSUMED, pinned)
-        if (place := slowest_fitting(asked, room)) is None:
+        if (found := fit(asked, room)) is None:
             raise _refusal(capacity, preset, room, asked[-1])
         recording.speed_pinned = pinned is not None
-        _reserve(recording, place)
+        _reserve(recording, found.place)
+        _make_room(found, active, room)
 
     return admit
 
@@ -128,16 +133,45 @@ def settling(capacity: Capacity, preset: Preset, picture: Picture) -> Admit:
         room = capacity.room(others)
         pinned = recording.speed_step if recording.speed_pinned else None
         asked = _places(capacity, preset, room, picture, pinned)
-        _reserve(recording, slowest_fitting(asked, room) or asked[-1])
+        found = fit(asked, room)
+        _reserve(recording, found.place if found else asked[-1])
+        if found:
+            _make_room(found, others, room)
 
     return settle
 
 
-def use_of(row: Recording) -> Use:
+def returning(capacity: Capacity, preset: Preset, picture: Picture) -> Admit:
+    """For `Catalog.reserve`: the slower step for which there is room by now, if there is one."""
+
+    def settle(recording: Recording, others: Sequence[Recording]) -> None:
+        room = capacity.room(others)
+        place = slowest_fitting(places(capacity.costs, room, preset.name, picture), room)
+        if place and recording.speed_step is not None and place.step < recording.speed_step:
+            _reserve(recording, place)
+
+    return settle
+
+
+def use_of(row: Recording, costs: Costs) -> Use:
     """What a recording reserved and uses; one of an older version reserved nothing."""
-    measured: Any = row.figures.get("measured_cores")
+    # What was measured at another step says nothing: it has just been asked to go faster.
+    same = row.figures.get("speed_step") == row.speed_step
+    measured: Any = row.figures.get("measured_cores") if same else None
     reserved = row.reserved_cores if row.reserved_cores is not None else measured or 0.0
-    return Use(row.pipeline, reserved, measured)
+    return Use(row.pipeline, reserved, measured, _faster(row, costs))
+
+
+def _faster(row: Recording, costs: Costs) -> tuple[float, ...]:
+    """What each faster step takes of what its step takes."""
+    steps = costs.steps.get(row.pipeline, ())
+    if row.speed_pinned or row.speed_step is None or row.state == RecordingState.STOPPING:
+        return ()
+    video, step = row.figures.get("video") or {}, row.speed_step
+    known = video.get("width") and video.get("height")
+    picture = Picture(video["width"], video["height"]) if known else ASSUMED
+    taken = [costs.cores(row.pipeline, each, picture) for each in range(step, len(steps))]
+    return tuple(cores / taken[0] for cores in taken[1:])
 
 
 def _places(
@@ -149,6 +183,14 @@ def _places(
 
 def _reserve(recording: Recording, place: Place) -> None:
     recording.speed_step, recording.reserved_cores = place.step, place.cores
+
+
+def _make_room(found: Fit, running: Sequence[Recording], room: Room) -> None:
+    """Rows that give something up; their workers follow within a second."""
+    for row, use, steps in zip(running, room.running, found.given_up, strict=True):
+        if steps and row.speed_step is not None:
+            row.speed_step += steps
+            row.reserved_cores = use.cores_at(steps)
 
 
 def _refusal(capacity: Capacity, preset: Preset, room: Room, fastest: Place) -> NoCapacity:
@@ -163,14 +205,15 @@ def _refusal(capacity: Capacity, preset: Preset, room: Room, fastest: Place) -> 
         ),
     )
     fits = fitting_instead(capacity.costs, room, ASSUMED, [p.name for p in nearest])
+    could_be_free = max(room.limit_cores - room.least_cores, 0.0)
     fits_too = f"; {fits[0]} at speed step {fits[1].step} would fit" if fits else ""
     return NoCapacity(
         f"There is no room for another recording with {preset.name}: it needs "
-        f"{fastest.cores:.2f} cores, and {room.free_cores:.2f} of the {room.limit_cores:.2f} that "
-        f"recordings may take are free{fits_too}.",
+        f"{fastest.cores:.2f} cores, and of the {room.limit_cores:.2f} that recordings may take "
+        f"those that run leave {could_be_free:.2f} at their fastest{fits_too}.",
         "Stop one, wait until one has ended, or raise ORCHESTRATOR_CPU_LIMIT.",
         needed_cores=round(fastest.cores, 3),
-        free_cores=round(room.free_cores, 3),
+        free_cores=round(could_be_free, 3),
         used_cores=round(room.used_cores, 3),
         limit_cores=round(room.limit_cores, 3),
         recordings=len(room.running),

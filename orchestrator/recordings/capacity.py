@@ -66,6 +66,9 @@ class Use:
     reserved_cores: float
     measured_cores: float | None = None
     """Over the last seconds, at the step that was reserved for; None while not known."""
+    faster: tuple[float, ...] = ()
+    """The share of that which it takes at each faster step, the next one first; none if it keeps
+    its step."""
 
     @property
     def cores(self) -> float:
@@ -74,6 +77,10 @@ class Use:
             return self.reserved_cores
         middle = (self.reserved_cores + self.measured_cores) / 2
         return max(middle, self.measured_cores)
+
+    def cores_at(self, steps: int) -> float:
+        """So many steps faster."""
+        return self.cores * self.faster[steps - 1] if steps else self.cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,27 @@ class Room:
     def free_cores(self) -> float:
         """What is left, never less than nothing."""
         return max(self.limit_cores - self.used_cores, 0.0)
+
+    @property
+    def least_cores(self) -> float:
+        """What those that run take when each goes as fast as it can."""
+        return sum(use.cores_at(len(use.faster)) for use in self.running)
+
+    def given_up(self, needed_cores: float) -> tuple[int, ...] | None:
+        """How many steps faster each of those that run goes, so that this much is free.
+
+        Step by step, always the one that takes most. None if all that they can give isn't enough.
+        """
+        given = [0] * len(self.running)
+        while self.limit_cores - self._used(given) < needed_cores:
+            able = [n for n, use in enumerate(self.running) if given[n] < len(use.faster)]
+            if not able:
+                return None
+            given[max(able, key=lambda n: self.running[n].cores_at(given[n]))] += 1
+        return tuple(given)
+
+    def _used(self, given: Sequence[int]) -> float:
+        return sum(use.cores_at(n) for use, n in zip(self.running, given, strict=True))
 
     def lesson(self, pipeline: str) -> float:
         """By how much recordings with this pipeline differ from what they were thought to cost."""
@@ -115,9 +143,26 @@ def places(costs: Costs, room: Room, pipeline: str, picture: Picture) -> list[Pl
     return [Place(step, lesson * costs.cores(pipeline, step, picture)) for step in steps]
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A place in the machine, and what it takes of those that run."""
+
+    place: Place
+    given_up: tuple[int, ...]
+    """How many steps faster each of them goes."""
+
+
 def slowest_fitting(places: Iterable[Place], room: Room) -> Place | None:
     """The first one for which there is room."""
     return next((place for place in places if place.cores <= room.free_cores), None)
+
+
+def fit(places: Sequence[Place], room: Room) -> Fit | None:
+    """The slowest place beside what runs; else the fastest, if those that run can make room."""
+    if place := slowest_fitting(places, room):
+        return Fit(place, (0,) * len(room.running))
+    given_up = room.given_up(places[-1].cores)
+    return None if given_up is None else Fit(places[-1], given_up)
 
 
 def fitting_instead(
@@ -125,11 +170,11 @@ def fitting_instead(
 ) -> tuple[str, Place] | None:
     """The first of these pipelines for which there is room, with its step."""
     for pipeline in pipelines:
-        if place := slowest_fitting(places(costs, room, pipeline, picture), room):
-            return pipeline, place
+        if found := fit(places(costs, room, pipeline, picture), room):
+            return pipeline, found.place
     return None
 
 
 def how_many(place: Place, room: Room) -> int:
-    """How many such recordings there is room for."""
-    return math.floor(room.free_cores / place.cores)
+    """How many such recordings there is room for, when those that run make all they can."""
+    return math.floor(max(room.limit_cores - room.least_cores, 0.0) / place.cores)

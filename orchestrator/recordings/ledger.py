@@ -51,7 +51,10 @@ class Ledger:
 
     @asynccontextmanager
     async def kept(self, on_stop: Callable[[], None]) -> AsyncIterator[None]:
-        """While open, notes are written down, and `on_stop` is called when an end is wanted."""
+        """While open, notes are written down, and `on_stop` is called when an end is wanted.
+
+        The recording's `speed_step` is then the one that there is room for now.
+        """
         tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._watch(on_stop))]
         try:
             yield
@@ -134,7 +137,8 @@ class Ledger:
 
     async def _wanted(self) -> str | None:
         try:
-            return await self.catalog.wanted(self.recording.id)
+            wanted, self.recording.speed_step = await self.catalog.wanted(self.recording.id)
         except Unavailable as error:
             log.warning("can't read what is wanted", error=error.error)
             return None
+        return wanted

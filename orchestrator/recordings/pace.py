@@ -58,6 +58,23 @@ class Pace:
         self._settles_s = self._returned_s = float("-inf")
         self._calm_since_s: float | None = None
 
+    @property
+    def content(self) -> bool:
+        """It keeps pace at the slowest step that it may take, and could take a slower one."""
+        return self.step == self._slowest > 0 and self._changes < MOST_CHANGES
+
+    def allow(self, slowest: int, now_s: float) -> str | None:
+        """There is room for this step by now, or no longer for a slower one.
+
+        The reason if `step` has changed just now: room for others is made at once.
+        """
+        self._slowest = min(slowest, len(self._costs) - 1)
+        if self.step >= self._slowest:
+            return None
+        self.step = self._slowest
+        self.begun(now_s)
+        return "another recording needs the room"
+
     def look(self, look: Look) -> str | None:
         """The reason if `step` has changed just now."""
         self._note_calm(look)

@@ -16,7 +16,7 @@ from orchestrator.encoding.ffmpeg import Run
 from orchestrator.encoding.supervisor import Supervisor
 from orchestrator.errors import Unavailable
 from orchestrator.monitor.machine import CoreMeter
-from orchestrator.recordings.admission import capacity, settling
+from orchestrator.recordings.admission import Capacity, capacity, returning, settling
 from orchestrator.recordings.capacity import Costs, Picture
 from orchestrator.recordings.costs import costs_of
 from orchestrator.recordings.pace import Look, Pace
@@ -26,6 +26,9 @@ from orchestrator.settings import Settings
 log = structlog.get_logger(__name__)
 
 LOOK_S: Final = 1.0
+ASK_S: Final = 30.0
+"""Between two looks for room that others have left."""
+
 WINDOW: Final = 3
 """Looks over which the encoder's speed is taken: its progress comes in bursts."""
 
@@ -35,10 +38,12 @@ Note = Callable[[str, str], None]
 class Pacing:
     """Looks at the encoder once a second, as often as it is called."""
 
-    def __init__(self, segments: Segments, pace: Pace | None, note: Note) -> None:
+    def __init__(
+        self, segments: Segments, settings: Settings, pace: Pace | None, note: Note
+    ) -> None:
         """`pace` is None for a recording whose step is pinned."""
-        self._segments, self._pace, self._note = segments, pace, note
-        self._looked_s = float("-inf")
+        self._segments, self._settings, self._pace, self._note = segments, settings, pace, note
+        self._looked_s, self._asked_s = float("-inf"), time.monotonic()
         self._run: Run | None = None
         self._encoded: list[tuple[float, float]] = []
         self._cores = CoreMeter()
@@ -53,13 +58,30 @@ class Pacing:
         speed = self._speed(now_s, supervisor.current)
         filled = queue.waiting_bytes / queue.limit_bytes
         look = Look(now_s, filled, speed, self._idle_cores())
-        before = self._pace.step
-        if reason := self._pace.look(look):
+        before, slowest = self._pace.step, self._segments.recording.speed_step
+        room_made = None if slowest is None else self._pace.allow(slowest, now_s)
+        if reason := room_made or self._pace.look(look):
             words = self._segments.encoding.preset.speeds
             self._segments.speed_step = self._pace.step
             change = f"{words[before]} -> {words[self._pace.step]}"
             self._note("speed", f"speed step {change}: {reason}")
             supervisor.split()
+
+    async def ask_for_room(self) -> None:
+        """Reserves a slower step, every now and then, where others have left room for it.
+
+        The row tells `look` of it; the encoder goes back when it was calm for long.
+        """
+        now_s = time.monotonic()
+        if self._pace is None or not self._pace.content or now_s - self._asked_s < ASK_S:
+            return
+        self._asked_s, segments = now_s, self._segments
+        try:
+            machine = await _machine(segments, self._settings)
+            admit = returning(machine, segments.encoding.preset, _picture(segments))
+            await segments.catalog.reserve(segments.recording.id, admit)
+        except Unavailable as error:
+            log.warning("no room was asked for", error=error.error)
 
     def _idle_cores(self) -> float | None:
         """Of those we may use; a control group's quota is all there is for us."""
@@ -85,7 +107,7 @@ async def settled(segments: Segments, settings: Settings, note: Note) -> Pacing:
     A catalog that is busy changes nothing of what was decided before.
     """
     recording, preset = segments.recording, segments.encoding.preset
-    picture = Picture(segments.canvas.width, segments.canvas.height)
+    picture = _picture(segments)
     costs = costs_of([preset], [])
     try:
         costs = await _settle(segments, settings, picture)
@@ -95,16 +117,24 @@ async def settled(segments: Segments, settings: Settings, note: Note) -> Pacing:
     note("speed", f"speed step {preset.speeds[segments.speed_step]}")
     cores = [cost * picture.megapixels_per_s for cost in costs.steps[preset.name]]
     pace = None if recording.speed_pinned else Pace(segments.speed_step, cores)
-    return Pacing(segments, pace, note)
+    return Pacing(segments, settings, pace, note)
 
 
 async def _settle(segments: Segments, settings: Settings, picture: Picture) -> Costs:
     """Reserves for the true size, and takes the step that comes of it."""
     catalog, preset = segments.catalog, segments.encoding.preset
-    known = {preset.name: preset}
-    machine = await capacity(settings, catalog, segments.encoding.ffmpeg, known)
+    machine = await _machine(segments, settings)
     await catalog.reserve(segments.recording.id, settling(machine, preset, picture))
     row = await catalog.get(segments.recording.id)
     if row.speed_step is not None:
         segments.speed_step = row.speed_step
     return machine.costs
+
+
+async def _machine(segments: Segments, settings: Settings) -> Capacity:
+    encoding = segments.encoding
+    return await capacity(settings, segments.catalog, encoding.ffmpeg, encoding.presets)
+
+
+def _picture(segments: Segments) -> Picture:
+    return Picture(segments.canvas.width, segments.canvas.height)

@@ -35,7 +35,7 @@ from orchestrator.recordings.capture import Capture
 from orchestrator.recordings.checksums import add_sums
 from orchestrator.recordings.finish import conclude, make_whole_parts
 from orchestrator.recordings.ledger import Ledger
-from orchestrator.recordings.pacing import settled
+from orchestrator.recordings.pacing import Pacing, settled
 from orchestrator.recordings.policy import Policy
 from orchestrator.recordings.previews import Preview
 from orchestrator.recordings.rejoin import bounds_of, only_to_finish, segments_of
@@ -172,7 +172,7 @@ class Recorder:
             await self._wait_running(encoding)
             if self._running.is_set():
                 await self._ledger.become(_S.RECORDING, started_at=began_at(self._capture))
-            watching = asyncio.create_task(self._watch_bounds(segments, bounds))
+            watching = asyncio.create_task(self._look_after(segments, bounds, pacing))
             watching.add_done_callback(self._watching_ended)
             try:
                 await self._until_ended(encoding)
@@ -253,13 +253,14 @@ class Recorder:
 
     # -- limits
 
-    async def _watch_bounds(self, segments: Segments, bounds: Bounds) -> None:
+    async def _look_after(self, segments: Segments, bounds: Bounds, pacing: Pacing) -> None:
         """End or split the recording in time; make files of the parts that are whole."""
         encoding = await self._parts.encoding
         while True:
             await bounds.look_at_disk()
             # Shielded: a file that is being made is made; `conclude` waits for it.
             await asyncio.shield(make_whole_parts(self._ledger, segments.whole_parts(), encoding))
+            await pacing.ask_for_room()
             await asyncio.sleep(PERIOD_S)
 
     def _watching_ended(self, watching: asyncio.Task[None]) -> None:

@@ -46,6 +46,8 @@ class Encoding:
     """What stays the same for all segments of a recording."""
 
     preset: Preset
+    presets: Mapping[str, Preset]
+    """All there are: others record with them beside this one."""
     ffmpeg: FFmpeg
     threads: int
     tags: Mapping[str, str]

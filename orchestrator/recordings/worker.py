@@ -156,7 +156,8 @@ async def _encoding(recording: Recording, stream: Stream, settings: Settings) ->
     preset = presets.get(recording.pipeline)
     ffmpeg = await find_ffmpeg(settings.ffmpeg, preset.encoders)
     require(ffmpeg, preset)
-    return Encoding(preset, ffmpeg, settings.encoder_threads, _tags(recording, stream))
+    tags = _tags(recording, stream)
+    return Encoding(preset, presets.presets, ffmpeg, settings.encoder_threads, tags)
 
 
 def _tags(recording: Recording, stream: Stream) -> dict[str, str]:

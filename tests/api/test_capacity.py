@@ -13,7 +13,9 @@ from tests.api.memory import MINT, MemoryManager, recording
 async def test_what_there_is_and_what_it_costs(
     client: httpx.AsyncClient, manager: MemoryManager
 ) -> None:
-    manager.rows.append(recording(figures={"measured_cores": 0.4}, reserved_cores=0.6))
+    manager.rows.append(
+        recording(figures={"measured_cores": 0.4, "speed_step": 1}, reserved_cores=0.6)
+    )
     body = (await client.get("/api/capacity")).json()
     assert (body["success"], body["cores"], body["limit_cores"]) == (True, 2.0, 1.7)
     assert (body["reserved_cores"], body["measured_cores"], body["used_cores"]) == (0.6, 0.4, 0.5)

@@ -91,7 +91,7 @@ expectations = st.frozensets(st.sampled_from("abc"))
 
 
 @given(st.lists(pushes | pushes | pulls | expectations, max_size=OPERATIONS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_mix_is_the_sum_of_what_came_in_time(
     operations: list[Push | Pull | frozenset[str]],
 ) -> None:
@@ -121,7 +121,6 @@ def test_the_mix_is_the_sum_of_what_came_in_time(
 
 
 @given(st.lists(pushes, max_size=OPERATIONS), expectations)
-@settings(deadline=None)
 def test_nobody_who_is_expected_is_passed_over(
     operations: list[Push], sids: frozenset[str]
 ) -> None:

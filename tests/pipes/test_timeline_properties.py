@@ -252,7 +252,7 @@ origins_ns = st.none() | st.integers(0, 3600).map(lambda before_s: START_NS - be
 
 
 @given(operations, origins_ns, st.integers(-400, 400))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_a_room_does(
     happens: list[Operation], origin_ns: int | None, drift_ppm: int
 ) -> None:

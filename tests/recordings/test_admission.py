@@ -15,7 +15,14 @@ from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.pipeline import Presets
 from orchestrator.errors import HavenError, InvalidRequest, NoCapacity, TooManyRecordings
-from orchestrator.recordings.admission import Capacity, admitting, pinned_step, settling, use_of
+from orchestrator.recordings.admission import (
+    Capacity,
+    admitting,
+    pinned_step,
+    returning,
+    settling,
+    use_of,
+)
 from orchestrator.recordings.capacity import ASSUMED, Picture
 from orchestrator.recordings.costs import costs_of
 from orchestrator.settings import Settings
@@ -65,7 +72,7 @@ async def test_of_twenty_at_once_just_as_many_are_taken_in_as_fit(several: list[
     reserved = sum(r.reserved_cores or 0 for r in active)
     assert reserved <= MACHINE.limit_cores
     assert MACHINE.limit_cores - reserved < cores("mp4", 3), "one more would have fitted"
-    assert any(r.speed_step == 0 for r in active), "whoever came first had all the room"
+    assert len(active) == int(MACHINE.limit_cores / cores("mp4", 3)), "whoever runs makes room"
     # One that fails gives its room back.
     await several[1].update(active[0].id, state="failed")
     await several[2].create(row("again"), admit=decide)
@@ -97,6 +104,65 @@ def test_a_pinned_step_is_taken_or_refused_but_never_changed() -> None:
         admit(row("b", pipeline="av1"), others, pinned=2)
     assert refused.value.context["fits"] == {"pipeline": "av1", "speed_step": 3}
     assert admit(row("b", pipeline="av1"), others).speed_step == 3
+
+
+def running(id: str, step: int, **columns: Any) -> Recording:
+    """One that has reserved what its step takes."""
+    values = {"speed_step": step, "reserved_cores": cores("mp4", step), "state": "recording"}
+    return row(id, **(values | columns))
+
+
+def test_those_that_run_make_room_for_one_that_would_not_fit() -> None:
+    limit = cores("mp4", 0) + cores("mp4", 3) - 0.001
+    first = running("a", 0)
+    second = admit(row("b"), [first], limit_cores=limit)
+    assert (first.speed_step, second.speed_step) == (1, 3)
+    assert first.reserved_cores == pytest.approx(cores("mp4", 1))
+    with pytest.raises(NoCapacity, match="at their fastest") as refused:
+        admit(row("c"), [first, second], limit_cores=limit)
+    left = limit - 2 * cores("mp4", 3)
+    assert refused.value.context["free_cores"] == pytest.approx(left, abs=0.001)
+    assert (first.speed_step, second.speed_step) == (1, 3), "for nothing nobody gives anything up"
+
+
+@pytest.mark.parametrize(
+    "columns", [{"speed_pinned": True}, {"state": "stopping"}, {"pipeline": "gone"}]
+)
+def test_who_can_not_go_faster_makes_no_room(columns: dict[str, Any]) -> None:
+    first = running("a", 0, **columns)
+    with pytest.raises(NoCapacity):
+        admit(row("b"), [first], limit_cores=cores("mp4", 0) + cores("mp4", 3) - 0.001)
+    assert first.speed_step == 0
+
+
+def test_what_was_measured_at_another_step_does_not_count() -> None:
+    figures = {"measured_cores": 0.9, "speed_step": 0, "video": {"width": 1920, "height": 1080}}
+    large = cores("mp4", 0, Picture(1920, 1080))
+    use = use_of(running("a", 0, reserved_cores=large, figures=figures), MACHINE.costs)
+    assert (use.reserved_cores, use.measured_cores) == (large, 0.9)
+    assert use.faster[0] == pytest.approx(cores("mp4", 1, Picture(1920, 1080)) / large)
+    told = use_of(running("a", 1, reserved_cores=large, figures=figures), MACHINE.costs)
+    assert (told.cores, len(told.faster)) == (large, 2), "it was told to go faster, and will"
+
+
+def test_a_size_that_needs_more_is_made_room_for_too() -> None:
+    large = Picture(1920, 1080)
+    other, mine = running("a", 0), running("b", 0)
+    limit = cores("mp4", 2) + cores("mp4", 3, large)
+    settling(replace(MACHINE, limit_cores=limit), MP4, large)(mine, [other])
+    assert (mine.speed_step, other.speed_step) == (3, 2)
+
+
+def test_room_that_others_leave_is_taken_again_but_never_given_by_asking() -> None:
+    mine, other = running("a", 2), running("b", 0)
+    limit = cores("mp4", 0) + cores("mp4", 1) + 0.001
+    ask = returning(replace(MACHINE, limit_cores=limit), MP4, ASSUMED)
+    ask(mine, [other])
+    assert (mine.speed_step, mine.reserved_cores) == (1, cores("mp4", 1))
+    ask(mine, [other, running("c", 3)])
+    assert mine.speed_step == 1
+    ask(mine, [])
+    assert mine.speed_step == 0
 
 
 def test_max_recordings_counts_too() -> None:
@@ -135,8 +201,8 @@ async def test_reserving_anew_sees_the_others(catalog: Catalog) -> None:
 
 
 def test_recordings_of_an_older_version_count_as_they_are_measured() -> None:
-    assert use_of(row("a", figures={"measured_cores": 0.7})).cores == 0.7
-    assert use_of(row("a")).cores == 0.0
+    assert use_of(row("a", figures={"measured_cores": 0.7}), MACHINE.costs).cores == 0.7
+    assert use_of(row("a"), MACHINE.costs).cores == 0.0
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from orchestrator.recordings.capacity import (
     ASSUMED,
     Costs,
+    Fit,
     Picture,
     Place,
     Room,
     Use,
+    fit,
     fitting_instead,
     how_many,
     places,
@@ -72,8 +74,38 @@ def test_what_runs_teaches_what_the_next_one_takes() -> None:
     assert untaught == pytest.approx(COSTS.cores("mp4", 0, ASSUMED))
 
 
+@pytest.mark.parametrize(
+    ("needed", "given_up"),
+    [
+        (0.1, (0, 0, 0)),
+        (0.2, (0, 1, 0)),  # whoever takes most
+        (0.8, (0, 1, 0)),
+        (0.9, (0, 2, 0)),  # it still takes most
+        (1.2, (1, 2, 0)),
+        (1.3, None),
+    ],
+)
+def test_room_is_made_step_by_step(needed: float, given_up: tuple[int, ...] | None) -> None:
+    keeps = Use("av1", 2.0)
+    room = Room(4.101, [Use("av1", 0.6, faster=(0.5,)), Use("av1", 1.4, faster=(0.5, 0.4)), keeps])
+    assert room.given_up(needed) == given_up
+    assert room.least_cores == pytest.approx(0.3 + 0.56 + 2.0)
+    place = Place(0, 0.6)
+    assert how_many(place, room) == 2
+    assert fit([place], room) == Fit(place, (0, 1, 0))
+    assert fit([Place(0, 9.0), Place(1, 0.05)], room) == Fit(Place(1, 0.05), (0, 0, 0))
+
+
 CORES = st.floats(0.01, 4)
-USES = st.lists(st.builds(Use, st.sampled_from(["av1", "mp4"]), CORES, st.none() | CORES))
+USES = st.lists(
+    st.builds(
+        Use,
+        st.sampled_from(["av1", "mp4"]),
+        CORES,
+        st.none() | CORES,
+        st.sampled_from([(), (0.7,), (0.8, 0.5)]),
+    )
+)
 
 
 @given(st.floats(0.1, 64), USES, st.sampled_from(["av1", "mp4"]))
@@ -81,10 +113,14 @@ def test_what_is_taken_in_never_exceeds_the_limit(
     limit: float, running: list[Use], pipeline: str
 ) -> None:
     room = Room(limit, running)
-    found = slowest_fitting(places(COSTS, room, pipeline, ASSUMED), room)
+    found = fit(places(COSTS, room, pipeline, ASSUMED), room)
     if found is not None:
-        assert room.used_cores + found.cores <= limit + 1e-9
-        assert how_many(found, room) >= 1
+        uses = zip(running, found.given_up, strict=True)
+        used = sum(use.cores_at(steps) for use, steps in uses)
+        assert used + found.place.cores <= max(limit, room.used_cores) + 1e-9
+        assert how_many(found.place, room) >= 1 or found.given_up == tuple(
+            len(use.faster) for use in running
+        )
     else:
         assert how_many(places(COSTS, room, pipeline, ASSUMED)[-1], room) == 0
 

@@ -143,7 +143,7 @@ async def made(folder: Path, catalog: Catalog, count: int) -> tuple[Ledger, Enco
         )
     preset = presets.get("mp4")
     ffmpeg = await find_ffmpeg(None, preset.encoders)
-    return Ledger(row, catalog), Encoding(preset, ffmpeg, 0, {"recording_id": "a"})
+    return Ledger(row, catalog), Encoding(preset, {}, ffmpeg, 0, {"recording_id": "a"})
 
 
 async def concluded(ledger: Ledger, encoding: Encoding) -> Recording:

@@ -67,6 +67,19 @@ def test_back_after_a_long_calm_and_never_below_what_there_is_room_for() -> None
         assert pace.look(calm(now_s)) is None
 
 
+def test_room_for_others_is_made_at_once_and_taken_back_after_a_calm() -> None:
+    pace = Pace(0, COSTS)
+    assert not pace.content, "there is no slower step"
+    assert pace.allow(0, 1.0) is None
+    assert pace.allow(2, 2.0) == "another recording needs the room"
+    assert (pace.step, pace.content) == (2, True)
+    assert pace.allow(9, 3.0) is None, "there are three steps"
+    assert pace.allow(1, 4.0) is None
+    assert not pace.content, "it may take a slower one already"
+    assert until_slower(pace, 4 + SETTLE_S) == CALM_S
+    assert (pace.step, pace.content) == (1, True)
+
+
 def test_calm_needs_room_for_the_slower_step() -> None:
     pace = Pace(0, COSTS)
     pace.look(behind(0.0))

@@ -13,7 +13,11 @@ import psutil
 import pytest
 
 from orchestrator.catalog.models import Recording
+from orchestrator.encoding.presets import Presets
 from orchestrator.errors import NoCapacity
+from orchestrator.monitor.machine import cores_allowed
+from orchestrator.recordings.capacity import ASSUMED, Picture
+from orchestrator.recordings.costs import costs_of
 from orchestrator.recordings.pace import CALM
 from orchestrator.recordings.request import StartRequest
 from orchestrator.settings import Settings
@@ -108,6 +112,34 @@ async def test_it_goes_faster_while_it_is_throttled_and_loses_no_sound(
     assert len(reading.beeps) >= int(reading.audio_end_s) - 1
     # A picture is held for a second at most before it comes again, and 0.7 s are waited for one.
     assert reading.audio_end_s == pytest.approx(reading.video_end_s, abs=2)
+
+
+async def test_one_that_runs_makes_room_for_another(
+    settings_for: Callable[..., Settings], livekit_server: Server
+) -> None:
+    costs = costs_of(Presets.load(None).presets.values(), [])
+    small = Picture(320, 180)
+    both = costs.cores("mp4", 2, small) + costs.cores("mp4", 3, ASSUMED) + 0.001
+    async with (
+        managing(settings_for(speed_step="auto", cpu_limit=both / cores_allowed())) as manager,
+        publishing(livekit_server, "gives", "--size", "320x180", "--prepare", "10"),
+        publishing(livekit_server, "takes", "--size", "320x180", "--prepare", "10"),
+    ):
+        assert (await manager.start(StartRequest("gives", "mp4"))).speed_step == 0
+        await until_received(manager, "gives", FPS)  # its size is known by then
+        await manager.start(StartRequest("takes", "mp4"))
+        await until(manager, "gives", step, 2)
+        await until_more(manager, "gives", 2 * FPS)
+        await manager.stop("takes")
+        ended = await manager.stop("gives")
+        events = await manager.catalog.events(ended.id)
+        segments = await manager.catalog.segments(ended.id)
+    story = [event.message for event in events if event.kind == "speed"]
+    assert story[1:] == ["speed step faster -> superfast: another recording needs the room"]
+    assert [segment.speed_step for segment in segments] == [0, 2]
+    reading = read(Path(ended.output_path))
+    assert (ended.figures["video"]["dropped"], reading.audio_gaps) == (0, 0)
+    assert reading.in_order_and_once
 
 
 async def test_without_room_nothing_is_begun(

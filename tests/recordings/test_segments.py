@@ -49,8 +49,10 @@ async def segments_of(catalog: Catalog, folder: Path) -> Segments:
     stream = asdict(Stream("room", "demo"))
     row = recording("a", stream=stream, pipeline="mp4", work_directory=str(folder))
     await catalog.create(row)
-    preset = Presets.load(None).get("mp4")
-    encoding = Encoding(preset, await find_ffmpeg(None, preset.encoders), 0, {})
+    presets = Presets.load(None).presets
+    preset = presets["mp4"]
+    ffmpeg = await find_ffmpeg(None, preset.encoders)
+    encoding = Encoding(preset, presets, ffmpeg, 0, {})
     queue = FrameQueue(2**23)
     return Segments(
         row, encoding, CanvasSize(64, 48), queue, folder, catalog, Preview(folder), 0, speed_step=3

@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Admit, Catalog
+from orchestrator.encoding.supervisor import Supervisor
 from orchestrator.errors import Unavailable
+from orchestrator.recordings import pacing
 from orchestrator.recordings.pacing import settled
 from orchestrator.recordings.report import LEAST_S, Average
 from orchestrator.settings import Settings
@@ -27,6 +31,31 @@ async def test_a_small_picture_gets_a_slower_step(catalog: Catalog, tmp_path: Pa
     assert notes == [("speed", "speed step faster")]
 
 
+async def test_room_that_others_left_is_asked_for(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "ASK_S", 0.0)
+    segments = await segments_of(catalog, tmp_path)
+    looked = await settled(segments, Settings(), lambda kind, text: None)
+    await looked.ask_for_room()
+    await catalog.update("a", speed_step=2, reserved_cores=0.05)
+    segments.recording.speed_step = 2  # as the ledger reads it
+    supervisor = Supervisor(segments.begin, _ignore, _ignore, max_restarts=0)
+    looked.look(supervisor)
+    assert segments.speed_step == 2
+    await looked.ask_for_room()
+    row = await catalog.get("a")
+    assert row.speed_step == 0
+    assert row.reserved_cores is not None
+    assert row.reserved_cores > 0.05
+
+    async def busy(id: str, admit: Admit) -> None:
+        raise Unavailable("The catalog can't be used now.")
+
+    catalog.reserve = busy  # type: ignore[method-assign]
+    await looked.ask_for_room()
+
+
 async def test_a_busy_catalog_changes_nothing(catalog: Catalog, tmp_path: Path) -> None:
     segments, notes = await segments_of(catalog, tmp_path), []
 
@@ -37,6 +66,10 @@ async def test_a_busy_catalog_changes_nothing(catalog: Catalog, tmp_path: Path) 
     await settled(segments, Settings(), lambda kind, text: notes.append((kind, text)))
     assert segments.speed_step == 3
     assert notes == [("speed", "speed step ultrafast")]
+
+
+def _ignore(*told: object) -> None:
+    """Nobody looks."""
 
 
 def test_use_is_known_after_a_while_and_anew_for_each_ffmpeg() -> None:

@@ -264,7 +264,7 @@ def test_a_day_of_drift(sound_ppm: float, picture_ppm: float) -> None:
     first_rtp=st.integers(0, 1 << 34),
     seed=st.integers(0, 1 << 16),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_time_never_goes_back_whatever_comes(
     jitter_ms: int, report_error_ms: int, sound_ppm: int, first_rtp: int, seed: int
 ) -> None:

@@ -19,7 +19,7 @@ class StepCost(Wire):
     cores: float
     """Of a whole recording of 720p at 30 pictures a second: receiving, too."""
     more: int
-    """How many such recordings there is room for."""
+    """How many such recordings there is room for, when those that run go as fast as they can."""
 
     model_config = example(
         {"speed_step": 2, "name": "10", "cpu_s_per_megapixel": 0.025, "cores": 0.95, "more": 0}
@@ -47,7 +47,7 @@ class RecordingLoad(Wire):
     mint_id: str
     pipeline: str
     speed_step: int | None
-    """The one there is room for; null for recordings of an older version."""
+    """The slowest there is room for; null for recordings of an older version."""
     speed_pinned: bool
     """Asked for, and kept to."""
     reserved_cores: float
@@ -84,7 +84,7 @@ class CapacityInfo(Wire):
     measured_cores: float | None
     """What those of them were seen to use that ran long enough; null when none did."""
     used_cores: float
-    """What counts: between both."""
+    """What counts: what is measured, if that is more; else halfway between both."""
     free_cores: float
     recordings: list[RecordingLoad]
     pipelines: list[PipelineCost]
