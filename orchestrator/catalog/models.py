@@ -219,6 +219,8 @@ class Cost(Base):
     pipeline: Mapped[str] = mapped_column(String(64), primary_key=True)
     step: Mapped[str] = mapped_column(String(64), primary_key=True)
     """The encoder's own word for it, as in the preset."""
+    preset: Mapped[str] = mapped_column(String(16))
+    """The preset's digest: one that was edited since was not measured."""
     cpu_s_per_megapixel: Mapped[float]
     measured_at: Mapped[datetime]
 

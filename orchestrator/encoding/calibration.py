@@ -10,8 +10,9 @@ from typing import Final
 
 from orchestrator.encoding.capabilities import FFmpeg
 from orchestrator.encoding.ffmpeg import Run
-from orchestrator.encoding.film import Film
+from orchestrator.encoding.film import FPS, Film
 from orchestrator.encoding.pipeline import Preset, command
+from orchestrator.encoding.threads import threads_for
 from orchestrator.errors import Unavailable
 
 FILM: Final = Film(1280, 720, 60)
@@ -30,10 +31,20 @@ _BENCH: Final = re.compile(r"bench: utime=([\d.]+)s stime=([\d.]+)s")
 async def measure(
     preset: Preset, step: int, ffmpeg: FFmpeg, folder: Path, film: Film = FILM
 ) -> float:
-    """CPU seconds per megapixel of one step, sound included.
+    """CPU seconds per megapixel of one step, sound included, with the threads that it would get.
 
     `folder` has `film.nut`. Raises Unavailable when the preset can't do it.
     """
+    alone = await _measure(preset, step, ffmpeg, folder, film, threads=1)
+    threads = threads_for(alone * film.width * film.height * FPS / 1e6)
+    if threads == 1:
+        return alone
+    return await _measure(preset, step, ffmpeg, folder, film, threads=threads)
+
+
+async def _measure(
+    preset: Preset, step: int, ffmpeg: FFmpeg, folder: Path, film: Film, *, threads: int
+) -> float:
     argv = command(
         preset,
         ffmpeg=ffmpeg,
@@ -44,6 +55,7 @@ async def measure(
         video_bitrate_bps=BITRATE_BPS,
         audio_bitrate_bps=128_000,
         speed=step,
+        threads=threads,
         aside=str(folder / "aside"),
     )
     run = Run([argv[0], "-benchmark", *argv[1:]], folder / "log")

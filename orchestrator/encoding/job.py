@@ -30,13 +30,22 @@ class Job:
     speed: int
     """Index into the preset's SPEEDS: 0 is the slowest and best."""
     threads: int
-    """Threads for an encoder; 0 leaves it to the encoder."""
+    """For an encoder, as few as keep pace; 0 leaves it to the encoder."""
     tags: Mapping[str, str]
     """What is written into the file: title, comment, creation_time and so on."""
     aside: str = ""
     """Path without extension for more files (images, HLS), beside the finished recording."""
     features: frozenset[str] = frozenset({HYBRID_FRAGMENTED})
     """What this ffmpeg can do and older ones can't (capabilities.FEATURES)."""
+
+    @property
+    def tile_columns(self) -> int:
+        """Binary logarithm of the columns of tiles for libaom and libvpx: some for each thread.
+
+        They cost bits, so a thread that is alone has one. They are 256 pixels wide at least.
+        """
+        by_size = 0 if self.width < 960 else 1 if self.width < 2560 else 2
+        return min(by_size, (self.threads or 4).bit_length() - 1)
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -83,11 +92,21 @@ class Preset:
     build: Callable[[Job], Any]
     shipped: tuple[float, ...] = ()
     """CPU seconds that each step takes for a megapixel, as measured by who wrote the preset."""
+    least_pixels: tuple[int, ...] = ()
+    """Pictures that are smaller than this don't use a step; none: every size uses all."""
+    digest: str = ""
+    """Of the file: what was measured of another one doesn't hold."""
 
     @property
     def costs(self) -> tuple[float, ...]:
         """The same, with a cautious guess where nobody measured."""
         return self.shipped or (UNKNOWN_COST,) * len(self.speeds)
+
+    def steps_for(self, width: int, height: int) -> int:
+        """How many of the steps, the slowest first, pictures of this size use."""
+        if not self.least_pixels:
+            return len(self.speeds)
+        return sum(1 for least in self.least_pixels if width * height >= least)
 
     @property
     def encoders(self) -> frozenset[str]:

@@ -17,6 +17,7 @@ import ffmpeg as ffmpeg_python
 from orchestrator.encoding.capabilities import HYBRID_FRAGMENTED, FFmpeg
 from orchestrator.encoding.job import Job, Preset
 from orchestrator.encoding.presets import PresetFailure, Presets
+from orchestrator.encoding.threads import threads_for
 from orchestrator.encoding.usercode import broken, guarded
 from orchestrator.errors import InvalidRequest
 
@@ -33,6 +34,8 @@ GLOBAL_OPTIONS: Final = (
     "-loglevel",
     "repeat+level+info",
 )  # fmt: skip
+
+_USUAL_FPS: Final = 30
 
 INPUT_OPTIONS: Final[Mapping[str, Any]] = {
     # Named, so that nothing has to be guessed from the first bytes.
@@ -70,9 +73,13 @@ def command(
 ) -> list[str]:
     """The whole argv of one run; given an `FFmpeg`, one that this very ffmpeg understands.
 
+    A speed that pictures of this size don't use is the fastest that they do. 0 `threads` are as
+    many as the preset's own costs ask for.
+
     Raises InvalidRequest for a speed the preset hasn't, PipelineBroken (with file and line) when
     its build fails or gives no ffmpeg-python output.
     """
+    step = min(_speed(preset, speed), preset.steps_for(width, height) - 1)
     pipe = ffmpeg_python.input(source, **INPUT_OPTIONS, **_color(height))
     job = Job(
         video=pipe.video,
@@ -82,8 +89,8 @@ def command(
         height=height,
         video_bitrate_bps=video_bitrate_bps,
         audio_bitrate_bps=audio_bitrate_bps,
-        speed=_speed(preset, speed),
-        threads=threads,
+        speed=step,
+        threads=threads or _threads(preset, step, width * height),
         tags=dict(tags or {}),
         aside=aside or str(Path(output).with_suffix("")),
         features=ffmpeg.features if isinstance(ffmpeg, FFmpeg) else frozenset({HYBRID_FRAGMENTED}),
@@ -129,6 +136,13 @@ def _arguments(preset: Preset, job: Job) -> list[str]:
         )
     with guarded(preset.name, preset.path):
         return [str(word) for word in ffmpeg_python.get_args(built)]
+
+
+def _threads(preset: Preset, step: int, pixels: int) -> int:
+    """0 for a preset whose costs nobody knows: its encoder may know better."""
+    if not preset.shipped:
+        return 0
+    return threads_for(preset.shipped[step] * pixels * _USUAL_FPS / 1e6)
 
 
 def _speed(preset: Preset, speed: int | None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import math
 import mimetypes
 import sys
@@ -82,7 +83,7 @@ def load_preset(path: Path) -> Preset:
         # Dataclasses look their module up by name.
         sys.modules[module.__name__] = module
         exec(compile(tree, str(path), "exec"), module.__dict__)
-    return _preset(path, module, _lines(tree))
+    return _preset(path, module, _lines(tree), hashlib.sha256(text).hexdigest()[:16])
 
 
 def _files(user_directory: Path | None) -> list[Path]:
@@ -107,7 +108,7 @@ def _targets(node: ast.stmt) -> Iterable[ast.expr]:
     return [node.target] if isinstance(node, ast.AnnAssign) else []
 
 
-def _preset(path: Path, module: ModuleType, lines: Mapping[str, int]) -> Preset:
+def _preset(path: Path, module: ModuleType, lines: Mapping[str, int], digest: str) -> Preset:
     def refuse(name: str, message: str) -> PipelineBroken:
         return broken(path.stem, path, lines.get(name), message)
 
@@ -119,7 +120,9 @@ def _preset(path: Path, module: ModuleType, lines: Mapping[str, int]) -> Preset:
         raise refuse("build", "there is no function build(job)")
     speeds = _speeds(values, refuse)
     made = _made(path, values, speeds, values["build"])
-    return replace(made, shipped=_costs(values, len(made.speeds), refuse))
+    steps = len(made.speeds)
+    least = _least_pixels(values, steps, refuse)
+    return replace(made, shipped=_costs(values, steps, refuse), least_pixels=least, digest=digest)
 
 
 def _speeds(
@@ -143,6 +146,17 @@ def _costs(
     if not good or len(costs) not in (0, steps):
         raise refuse("COSTS", "COSTS must have CPU seconds per megapixel for each step of SPEEDS")
     return tuple(float(cost) for cost in costs)
+
+
+def _least_pixels(
+    values: Mapping[str, Any], steps: int, refuse: Callable[[str, str], PipelineBroken]
+) -> tuple[int, ...]:
+    least = values.get("LEAST_PIXELS", ())
+    good = isinstance(least, (tuple, list)) and all(isinstance(each, int) for each in least)
+    if not good or (least and (len(least) != steps or least[0] != 0 or sorted(least) != [*least])):
+        problem = "LEAST_PIXELS must have a number for each step of SPEEDS, from 0 upwards"
+        raise refuse("LEAST_PIXELS", problem)
+    return tuple(least)
 
 
 def _made(

@@ -164,13 +164,14 @@ def use_of(row: Recording, costs: Costs) -> Use:
 
 def _faster(row: Recording, costs: Costs) -> tuple[float, ...]:
     """What each faster step takes of what its step takes."""
-    steps = costs.steps.get(row.pipeline, ())
-    if row.speed_pinned or row.speed_step is None or row.state == RecordingState.STOPPING:
+    known = row.pipeline in costs.steps and row.speed_step is not None
+    if not known or row.speed_pinned or row.state == RecordingState.STOPPING:
         return ()
-    video, step = row.figures.get("video") or {}, row.speed_step
-    known = video.get("width") and video.get("height")
-    picture = Picture(video["width"], video["height"]) if known else ASSUMED
-    taken = [costs.cores(row.pipeline, each, picture) for each in range(step, len(steps))]
+    video = row.figures.get("video") or {}
+    sized = video.get("width") and video.get("height")
+    picture = Picture(video["width"], video["height"]) if sized else ASSUMED
+    steps = range(row.speed_step or 0, costs.steps_for(row.pipeline, picture))
+    taken = [costs.cores(row.pipeline, step, picture) for step in steps]
     return tuple(cores / taken[0] for cores in taken[1:])
 
 

@@ -107,8 +107,10 @@ class BackgroundCalibration:
         ffmpeg = await self._ffmpeg()
         machine = await asyncio.to_thread(machine_name, ffmpeg)
         known = await CostTable(self._catalog).of(machine)
-        measured = {(row.pipeline, row.step) for row in known}
-        lacking = [p for p in presets if any((p.name, s) not in measured for s in p.speeds)]
+        measured = {(row.pipeline, row.step, row.preset) for row in known}
+        lacking = [
+            p for p in presets if any((p.name, s, p.digest) not in measured for s in p.speeds)
+        ]
         if lacking:
             await calibrate(
                 self._catalog, ffmpeg, lacking, _log, ready=self._not_recording, film=self._film
@@ -141,6 +143,7 @@ def _row(machine: str, preset: Preset, step: int, cost: float) -> Cost:
         machine=machine,
         pipeline=preset.name,
         step=preset.speeds[step],
+        preset=preset.digest,
         cpu_s_per_megapixel=cost,
         measured_at=datetime.now(UTC),
     )

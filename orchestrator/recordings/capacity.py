@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 RECEIVING_CORES: Final = 0.05
 RECEIVING_S: Final = 0.0075
@@ -38,6 +38,13 @@ ASSUMED: Final = Picture(1280, 720)
 """Of a stream that isn't connected yet: rooms tell their sizes to participants only."""
 
 
+class Ladder(Protocol):
+    """The speed steps of a pipeline (encoding.job.Preset)."""
+
+    def steps_for(self, width: int, height: int) -> int:
+        """How many of them, the slowest first, pictures of this size use."""
+
+
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What this machine takes for each pipeline's steps: CPU seconds per megapixel."""
@@ -47,6 +54,13 @@ class Costs:
     """Pipelines whose costs were measured here; others have shipped ones."""
     scale: float
     """Of this machine against that of the shipped costs; above 1 it is slower."""
+    ladders: Mapping[str, Ladder] = field(default_factory=dict)
+    """Pipelines of which small pictures don't use all steps."""
+
+    def steps_for(self, pipeline: str, picture: Picture) -> int:
+        """How many of its steps, the slowest first, such pictures use."""
+        ladder, steps = self.ladders.get(pipeline), len(self.steps[pipeline])
+        return steps if ladder is None else ladder.steps_for(picture.width, picture.height)
 
     def receiving_cores(self, picture: Picture) -> float:
         """Of the worker that receives, decodes and feeds the encoder."""
@@ -137,9 +151,9 @@ class Place:
 
 
 def places(costs: Costs, room: Room, pipeline: str, picture: Picture) -> list[Place]:
-    """All steps of a pipeline, the slowest first."""
+    """All steps of a pipeline that such pictures use, the slowest first."""
     lesson = room.lesson(pipeline)
-    steps = range(len(costs.steps[pipeline]))
+    steps = range(costs.steps_for(pipeline, picture))
     return [Place(step, lesson * costs.cores(pipeline, step, picture)) for step in steps]
 
 

@@ -22,15 +22,22 @@ def machine_name(ffmpeg: FFmpeg) -> str:
 def costs_of(presets: Iterable[Preset], rows: Sequence[Cost]) -> Costs:
     """Measured ones for pipelines of which every step was measured; shipped ones for others.
 
+    What was measured of a preset that was edited since doesn't count.
+
     Shipped costs follow the speed that was measured of this machine; where nothing was, they are
     raised by `CAUTION`.
     """
     known = list(presets)
-    measured = {(row.pipeline, row.step): row.cpu_s_per_megapixel for row in rows}
+    digests = {p.name: p.digest for p in known}
+    measured = {
+        (row.pipeline, row.step): row.cpu_s_per_megapixel
+        for row in rows
+        if digests.get(row.pipeline) == row.preset
+    }
     scale = _scale(known, measured)
     whole = {p.name: found for p in known if (found := _measured(p, measured))}
     shipped = {p.name: tuple(scale * cost for cost in p.costs) for p in known}
-    return Costs(shipped | whole, frozenset(whole), scale)
+    return Costs(shipped | whole, frozenset(whole), scale, {p.name: p for p in known})
 
 
 def _measured(preset: Preset, measured: Mapping[tuple[str, str], float]) -> tuple[float, ...]:

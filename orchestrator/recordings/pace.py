@@ -1,6 +1,7 @@
 """When an encoder has to work faster, and when it may take its time again. Pure.
 
-Faster at once, as pictures would be dropped soon; slower only after a long calm with room for it.
+Faster at once, as pictures would be dropped soon; with one more thread while cores are idle, which
+costs nothing of the picture. Slower only after a long calm with room for it.
 A return that didn't hold makes the next one wait twice as long, and there is a most number of
 changes: each of them is a segment more to join.
 """
@@ -13,6 +14,9 @@ from typing import Final
 
 FILLED: Final = 0.25
 """Share of the queue's limit from which an encoder falls behind; thinning begins at half."""
+
+SPARE_CORES: Final = 0.5
+"""Idle cores with which it is the encoder's threads that can't keep up, not the machine."""
 
 CALM: Final = 0.05
 """Share below which it keeps pace."""
@@ -47,16 +51,30 @@ class Pace:
     """Chooses the step; `look` often.
 
     `slowest` is the one there is room for, and the slowest that is taken; `costs` are the cores
-    that the encoder takes at each step.
+    that the encoder takes at each step, `threads` how many it gets for that, if we decide it, of
+    `most_threads`.
     """
 
-    def __init__(self, slowest: int, costs: Sequence[float]) -> None:
+    def __init__(
+        self,
+        slowest: int,
+        costs: Sequence[float],
+        threads: Sequence[int] = (),
+        most_threads: int = 1,
+    ) -> None:
         self.step = self._slowest = slowest
         self._costs = costs
+        self._threads, self._most_threads, self._more_threads = threads, most_threads, 0
         self._changes = 0
         self._wait_s = CALM_S
         self._settles_s = self._returned_s = float("-inf")
         self._calm_since_s: float | None = None
+
+    @property
+    def threads(self) -> int:
+        """For the encoder at this step; 0 leaves it to others."""
+        known = self._threads[self.step] if self._threads else 0
+        return min(known + self._more_threads, self._most_threads) if known else 0
 
     @property
     def content(self) -> bool:
@@ -76,11 +94,11 @@ class Pace:
         return "another recording needs the room"
 
     def look(self, look: Look) -> str | None:
-        """The reason if `step` has changed just now."""
+        """The reason if `step` or `threads` has changed just now."""
         self._note_calm(look)
         if look.now_s < self._settles_s or self._changes >= MOST_CHANGES:
             return None
-        if self._behind(look) and self.step + 1 < len(self._costs):
+        if self._behind(look):
             return self._faster(look)
         if self._calm_since_s is not None and look.now_s - self._calm_since_s >= self._wait_s:
             return self._slower(look)
@@ -102,11 +120,18 @@ class Pace:
         elif self._calm_since_s is None:
             self._calm_since_s = look.now_s
 
-    def _faster(self, look: Look) -> str:
+    def _faster(self, look: Look) -> str | None:
+        why = f"encoding at {look.speed:.2f} of real time, {look.filled:.0%} of the queue is full"
+        if 0 < self.threads < self._most_threads and (look.idle_cores or 0.0) >= SPARE_CORES:
+            self._more_threads += 1
+            self._changed(0, look)
+            return f"{why}, {look.idle_cores:.1f} cores are idle: one more thread"
+        if self.step + 1 == len(self._costs):
+            return None
         if look.now_s - self._returned_s < RELAPSE_S:
             self._wait_s = min(2 * self._wait_s, LONGEST_CALM_S)
         self._changed(+1, look)
-        return f"encoding at {look.speed:.2f} of real time, {look.filled:.0%} of the queue is full"
+        return why
 
     def _slower(self, look: Look) -> str:
         self._changed(-1, look)

@@ -6,6 +6,7 @@ that nothing which the queue holds is lost.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Final
@@ -14,10 +15,11 @@ import structlog
 
 from orchestrator.encoding.ffmpeg import Run
 from orchestrator.encoding.supervisor import Supervisor
+from orchestrator.encoding.threads import threads_for
 from orchestrator.errors import Unavailable
 from orchestrator.monitor.machine import CoreMeter
 from orchestrator.recordings.admission import Capacity, capacity, returning, settling
-from orchestrator.recordings.capacity import Costs, Picture
+from orchestrator.recordings.capacity import Picture
 from orchestrator.recordings.costs import costs_of
 from orchestrator.recordings.pace import Look, Pace
 from orchestrator.recordings.segments import Segments
@@ -38,10 +40,7 @@ Note = Callable[[str, str], None]
 class Pacing:
     """Looks at the encoder once a second, as often as it is called."""
 
-    def __init__(
-        self, segments: Segments, settings: Settings, pace: Pace | None, note: Note
-    ) -> None:
-        """`pace` is None for a recording whose step is pinned."""
+    def __init__(self, segments: Segments, settings: Settings, pace: Pace, note: Note) -> None:
         self._segments, self._settings, self._pace, self._note = segments, settings, pace, note
         self._looked_s, self._asked_s = float("-inf"), time.monotonic()
         self._run: Run | None = None
@@ -51,7 +50,7 @@ class Pacing:
     def look(self, supervisor: Supervisor) -> None:
         """Goes on at another step when it is time to."""
         now_s = time.monotonic()
-        if self._pace is None or now_s - self._looked_s < LOOK_S:
+        if now_s - self._looked_s < LOOK_S:
             return
         self._looked_s = now_s
         queue = self._segments.queue.statistics()
@@ -63,8 +62,9 @@ class Pacing:
         if reason := room_made or self._pace.look(look):
             words = self._segments.encoding.preset.speeds
             self._segments.speed_step = self._pace.step
-            change = f"{words[before]} -> {words[self._pace.step]}"
-            self._note("speed", f"speed step {change}: {reason}")
+            self._segments.threads = self._pace.threads
+            change = f"{words[before]} -> " if before != self._pace.step else ""
+            self._note("speed", f"speed step {change}{words[self._pace.step]}: {reason}")
             supervisor.split()
 
     async def ask_for_room(self) -> None:
@@ -72,10 +72,11 @@ class Pacing:
 
         The row tells `look` of it; the encoder goes back when it was calm for long.
         """
-        now_s = time.monotonic()
-        if self._pace is None or not self._pace.content or now_s - self._asked_s < ASK_S:
+        now_s, segments = time.monotonic(), self._segments
+        wants_more = self._pace.content and not segments.recording.speed_pinned
+        if not wants_more or now_s - self._asked_s < ASK_S:
             return
-        self._asked_s, segments = now_s, self._segments
+        self._asked_s = now_s
         try:
             machine = await _machine(segments, self._settings)
             admit = returning(machine, segments.encoding.preset, _picture(segments))
@@ -92,7 +93,7 @@ class Pacing:
         """Over the last looks at the same run."""
         if run is not self._run:
             self._run, self._encoded = run, []
-            if self._pace is not None and run is not None:
+            if run is not None:
                 self._pace.begun(now_s)
         if run is None or run.progress is None or run.progress.out_time_s is None:
             return None
@@ -102,25 +103,31 @@ class Pacing:
 
 
 async def settled(segments: Segments, settings: Settings, note: Note) -> Pacing:
-    """Decides the step anew, now that the picture's size is known.
+    """Decides the step and its threads anew, now that the picture's size is known.
 
     A catalog that is busy changes nothing of what was decided before.
     """
-    recording, preset = segments.recording, segments.encoding.preset
-    picture = _picture(segments)
-    costs = costs_of([preset], [])
+    recording, preset, picture = segments.recording, segments.encoding.preset, _picture(segments)
+    costs, most = costs_of([preset], []), 1
     try:
-        costs = await _settle(segments, settings, picture)
+        machine = await _settle(segments, settings, picture)
+        costs, most = machine.costs, math.ceil(machine.cores)
     except Unavailable as error:
         log.warning("the speed step is as it was", error=error.error)
-    recording.speed_step = segments.speed_step
+    last = costs.steps_for(preset.name, picture) - 1
+    recording.speed_step = segments.speed_step = min(segments.speed_step, last)
     note("speed", f"speed step {preset.speeds[segments.speed_step]}")
-    cores = [cost * picture.megapixels_per_s for cost in costs.steps[preset.name]]
-    pace = None if recording.speed_pinned else Pace(segments.speed_step, cores)
+    cores = [cost * picture.megapixels_per_s for cost in costs.steps[preset.name][: last + 1]]
+    known = preset.shipped or preset.name in costs.measured
+    threads = [threads_for(each) for each in cores] if known else []
+    if recording.speed_pinned:
+        cores = cores[: segments.speed_step + 1]  # nothing faster
+    pace = Pace(segments.speed_step, cores, threads, most)
+    segments.threads = pace.threads
     return Pacing(segments, settings, pace, note)
 
 
-async def _settle(segments: Segments, settings: Settings, picture: Picture) -> Costs:
+async def _settle(segments: Segments, settings: Settings, picture: Picture) -> Capacity:
     """Reserves for the true size, and takes the step that comes of it."""
     catalog, preset = segments.catalog, segments.encoding.preset
     machine = await _machine(segments, settings)
@@ -128,7 +135,7 @@ async def _settle(segments: Segments, settings: Settings, picture: Picture) -> C
     row = await catalog.get(segments.recording.id)
     if row.speed_step is not None:
         segments.speed_step = row.speed_step
-    return machine.costs
+    return machine
 
 
 async def _machine(segments: Segments, settings: Settings) -> Capacity:

@@ -135,6 +135,8 @@ class Segments:
     """Segments that earlier workers made."""
     speed_step: int
     """Of the next segment."""
+    threads: int = 0
+    """Of its encoder; 0: as the preset's own costs say."""
     part: int = 1
     """Number of the final file that the next segment goes into."""
     made: list[tuple[int, Path]] = field(default_factory=list)
@@ -215,7 +217,7 @@ class Segments:
             video_bitrate_bps=QUALITIES[recording.video_quality].video_bps,
             audio_bitrate_bps=QUALITIES[recording.audio_quality].audio_bps,
             speed=self.speed_step,
-            threads=encoding.threads,
+            threads=encoding.threads or self.threads,
             tags=encoding.tags,
             aside=str(Path(recording.output_path).with_suffix("")),
         )

@@ -22,17 +22,19 @@ HEAD = (
 MP4_FLAGS = "-movflags +hybrid_fragmented+delay_moov+use_metadata_tags"
 GOLDEN = {
     "av1": (
-        "-f mp4 -aom-params cpu-used=10 -b:a 128000 -b:v 2000000 -bufsize:v 4000000 -c:a aac "
+        "-f mp4 -aom-params cpu-used=10:coeff-cost-upd-freq=3:mode-cost-upd-freq=3"
+        ":mv-cost-upd-freq=3:enable-order-hint=0 "
+        "-b:a 128000 -b:v 2000000 -bufsize:v 4000000 -c:a aac "
         "-c:v libaom-av1 -cpu-used 8 -enc_time_base:v 1:90000 -flush_packets 1 "
         f"-force_key_frames:v {KEYS} -fps_mode passthrough -frag_duration 1000000 -lag-in-frames 0 "
         f"-max_interleave_delta 0 -maxrate:v 2000000 -metadata:g:0 title=Ö {MP4_FLAGS} -row-mt 1 "
-        "-threads:v 0 -tile-columns 1 -usage realtime"
+        "-threads:v 1 -tile-columns 0 -usage realtime"
     ),
     "mp4": (
         "-f mp4 -b:a 128000 -b:v 2000000 -bf 0 -bufsize:v 4000000 -c:a aac -c:v libx264 "
         f"-enc_time_base:v 1:90000 -flush_packets 1 -force_key_frames:v {KEYS} "
         "-fps_mode passthrough -frag_duration 1000000 -max_interleave_delta 0 -maxrate:v 2000000 "
-        f"-metadata:g:0 title=Ö {MP4_FLAGS} -preset:v veryfast -profile:v high -threads:v 0 "
+        f"-metadata:g:0 title=Ö {MP4_FLAGS} -preset:v veryfast -profile:v high -threads:v 1 "
         "-x264-params rc-lookahead=2:sync-lookahead=0:sliced-threads=1:ref=1:cabac=1"
         ":8x8dct=1:weightp=1:stitchable=1"
     ),
@@ -41,13 +43,14 @@ GOLDEN = {
         "-cluster_time_limit 1000 -cpu-used 8 -deadline realtime -enc_time_base:v 1:90000 "
         f"-flush_packets 1 -force_key_frames:v {KEYS} -fps_mode passthrough -lag-in-frames 0 "
         "-max_interleave_delta 0 -maxrate:v 2000000 -metadata:g:0 title=Ö -minrate:v 2000000 "
-        "-row-mt 1 -threads:v 0 -tile-columns 1"
+        "-row-mt 1 -threads:v 1 -tile-columns 0"
     ),
     "av1-svt": (
         "-f mp4 -b:a 128000 -b:v 2000000 -bufsize:v 4000000 -c:a aac -c:v libsvtav1 "
         f"-enc_time_base:v 1:90000 -flush_packets 1 -force_key_frames:v {KEYS} "
         "-fps_mode passthrough -frag_duration 1000000 -max_interleave_delta 0 -maxrate:v 2000000 "
-        f"-metadata:g:0 title=Ö {MP4_FLAGS} -preset:v 11 -svtav1-params pred-struct=1:rtc=1:lp=1"
+        f"-metadata:g:0 title=Ö {MP4_FLAGS} -preset:v 13 -svtav1-params pred-struct=1:rtc=1"
+        ":hierarchical-levels=1:lp=1"
     ),
 }
 
@@ -104,16 +107,48 @@ def test_an_older_ffmpeg_gets_flags_that_it_knows() -> None:
 
 
 def test_speed_threads_and_size_reach_the_encoder() -> None:
-    argv = made("av1", speed=3, threads=4, width=854, height=480)
-    assert argv[argv.index("-aom-params") + 1] == "cpu-used=11"
-    assert argv[argv.index("-threads:v") + 1] == "4"
-    assert argv[argv.index("-tile-columns") + 1] == "0"
-    assert argv[argv.index("-colorspace:v") + 1] == "smpte170m"
-    small = made("av1", speed=3, width=640, height=360)
-    assert small[small.index("-aom-params") + 1] == "cpu-used=8"
+    argv = made("av1", speed=2, threads=4, width=854, height=480)
+    assert option(argv, "-aom-params").startswith("cpu-used=9:")
+    assert option(argv, "-threads:v") == "4"
+    assert option(argv, "-tile-columns") == "0", "too narrow"
+    assert option(argv, "-colorspace:v") == "smpte170m"
 
 
-@pytest.mark.parametrize("speed", [-1, 4])
+def option(argv: list[str], name: str) -> str:
+    return argv[argv.index(name) + 1]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "threads", "tile_columns"),
+    [(1280, 720, "1", "0"), (1920, 1080, "2", "1"), (3840, 2160, "6", "2")],
+)
+def test_as_few_threads_as_keep_pace(
+    width: int, height: int, threads: str, tile_columns: str
+) -> None:
+    argv = made("av1", width=width, height=height)
+    assert (option(argv, "-threads:v"), option(argv, "-tile-columns")) == (threads, tile_columns)
+    svt = option(made("av1-svt", threads=9, width=width, height=height), "-svtav1-params")
+    assert svt.endswith(":lp=6"), "it has no more levels"
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "height", "step"),
+    [
+        ("av1", 1280, 720, "cpu-used=11:"),
+        ("av1", 854, 480, "cpu-used=9:"),
+        ("av1", 320, 180, "cpu-used=8:"),
+        ("av1-svt", 854, 480, "11"),
+    ],
+)
+def test_small_pictures_use_no_step_that_leaves_something_out(
+    name: str, width: int, height: int, step: str
+) -> None:
+    fastest = len(PRESETS.get(name).speeds) - 1
+    argv = made(name, speed=fastest, width=width, height=height)
+    assert option(argv, "-aom-params" if name == "av1" else "-preset:v").startswith(step)
+
+
+@pytest.mark.parametrize("speed", [-1, 5])
 def test_a_speed_that_is_not_there(speed: int) -> None:
     with pytest.raises(InvalidRequest, match="has no speed"):
         made("av1", speed=speed)

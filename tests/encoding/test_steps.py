@@ -16,7 +16,7 @@ from orchestrator.encoding.seam import Part
 from orchestrator.errors import Unavailable
 from tests.encoding.fakes import REAL, picture_times, program
 
-FILM = Film(640, 480, 15)
+FILM = Film(960, 540, 15)
 """The smallest at which every step of every preset is its own."""
 
 PRESETS = Presets.load(None)

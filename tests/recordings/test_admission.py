@@ -85,7 +85,7 @@ def test_the_refusal_tells_the_numbers_and_what_would_fit() -> None:
     context = refused.value.context
     assert context["fits"] == {"pipeline": "mp4", "speed_step": 3}
     assert context["limit_cores"] == 1.7
-    assert context["needed_cores"] == pytest.approx(cores("av1", 3), abs=0.001)
+    assert context["needed_cores"] == pytest.approx(cores("av1", 4), abs=0.001)
     assert context["free_cores"] == pytest.approx(cores("mp4", 3) + 0.01, abs=0.001)
     assert (context["recordings"], refused.value.status) == (1, 503)
     response = answer(refused.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -23,6 +24,7 @@ def rows(factor: float, words: tuple[str, ...] = MP4.speeds) -> list[Cost]:
             machine="m",
             pipeline="mp4",
             step=word,
+            preset=MP4.digest,
             cpu_s_per_megapixel=factor * shipped.get(word, 1),
             measured_at=datetime.now(UTC),
         )
@@ -49,6 +51,11 @@ def test_a_pipeline_with_a_step_missing_is_not_measured() -> None:
     costs = costs_of(PRESETS.values(), known)
     assert costs.measured == frozenset()
     assert costs.steps["mp4"] == pytest.approx([2 * cost for cost in MP4.costs])
+
+
+def test_a_preset_that_was_edited_is_not_measured() -> None:
+    costs = costs_of([replace(MP4, digest="another")], rows(0.5))
+    assert (costs.measured, costs.scale) == (frozenset(), CAUTION)
 
 
 def test_noise_never_makes_a_faster_step_dearer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +66,24 @@ def test_back_after_a_long_calm_and_never_below_what_there_is_room_for() -> None
     assert pace.step == 1
     for now_s in range(100, 1000):
         assert pace.look(calm(now_s)) is None
+
+
+def test_while_cores_are_idle_it_gets_another_thread_first() -> None:
+    pace = Pace(0, COSTS, (2, 1, 1), 3)
+    assert pace.threads == 2
+    idle = Look(10.0, filled=0.3, speed=0.7, idle_cores=1.5)
+    reason = pace.look(idle)
+    assert reason is not None
+    assert reason.endswith("1.5 cores are idle: one more thread")
+    assert (pace.step, pace.threads) == (0, 3)
+    pace.look(replace(idle, now_s=20.0))
+    assert (pace.step, pace.threads) == (1, 2), "there are no more than three"
+    pace.look(behind(30.0))
+    assert (pace.step, pace.threads) == (2, 2), "it is the machine that can't keep up"
+    pace.look(replace(idle, now_s=40.0))
+    assert (pace.step, pace.threads) == (2, 3)
+    assert pace.look(replace(idle, now_s=50.0)) is None
+    assert Pace(0, COSTS).threads == 0, "others decide"
 
 
 def test_room_for_others_is_made_at_once_and_taken_back_after_a_calm() -> None:

@@ -29,6 +29,7 @@ async def test_a_small_picture_gets_a_slower_step(catalog: Catalog, tmp_path: Pa
     assert row.reserved_cores is not None
     assert 0 < row.reserved_cores < 0.2
     assert notes == [("speed", "speed step faster")]
+    assert segments.threads == 1
 
 
 async def test_room_that_others_left_is_asked_for(

@@ -1,0 +1,19 @@
+"""How many threads an encoder gets. Pure.
+
+As few as keep pace: libaom takes a quarter more CPU for the same pictures on two threads than on
+one, and slices or tiles cost bits (docs/capacity.md).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+BUSY: Final = 0.6
+"""How much of a core one thread may have to do on the average: key frames and pictures that are
+harder than most take more for a while, and the queue holds seconds, not minutes."""
+
+
+def threads_for(cores: float) -> int:
+    """For an encoder that takes so many cores in all."""
+    return max(1, math.ceil(cores / BUSY))
