@@ -18,7 +18,7 @@ AUDIO_CODEC = "aac"
 SPEEDS = ("10", "11", "13")
 """SVT-AV1's own presets. Slower ones cost more and are no sharper in real time; 12 is hardly
 cheaper than 11."""
-COSTS = (0.0128, 0.0094, 0.0076)
+COSTS = (0.0131, 0.0092, 0.0073)
 """CPU seconds per megapixel of each (docs/capacity.md)."""
 DEFAULT_SPEED = 2
 """Less CPU than x264's veryfast (docs/capacity.md)."""

@@ -21,7 +21,7 @@ VIDEO_CODEC = "libaom-av1"
 AUDIO_CODEC = "aac"
 SPEEDS = ("7", "8", "9", "10", "11")
 """libaom's own cpu-used."""
-COSTS = (0.0215, 0.0168, 0.0144, 0.0135, 0.0083)
+COSTS = (0.0207, 0.0175, 0.0147, 0.0141, 0.0082)
 """CPU seconds per megapixel of each (docs/capacity.md)."""
 DEFAULT_SPEED = 3
 LEAST_PIXELS = (0, 0, 640 * 360, 960 * 540, 960 * 540)

@@ -17,7 +17,7 @@ VIDEO_CODEC = "libvpx-vp9"
 AUDIO_CODEC = "libopus"
 SPEEDS = ("5", "6", "7", "8")
 """libvpx's own cpu-used."""
-COSTS = (0.0284, 0.0162, 0.0148, 0.0133)
+COSTS = (0.0189, 0.0130, 0.0124, 0.0103)
 """CPU seconds per megapixel of each (docs/capacity.md)."""
 DEFAULT_SPEED = 3
 

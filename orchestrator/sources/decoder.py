@@ -96,7 +96,7 @@ class Decoder:
 
     def _decode(self, codec: Any, encoded: Any) -> None:
         if codec.name != self._codec[0]:
-            self._codec = (codec.name, get_decoder(codec))
+            self._codec = (codec.name, decoder_for(codec))
         try:
             frames = self._codec[1].decode(encoded)
         except av.FFmpegError as error:
@@ -106,3 +106,14 @@ class Decoder:
             return
         with self._changed:
             self._decoded.extend(frames)
+
+
+def decoder_for(codec: Any) -> Any:
+    """aiortc's decoder for an RTP codec, on one thread: no stream needs more, and each waits."""
+    decoder: Any = get_decoder(codec)
+    if codec.name.upper() == "VP8":
+        # FFmpeg's own gives pictures as it made them; its wrapper of libvpx copies each of them.
+        decoder.codec = av.CodecContext.create("vp8", "r")
+    if isinstance(getattr(decoder, "codec", None), av.VideoCodecContext):
+        decoder.codec.thread_count = 1
+    return decoder

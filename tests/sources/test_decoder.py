@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import av
 import pytest
+from aiortc.codecs import get_decoder
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from orchestrator.media import TrackKind
-from orchestrator.sources.decoder import MOST_DECODED, MOST_ENCODED, Decoder, Frame
+from orchestrator.sources.decoder import MOST_DECODED, MOST_ENCODED, Decoder, Frame, decoder_for
 from tests import codes
 
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=96)
@@ -102,3 +104,26 @@ def test_its_end_waits_for_nothing_that_is_still_to_decode(frames: list[bytes]) 
     put_all(decoder, frames[:1])
     assert decoder.take() == []
     assert decoder.idle, "what comes after the end is not waited for"
+
+
+def test_pictures_are_those_of_libvpx(frames: list[bytes]) -> None:
+    ours: Any = decoder_for(VP8)
+    libvpx: Any = get_decoder(VP8)
+    assert (ours.codec.name, ours.codec.thread_count) == ("vp8", 1)
+    assert libvpx.codec.name == "libvpx", "the attribute that is replaced is the one it uses"
+    for number, data in enumerate(frames[:20]):
+        encoded = JitterFrame(data, 3000 * number)
+        (mine,), (theirs,) = ours.decode(encoded), libvpx.decode(encoded)
+        assert isinstance(mine, av.VideoFrame)
+        assert isinstance(theirs, av.VideoFrame)
+        assert mine.pts == theirs.pts
+        assert (mine.to_ndarray() == theirs.to_ndarray()).all()
+
+
+def test_h264_gets_one_thread_and_sound_its_own_decoder() -> None:
+    def codec(mime: str, rate: int) -> RTCRtpCodecParameters:
+        return RTCRtpCodecParameters(mimeType=mime, clockRate=rate, channels=2, payloadType=97)
+
+    assert decoder_for(codec("video/H264", 90_000)).codec.thread_count == 1
+    assert decoder_for(codec("audio/opus", 48_000)).codec.name == "libopus"
+    assert decoder_for(codec("audio/PCMU", 8_000)).decode(JitterFrame(b"\xff" * 160, 0))
