@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 RECEIVING_CORES: Final = 0.05
-RECEIVING_S: Final = 0.0075
-"""Of a worker, whatever it receives, and for each megapixel: together a quarter of a core for
-720p30 on the machine of the shipped costs (docs/capacity.md), twice what was measured."""
+RECEIVING_S: Final = 0.004
+"""Of a worker, whatever it receives, and for each megapixel: together 0.16 cores for 720p30 on the
+machine of the shipped costs, where 0.09 were measured (docs/capacity.md)."""
 
 CAUTION: Final = 1.5
 """By how much a machine that was not measured may be slower than that one."""

@@ -148,7 +148,7 @@ def test_what_was_measured_at_another_step_does_not_count() -> None:
 def test_a_size_that_needs_more_is_made_room_for_too() -> None:
     large = Picture(1920, 1080)
     other, mine = running("a", 0), running("b", 0)
-    limit = cores("mp4", 2) + cores("mp4", 3, large)
+    limit = cores("mp4", 2) + cores("mp4", 3, large) + 0.001
     settling(replace(MACHINE, limit_cores=limit), MP4, large)(mine, [other])
     assert (mine.speed_step, other.speed_step) == (3, 2)
 

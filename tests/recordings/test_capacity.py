@@ -22,17 +22,17 @@ from orchestrator.recordings.capacity import (
 )
 
 COSTS = Costs({"av1": (0.04, 0.02), "mp4": (0.01, 0.005)}, frozenset({"av1"}), scale=1.0)
-"""At 720p30 1.11 and 0.55 cores, 0.28 and 0.14; and 0.26 for receiving."""
+"""At 720p30 1.11 and 0.55 cores, 0.28 and 0.14; and 0.16 for receiving."""
 
 
 def test_a_recording_costs_its_pixels_and_receiving() -> None:
     assert pytest.approx(27.648) == ASSUMED.megapixels_per_s
-    assert COSTS.receiving_cores(ASSUMED) == pytest.approx(0.05 + 27.648 * 0.0075)
-    assert COSTS.cores("av1", 1, ASSUMED) == pytest.approx(0.25736 + 27.648 * 0.02)
+    assert COSTS.receiving_cores(ASSUMED) == pytest.approx(0.05 + 27.648 * 0.004)
+    assert COSTS.cores("av1", 1, ASSUMED) == pytest.approx(0.160592 + 27.648 * 0.02)
     slow = Costs(COSTS.steps, frozenset(), scale=2.0)
     assert slow.receiving_cores(ASSUMED) == 2 * COSTS.receiving_cores(ASSUMED)
     large = COSTS.cores("mp4", 0, Picture(1920, 1080, 60))
-    assert large == pytest.approx(0.05 + 124.416 * (0.0075 + 0.01))
+    assert large == pytest.approx(0.05 + 124.416 * (0.004 + 0.01))
 
 
 @pytest.mark.parametrize(
