@@ -117,7 +117,7 @@ async def _add(client: httpx.AsyncClient, room: str, found: Limit) -> bool:
         return False
     found.start_s.append(round(time.monotonic() - began, 3))
     await asyncio.sleep(SETTLE_S)  # its first report tells the step
-    found.steps.append(str((await _status(client, room))["speed_step"]))
+    found.steps.append(str((await status_of(client, room))["speed_step"]))
     return True
 
 
@@ -139,7 +139,7 @@ async def _disturb(client: httpx.AsyncClient, rooms: list[str], found: Limit) ->
     while behind and time.monotonic() - ended < BACK_S:
         await asyncio.sleep(1)
         for room in sorted(behind):
-            status = await _status(client, room)
+            status = await status_of(client, room)
             if (status["fps"] or 0) >= FULL_RATE and not status["warnings"]:
                 behind.discard(room)
     if not behind:
@@ -170,10 +170,11 @@ async def _stop(client: httpx.AsyncClient, room: str, found: Limit) -> None:
 
 
 async def _dropped(client: httpx.AsyncClient, rooms: list[str]) -> int:
-    return sum([(await _status(client, room))["frames_dropped"] or 0 for room in rooms])
+    return sum([(await status_of(client, room))["frames_dropped"] or 0 for room in rooms])
 
 
-async def _status(client: httpx.AsyncClient, room: str) -> dict[str, Any]:
+async def status_of(client: httpx.AsyncClient, room: str) -> dict[str, Any]:
+    """What the API says of the recording."""
     answer = (await client.get(f"/api/recording/status/{room}")).raise_for_status()
     return dict(answer.json())
 

@@ -45,7 +45,7 @@ def _described(known: Capacity, active: Sequence[Recording]) -> CapacityInfo:
 
 
 def _pipeline(known: Capacity, room: Room, preset: Preset) -> PipelineCost:
-    found = places(known.costs, room, preset.name, ASSUMED)
+    found = places(known.costs, room.lesson(preset.name), preset.name, ASSUMED)
     return PipelineCost(
         name=preset.name,
         format=preset.format,

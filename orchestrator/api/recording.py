@@ -64,12 +64,14 @@ _START_ERRORS = failures_of_post(
     SourceUnreachable("Nothing answers at wss://example.org", "Check ORCHESTRATOR_LIVEKIT_URL."),
     TooManyRecordings("4 recordings run, and no more may (max_recordings)", retry_after_s=30),
     NoCapacity(
-        "There is no room for another recording with av1: it needs 0.70 cores, and 0.51 of the "
-        "1.70 that recordings may take are free; mp4 at speed step 2 would fit.",
+        "There is no room for another recording with av1: it needs 0.70 cores, and those that run "
+        "leave 0.51 of the 1.70 that recordings may take, at their fastest; mp4 at speed step 2 "
+        "would fit.",
         "Stop one, wait until one has ended, or raise ORCHESTRATOR_CPU_LIMIT.",
         needed_cores=0.7,
-        free_cores=0.51,
-        used_cores=1.19,
+        free_cores=0.32,
+        could_be_free_cores=0.51,
+        used_cores=1.38,
         limit_cores=1.7,
         recordings=2,
         fits={"pipeline": "mp4", "speed_step": 2},

@@ -35,27 +35,38 @@ class MachineUsage:
     """Of the disk with the output directory; None while that isn't there."""
 
 
+@dataclass(frozen=True, slots=True)
+class CoreUsage:
+    """One sample of the cores; None in the first one, which has nothing before it."""
+
+    cores: float
+    """That we may use: the quota, or the CPUs we may run on."""
+    used: float | None
+    """By everybody since the sample before; with a quota, by those it is for."""
+    idle: float | None
+    """Of ours: what is left of the quota, and no more than our CPUs have."""
+
+
 class CoreMeter:
-    """Samples the cores: how many are ours to use, and how many of them are in use."""
+    """Samples the cores."""
 
     def __init__(self) -> None:
-        self._last: tuple[float, float] | None = None
+        self._last: tuple[float, float, float] | None = None
 
-    def sample(self) -> tuple[float, float | None]:
-        """Cores that we may use; cores used by everybody since the sample before. Blocking.
-
-        With a quota, used by those it is for. None for the first sample.
-        """
+    def sample(self) -> CoreUsage:
+        """What they did since the sample before. Blocking, for a tenth of a millisecond."""
         limit = cgroup.limits().cpu
-        return _cores(limit), self._used(limit)
-
-    def _used(self, limit: cgroup.Limit | None) -> float | None:
-        used = cgroup.cpu_seconds(limit.group) if limit else None
-        now, used = time.monotonic(), _busy_s() if used is None else used
-        before, self._last = self._last, (now, used)
+        cores, now, busy_s = _cores(limit), time.monotonic(), _busy_s()
+        quota_s = cgroup.cpu_seconds(limit.group) if limit else None
+        used_s = busy_s if quota_s is None else quota_s
+        before, self._last = self._last, (now, busy_s, used_s)
         if before is None or now <= before[0]:
-            return None
-        return round(max(used - before[1], 0.0) / (now - before[0]), 3)
+            return CoreUsage(cores, None, None)
+        then, busy_then_s, used_then_s = before
+        busy = max(busy_s - busy_then_s, 0.0) / (now - then)
+        used = max(used_s - used_then_s, 0.0) / (now - then)
+        idle = max(min(cores - used, len(_cpus()) - busy), 0.0)
+        return CoreUsage(cores, round(used, 3), round(idle, 3))
 
 
 class MachineMeter:
@@ -66,13 +77,13 @@ class MachineMeter:
 
     def sample(self, directory: Path) -> MachineUsage:
         """What it uses now, with the disk of this directory. Blocking, for about a millisecond."""
-        cores, used = self._meter.sample()
+        usage = self._meter.sample()
         memory, memory_limit = _memory(cgroup.limits().memory)
         disk = _disk(directory)
         return MachineUsage(
             at=datetime.now(UTC),
-            cores=cores,
-            cpu_cores=used,
+            cores=usage.cores,
+            cpu_cores=usage.used,
             load_1m=psutil.getloadavg()[0],
             memory_bytes=memory,
             memory_limit_bytes=memory_limit,
@@ -110,10 +121,12 @@ def _cpus() -> frozenset[int]:
 
 def _busy_s() -> float:
     """CPU time of everybody on those; guests' stands in user's already (proc(5), `guest`)."""
-    ours = _cpus()
-    each = [t for cpu, t in enumerate(psutil.cpu_times(percpu=True)) if cpu in ours]
+    ours, all_times = _cpus(), psutil.cpu_times(percpu=True)
+    # Where CPUs are off, or a container sees its own only, a CPU's place isn't its number.
+    numbered = max(ours) < len(all_times)
+    times = [t for cpu, t in enumerate(all_times) if cpu in ours] if numbered else all_times
     not_busy = ("idle", "iowait", "guest", "guest_nice")
-    return float(sum(v for t in each for n, v in t._asdict().items() if n not in not_busy))
+    return float(sum(v for t in times for n, v in t._asdict().items() if n not in not_busy))
 
 
 def _memory(limit: cgroup.Limit | None) -> tuple[int, int]:

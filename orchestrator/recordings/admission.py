@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from orchestrator.catalog.costs import CostTable
 from orchestrator.catalog.models import Recording
@@ -33,7 +33,7 @@ from orchestrator.recordings.capacity import (
     places,
     slowest_fitting,
 )
-from orchestrator.recordings.costs import costs_of, machine_name
+from orchestrator.recordings.costs import costs_of, machine_name, still_true
 from orchestrator.recordings.states import RecordingState
 from orchestrator.settings import Settings
 
@@ -71,8 +71,8 @@ async def capacity(
     """As it is now; presets that this ffmpeg can't do are left out."""
     machine = await asyncio.to_thread(machine_name, ffmpeg)
     cores = await asyncio.to_thread(cores_allowed)
-    rows = await CostTable(catalog).of(machine)
     usable = {name: p for name, p in presets.items() if not ffmpeg.lacks(p.encoders)}
+    rows = still_true(usable.values(), await CostTable(catalog).of(machine))
     return Capacity(
         machine,
         cores,
@@ -133,10 +133,11 @@ def settling(capacity: Capacity, preset: Preset, picture: Picture) -> Admit:
         room = capacity.room(others)
         pinned = recording.speed_step if recording.speed_pinned else None
         asked = _places(capacity, preset, room, picture, pinned)
-        found = fit(asked, room)
-        _reserve(recording, found.place if found else asked[-1])
-        if found:
-            _make_room(found, others, room)
+        # What it needs more than was thought, others give as far as they can.
+        all_of_it = tuple(len(use.faster) for use in room.running)
+        found = fit(asked, room) or Fit(asked[-1], all_of_it)
+        _reserve(recording, found.place)
+        _make_room(found, others, room)
 
     return settle
 
@@ -145,9 +146,12 @@ def returning(capacity: Capacity, preset: Preset, picture: Picture) -> Admit:
     """For `Catalog.reserve`: the slower step for which there is room by now, if there is one."""
 
     def settle(recording: Recording, others: Sequence[Recording]) -> None:
-        room = capacity.room(others)
-        place = slowest_fitting(places(capacity.costs, room, preset.name, picture), room)
-        if place and recording.speed_step is not None and place.step < recording.speed_step:
+        if (step := recording.speed_step) is None:
+            return
+        costs, room = capacity.costs, capacity.room(others)
+        lesson = use_of(recording, costs).cores / costs.cores(preset.name, step, picture)
+        place = slowest_fitting(places(costs, lesson, preset.name, picture), room)
+        if place and place.step < step:
             _reserve(recording, place)
 
     return settle
@@ -155,31 +159,43 @@ def returning(capacity: Capacity, preset: Preset, picture: Picture) -> Admit:
 
 def use_of(row: Recording, costs: Costs) -> Use:
     """What a recording reserved and uses; one of an older version reserved nothing."""
-    # What was measured at another step says nothing: it has just been asked to go faster.
-    same = row.figures.get("speed_step") == row.speed_step
-    measured: Any = row.figures.get("measured_cores") if same else None
+    measured: float | None = row.figures.get("measured_cores")
     reserved = row.reserved_cores if row.reserved_cores is not None else measured or 0.0
-    return Use(row.pipeline, reserved, measured, _faster(row, costs))
+    if measured is not None and not _tells(row, measured, reserved):
+        measured = None
+    taken = _ladder(row, costs)
+    keeps = row.speed_pinned or row.state == RecordingState.STOPPING
+    faster = () if keeps else tuple(cores / taken[0] for cores in taken[1:])
+    return Use(row.pipeline, reserved, measured, faster, taken[0] if taken else None)
 
 
-def _faster(row: Recording, costs: Costs) -> tuple[float, ...]:
-    """What each faster step takes of what its step takes."""
-    known = row.pipeline in costs.steps and row.speed_step is not None
-    if not known or row.speed_pinned or row.state == RecordingState.STOPPING:
-        return ()
+def _tells(row: Recording, measured: float, reserved: float) -> bool:
+    """Whether what was measured says something of the step that is reserved for."""
+    running = row.figures.get("speed_step")
+    if running is None or row.speed_step is None or running == row.speed_step:
+        return True
+    # It fell behind, and even a faster step takes more. Slower: it was just told to go faster.
+    return bool(running > row.speed_step and measured > reserved)
+
+
+def _ladder(row: Recording, costs: Costs) -> list[float]:
+    """What its step and each faster one cost by the table; none for an unknown pipeline."""
+    if row.pipeline not in costs.steps or row.speed_step is None:
+        return []
     video = row.figures.get("video") or {}
     sized = video.get("width") and video.get("height")
     picture = Picture(video["width"], video["height"]) if sized else ASSUMED
-    steps = range(row.speed_step or 0, costs.steps_for(row.pipeline, picture))
-    taken = [costs.cores(row.pipeline, step, picture) for step in steps]
-    return tuple(cores / taken[0] for cores in taken[1:])
+    steps = range(row.speed_step, costs.steps_for(row.pipeline, picture))
+    return [costs.cores(row.pipeline, step, picture) for step in steps]
 
 
 def _places(
     capacity: Capacity, preset: Preset, room: Room, picture: Picture, pinned: int | None
 ) -> list[Place]:
-    found = places(capacity.costs, room, preset.name, picture)
-    return found if pinned is None else [found[min(pinned, len(found) - 1)]]
+    found = places(capacity.costs, room.lesson(preset.name), preset.name, picture)
+    if pinned is None:
+        return found
+    return [Place(pinned, found[min(pinned, len(found) - 1)].cores)]
 
 
 def _reserve(recording: Recording, place: Place) -> None:
@@ -187,7 +203,7 @@ def _reserve(recording: Recording, place: Place) -> None:
 
 
 def _make_room(found: Fit, running: Sequence[Recording], room: Room) -> None:
-    """Rows that give something up; their workers follow within a second."""
+    """Rows that give something up; their workers read them once a second, and follow."""
     for row, use, steps in zip(running, room.running, found.given_up, strict=True):
         if steps and row.speed_step is not None:
             row.speed_step += steps
@@ -210,11 +226,12 @@ def _refusal(capacity: Capacity, preset: Preset, room: Room, fastest: Place) -> 
     fits_too = f"; {fits[0]} at speed step {fits[1].step} would fit" if fits else ""
     return NoCapacity(
         f"There is no room for another recording with {preset.name}: it needs "
-        f"{fastest.cores:.2f} cores, and of the {room.limit_cores:.2f} that recordings may take "
-        f"those that run leave {could_be_free:.2f} at their fastest{fits_too}.",
+        f"{fastest.cores:.2f} cores, and those that run leave {could_be_free:.2f} of the "
+        f"{room.limit_cores:.2f} that recordings may take, at their fastest{fits_too}.",
         "Stop one, wait until one has ended, or raise ORCHESTRATOR_CPU_LIMIT.",
         needed_cores=round(fastest.cores, 3),
-        free_cores=round(could_be_free, 3),
+        free_cores=round(room.free_cores, 3),
+        could_be_free_cores=round(could_be_free, 3),
         used_cores=round(room.used_cores, 3),
         limit_cores=round(room.limit_cores, 3),
         recordings=len(room.running),

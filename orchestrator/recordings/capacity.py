@@ -55,7 +55,7 @@ class Costs:
     scale: float
     """Of this machine against that of the shipped costs; above 1 it is slower."""
     ladders: Mapping[str, Ladder] = field(default_factory=dict)
-    """Pipelines of which small pictures don't use all steps."""
+    """By pipeline: small pictures may not use all steps. Those that lack here use all."""
 
     def steps_for(self, pipeline: str, picture: Picture) -> int:
         """How many of its steps, the slowest first, such pictures use."""
@@ -83,6 +83,8 @@ class Use:
     faster: tuple[float, ...] = ()
     """The share of that which it takes at each faster step, the next one first; none if it keeps
     its step."""
+    listed_cores: float | None = None
+    """What its step costs by the table; None: what it reserved."""
 
     @property
     def cores(self) -> float:
@@ -92,9 +94,20 @@ class Use:
         middle = (self.reserved_cores + self.measured_cores) / 2
         return max(middle, self.measured_cores)
 
+    @property
+    def thought_cores(self) -> float:
+        """What such a recording would be thought to take, if nothing had been learned."""
+        return self.reserved_cores if self.listed_cores is None else self.listed_cores
+
     def cores_at(self, steps: int) -> float:
         """So many steps faster."""
         return self.cores * self.faster[steps - 1] if steps else self.cores
+
+
+def lesson_of(uses: Sequence[Use]) -> float:
+    """How many times what was thought these take together."""
+    thought = sum(use.thought_cores for use in uses)
+    return sum(use.cores for use in uses) / thought if thought else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +149,8 @@ class Room:
         return sum(use.cores_at(n) for use, n in zip(self.running, given, strict=True))
 
     def lesson(self, pipeline: str) -> float:
-        """By how much recordings with this pipeline differ from what they were thought to cost."""
-        mine = [use for use in self.running if use.pipeline == pipeline]
-        thought = sum(use.reserved_cores for use in mine)
-        return sum(use.cores for use in mine) / thought if thought else 1.0
+        """What those with this pipeline tell of the next one."""
+        return lesson_of([use for use in self.running if use.pipeline == pipeline])
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +161,11 @@ class Place:
     cores: float
 
 
-def places(costs: Costs, room: Room, pipeline: str, picture: Picture) -> list[Place]:
-    """All steps of a pipeline that such pictures use, the slowest first."""
-    lesson = room.lesson(pipeline)
+def places(costs: Costs, lesson: float, pipeline: str, picture: Picture) -> list[Place]:
+    """All steps of a pipeline that such pictures use, the slowest first.
+
+    `lesson`: how many times what is thought they take (`Room.lesson`).
+    """
     steps = range(costs.steps_for(pipeline, picture))
     return [Place(step, lesson * costs.cores(pipeline, step, picture)) for step in steps]
 
@@ -184,7 +197,7 @@ def fitting_instead(
 ) -> tuple[str, Place] | None:
     """The first of these pipelines for which there is room, with its step."""
     for pipeline in pipelines:
-        if found := fit(places(costs, room, pipeline, picture), room):
+        if found := fit(places(costs, room.lesson(pipeline), pipeline, picture), room):
             return pipeline, found.place
     return None
 

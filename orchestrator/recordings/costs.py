@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 
 from orchestrator.catalog.models import Cost
 from orchestrator.encoding.capabilities import FFmpeg
@@ -22,33 +23,34 @@ def machine_name(ffmpeg: FFmpeg) -> str:
 def costs_of(presets: Iterable[Preset], rows: Sequence[Cost]) -> Costs:
     """Measured ones for pipelines of which every step was measured; shipped ones for others.
 
-    What was measured of a preset that was edited since doesn't count.
-
     Shipped costs follow the speed that was measured of this machine; where nothing was, they are
     raised by `CAUTION`.
     """
     known = list(presets)
-    digests = {p.name: p.digest for p in known}
-    measured = {
-        (row.pipeline, row.step): row.cpu_s_per_megapixel
-        for row in rows
-        if digests.get(row.pipeline) == row.preset
-    }
+    true = still_true(known, rows)
+    measured = {(row.pipeline, row.step): row.cpu_s_per_megapixel for row in true}
     scale = _scale(known, measured)
     whole = {p.name: found for p in known if (found := _measured(p, measured))}
-    shipped = {p.name: tuple(scale * cost for cost in p.costs) for p in known}
+    shipped = {p.name: tuple(scale * cost for cost in _falling(p.costs)) for p in known}
     return Costs(shipped | whole, frozenset(whole), scale, {p.name: p for p in known})
 
 
+def still_true(presets: Iterable[Preset], rows: Iterable[Cost]) -> list[Cost]:
+    """Without what was measured of presets that were edited since, or are no more."""
+    digests = {preset.name: preset.digest for preset in presets}
+    return [row for row in rows if digests.get(row.pipeline) == row.preset]
+
+
 def _measured(preset: Preset, measured: Mapping[tuple[str, str], float]) -> tuple[float, ...]:
-    """Of each step; none if one is missing. A step is never dearer than the one before it."""
+    """Of each step; none if one is missing."""
     found = [measured.get((preset.name, step)) for step in preset.speeds]
-    costs: list[float] = []
-    for cost in found:
-        if cost is None:
-            return ()
-        costs.append(min([cost, *costs[-1:]]))
-    return tuple(costs)
+    known = [cost for cost in found if cost is not None]
+    return _falling(known) if len(known) == len(found) else ()
+
+
+def _falling(costs: Iterable[float]) -> tuple[float, ...]:
+    """A step is never dearer than the one before it."""
+    return tuple(accumulate(costs, min))
 
 
 def _scale(presets: Sequence[Preset], measured: Mapping[tuple[str, str], float]) -> float:

@@ -1,13 +1,14 @@
 """When an encoder has to work faster, and when it may take its time again. Pure.
 
-Faster at once, as pictures would be dropped soon; with one more thread while cores are idle, which
-costs nothing of the picture. Slower only after a long calm with room for it.
-A return that didn't hold makes the next one wait twice as long, and there is a most number of
-changes: each of them is a segment more to join.
+Faster at once, as pictures would be dropped soon; the first time, if cores are idle, with one more
+thread instead, which costs nothing of the picture. Slower only after a long calm with room for it.
+A return that didn't hold makes the next one wait twice as long, and there are so many a day: each
+change is a segment more to join. Going faster is bounded by that, too.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -31,7 +32,10 @@ LONGEST_CALM_S: Final = 1800.0
 RELAPSE_S: Final = 120.0
 """A return that has to be taken back within this time was too early."""
 
-MOST_CHANGES: Final = 60
+MOST_RETURNS: Final = 60
+"""Within a day."""
+
+DAY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +68,21 @@ class Pace:
     ) -> None:
         self.step = self._slowest = slowest
         self._costs = costs
-        self._threads, self._most_threads, self._more_threads = threads, most_threads, 0
-        self._changes = 0
+        self._threads, self._most_threads, self._one_more = threads, most_threads, False
+        self._returns: deque[float] = deque(maxlen=MOST_RETURNS)
         self._wait_s = CALM_S
-        self._settles_s = self._returned_s = float("-inf")
+        self._settles_s = float("-inf")
         self._calm_since_s: float | None = None
 
     @property
     def threads(self) -> int:
         """For the encoder at this step; 0 leaves it to others."""
         known = self._threads[self.step] if self._threads else 0
-        return min(known + self._more_threads, self._most_threads) if known else 0
+        return min(known + self._one_more, self._most_threads) if known else 0
 
-    @property
-    def content(self) -> bool:
+    def content(self, now_s: float) -> bool:
         """It keeps pace at the slowest step that it may take, and could take a slower one."""
-        return self.step == self._slowest > 0 and self._changes < MOST_CHANGES
+        return self.step == self._slowest > 0 and self._may_return(now_s)
 
     def allow(self, slowest: int, now_s: float) -> str | None:
         """There is room for this step by now, or no longer for a slower one.
@@ -90,19 +93,19 @@ class Pace:
         if self.step >= self._slowest:
             return None
         self.step = self._slowest
+        self._relapsed(now_s)
         self.begun(now_s)
         return "another recording needs the room"
 
     def look(self, look: Look) -> str | None:
         """The reason if `step` or `threads` has changed just now."""
         self._note_calm(look)
-        if look.now_s < self._settles_s or self._changes >= MOST_CHANGES:
+        if look.now_s < self._settles_s:
             return None
         if self._behind(look):
             return self._faster(look)
-        if self._calm_since_s is not None and look.now_s - self._calm_since_s >= self._wait_s:
-            return self._slower(look)
-        return None
+        calm = self._calm_since_s is not None and look.now_s - self._calm_since_s >= self._wait_s
+        return self._slower(look) if calm and self._may_return(look.now_s) else None
 
     def begun(self, now_s: float) -> None:
         """A new run of the encoder has begun: it is given time."""
@@ -122,23 +125,28 @@ class Pace:
 
     def _faster(self, look: Look) -> str | None:
         why = f"encoding at {look.speed:.2f} of real time, {look.filled:.0%} of the queue is full"
-        if 0 < self.threads < self._most_threads and (look.idle_cores or 0.0) >= SPARE_CORES:
-            self._more_threads += 1
-            self._changed(0, look)
+        more = 0 < self.threads < self._most_threads and not self._one_more
+        if more and (look.idle_cores or 0.0) >= SPARE_CORES:
+            self._one_more = True
+            self.begun(look.now_s)
             return f"{why}, {look.idle_cores:.1f} cores are idle: one more thread"
         if self.step + 1 == len(self._costs):
             return None
-        if look.now_s - self._returned_s < RELAPSE_S:
-            self._wait_s = min(2 * self._wait_s, LONGEST_CALM_S)
-        self._changed(+1, look)
+        self._relapsed(look.now_s)
+        self.step += 1
+        self.begun(look.now_s)
         return why
 
-    def _slower(self, look: Look) -> str:
-        self._changed(-1, look)
-        self._returned_s = look.now_s
-        return f"it kept pace for {self._wait_s:g} s, and {look.idle_cores:.1f} cores are idle"
+    def _relapsed(self, now_s: float) -> None:
+        """Goes faster: a return just before was too early."""
+        if self._returns and now_s - self._returns[-1] < RELAPSE_S:
+            self._wait_s = min(2 * self._wait_s, LONGEST_CALM_S)
 
-    def _changed(self, by: int, look: Look) -> None:
-        self.step += by
-        self._changes += 1
+    def _may_return(self, now_s: float) -> bool:
+        return len(self._returns) < MOST_RETURNS or now_s - self._returns[0] > DAY_S
+
+    def _slower(self, look: Look) -> str:
+        self.step -= 1
+        self._returns.append(look.now_s)
         self.begun(look.now_s)
+        return f"it kept pace for {self._wait_s:g} s, and {look.idle_cores:.1f} cores are idle"

@@ -6,6 +6,7 @@ that nothing which the queue holds is lost.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Callable
@@ -16,10 +17,10 @@ import structlog
 from orchestrator.encoding.ffmpeg import Run
 from orchestrator.encoding.supervisor import Supervisor
 from orchestrator.encoding.threads import threads_for
-from orchestrator.errors import Unavailable
-from orchestrator.monitor.machine import CoreMeter
+from orchestrator.errors import HavenError, Unavailable
+from orchestrator.monitor.machine import CoreMeter, cores_allowed
 from orchestrator.recordings.admission import Capacity, capacity, returning, settling
-from orchestrator.recordings.capacity import Picture
+from orchestrator.recordings.capacity import Costs, Picture
 from orchestrator.recordings.costs import costs_of
 from orchestrator.recordings.pace import Look, Pace
 from orchestrator.recordings.segments import Segments
@@ -56,7 +57,7 @@ class Pacing:
         queue = self._segments.queue.statistics()
         speed = self._speed(now_s, supervisor.current)
         filled = queue.waiting_bytes / queue.limit_bytes
-        look = Look(now_s, filled, speed, self._idle_cores())
+        look = Look(now_s, filled, speed, self._cores.sample().idle)
         before, slowest = self._pace.step, self._segments.recording.speed_step
         room_made = None if slowest is None else self._pace.allow(slowest, now_s)
         if reason := room_made or self._pace.look(look):
@@ -73,7 +74,7 @@ class Pacing:
         The row tells `look` of it; the encoder goes back when it was calm for long.
         """
         now_s, segments = time.monotonic(), self._segments
-        wants_more = self._pace.content and not segments.recording.speed_pinned
+        wants_more = self._pace.content(now_s) and not segments.recording.speed_pinned
         if not wants_more or now_s - self._asked_s < ASK_S:
             return
         self._asked_s = now_s
@@ -81,13 +82,8 @@ class Pacing:
             machine = await _machine(segments, self._settings)
             admit = returning(machine, segments.encoding.preset, _picture(segments))
             await segments.catalog.reserve(segments.recording.id, admit)
-        except Unavailable as error:
-            log.warning("no room was asked for", error=error.error)
-
-    def _idle_cores(self) -> float | None:
-        """Of those we may use; a control group's quota is all there is for us."""
-        cores, used = self._cores.sample()
-        return None if used is None else cores - used
+        except (HavenError, OSError) as error:  # a busy catalog, an ffmpeg that is being replaced
+            log.warning("no room was asked for", error=str(error))
 
     def _speed(self, now_s: float, run: Run | None) -> float | None:
         """Over the last looks at the same run."""
@@ -108,18 +104,20 @@ async def settled(segments: Segments, settings: Settings, note: Note) -> Pacing:
     A catalog that is busy changes nothing of what was decided before.
     """
     recording, preset, picture = segments.recording, segments.encoding.preset, _picture(segments)
-    costs, most = costs_of([preset], []), 1
+    costs, most = costs_of([preset], []), math.ceil(await asyncio.to_thread(cores_allowed))
     try:
-        machine = await _settle(segments, settings, picture)
-        costs, most = machine.costs, math.ceil(machine.cores)
+        costs = await _settle(segments, settings, picture)
     except Unavailable as error:
         log.warning("the speed step is as it was", error=error.error)
     last = costs.steps_for(preset.name, picture) - 1
     recording.speed_step = segments.speed_step = min(segments.speed_step, last)
-    note("speed", f"speed step {preset.speeds[segments.speed_step]}")
+    why = "asked for" if recording.speed_pinned else "the slowest that there is room for"
+    size = f"{picture.width}x{picture.height}"
+    note("speed", f"speed step {preset.speeds[segments.speed_step]}: {why}, for {size}")
     cores = [cost * picture.megapixels_per_s for cost in costs.steps[preset.name][: last + 1]]
     known = preset.shipped or preset.name in costs.measured
-    threads = [threads_for(each) for each in cores] if known else []
+    ours_to_say = known and not segments.encoding.threads
+    threads = [threads_for(each) for each in cores] if ours_to_say else []
     if recording.speed_pinned:
         cores = cores[: segments.speed_step + 1]  # nothing faster
     pace = Pace(segments.speed_step, cores, threads, most)
@@ -127,7 +125,7 @@ async def settled(segments: Segments, settings: Settings, note: Note) -> Pacing:
     return Pacing(segments, settings, pace, note)
 
 
-async def _settle(segments: Segments, settings: Settings, picture: Picture) -> Capacity:
+async def _settle(segments: Segments, settings: Settings, picture: Picture) -> Costs:
     """Reserves for the true size, and takes the step that comes of it."""
     catalog, preset = segments.catalog, segments.encoding.preset
     machine = await _machine(segments, settings)
@@ -135,7 +133,7 @@ async def _settle(segments: Segments, settings: Settings, picture: Picture) -> C
     row = await catalog.get(segments.recording.id)
     if row.speed_step is not None:
         segments.speed_step = row.speed_step
-    return machine
+    return machine.costs
 
 
 async def _machine(segments: Segments, settings: Settings) -> Capacity:

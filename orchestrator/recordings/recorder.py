@@ -254,7 +254,7 @@ class Recorder:
     # -- limits
 
     async def _look_after(self, segments: Segments, bounds: Bounds, pacing: Pacing) -> None:
-        """End or split the recording in time; make files of the parts that are whole."""
+        """End or split it in time, make files of the parts that are whole, ask for room."""
         encoding = await self._parts.encoding
         while True:
             await bounds.look_at_disk()
@@ -267,7 +267,7 @@ class Recorder:
         """The task's boundary: nobody looks at the disk any more, so the file is ended safely."""
         problem = None if watching.cancelled() else watching.exception()
         if problem is not None:
-            why = f"Watching the disk and the limits failed: {problem!r}."
+            why = f"Looking after the disk, the limits and the room failed: {problem!r}."
             self._fail(WorkerFailed(why, "The log in the work folder says more; start it again."))
 
     def _fail(self, error: HavenError) -> None:

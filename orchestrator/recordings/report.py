@@ -52,7 +52,7 @@ class Reporter:
         figures = capturing.statistics(capture)
         figures["source"] = _source(capture, source)
         figures["encoder"] = _encoder(run)
-        figures["measured_cores"] = self._measured(segments, usage, now)
+        figures["measured_cores"] = self._measured(usage, now)
         figures["processes"] = {role: u.as_dict() if u else None for role, u in usage.items()}
         if supervisor and supervisor.state in ENDED:
             # The last report: what was measured while ffmpeg still ran says more than nothing.
@@ -79,19 +79,15 @@ class Reporter:
         figures["pipe_bytes"] = totals.written_bytes
         figures["refused"] = totals.refused
         figures["part"] = segments.part
-        figures["speed_step"] = segments.speed_step
+        figures["speed_step"] = segments.running_step
         if totals.refused:
             figures["warnings"].append(
                 f"{totals.refused} pictures or sounds could not be written; they are left out."
             )
 
-    def _measured(
-        self, segments: Segments | None, usage: dict[str, Usage | None], now: datetime
-    ) -> float | None:
-        """Cores of all processes; only at the step that is reserved for, and in one segment."""
+    def _measured(self, usage: dict[str, Usage | None], now: datetime) -> float | None:
+        """Cores of all processes, in one segment."""
         used = [u for u in usage.values() if u is not None]
-        if segments is None or segments.speed_step != segments.recording.speed_step:
-            used = []
         pids = tuple(u.pid for u in used)
         total_s = sum(u.cpu_seconds for u in used)
         return self._average.add(now, pids if len(used) == len(usage) else (), total_s)

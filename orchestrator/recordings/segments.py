@@ -141,6 +141,8 @@ class Segments:
     """Number of the final file that the next segment goes into."""
     made: list[tuple[int, Path]] = field(default_factory=list)
     """Part and path of each segment, those of the part that is gone on with first."""
+    running_step: int | None = None
+    """Of the segment that was begun last."""
     first_at: datetime | None = None
     """When the first frame was in a pipe."""
     _recent: Recent = field(default_factory=Recent)
@@ -176,7 +178,7 @@ class Segments:
         writer = self._new_writer(fifo)
         argv = self._command(fifo.path, output)
         life = _Life(self.recording.id, number, self.part, output, self.speed_step, writer)
-        self._lives[number] = life
+        self._lives[number], self.running_step = life, self.speed_step
         self.made.append((life.part, output))
         await self._save()
         writer.start()

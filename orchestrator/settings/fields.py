@@ -173,7 +173,7 @@ class Settings(BaseSettings):
         None, description="Folder with your own presets; one named like a built-in replaces it."
     )
     encoder_threads: int = Field(
-        0, ge=0, le=256, description="Threads for an encoder; 0 leaves it to ffmpeg."
+        0, ge=0, le=256, description="Threads for each encoder; 0: as few as keep pace."
     )
     cpu_limit: float = Field(
         0.85,

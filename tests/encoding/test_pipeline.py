@@ -49,7 +49,7 @@ GOLDEN = {
         "-f mp4 -b:a 128000 -b:v 2000000 -bufsize:v 4000000 -c:a aac -c:v libsvtav1 "
         f"-enc_time_base:v 1:90000 -flush_packets 1 -force_key_frames:v {KEYS} "
         "-fps_mode passthrough -frag_duration 1000000 -max_interleave_delta 0 -maxrate:v 2000000 "
-        f"-metadata:g:0 title=Ö {MP4_FLAGS} -preset:v 13 -svtav1-params pred-struct=1:rtc=1"
+        f"-metadata:g:0 title=Ö {MP4_FLAGS} -preset:v 11 -svtav1-params pred-struct=1:rtc=1"
         ":hierarchical-levels=1:lp=1"
     ),
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -11,7 +14,7 @@ from orchestrator.encoding.calibration import cpu_seconds, measure
 from orchestrator.encoding.capabilities import find_ffmpeg
 from orchestrator.encoding.film import FPS, Film
 from orchestrator.encoding.join import join
-from orchestrator.encoding.pipeline import Presets
+from orchestrator.encoding.pipeline import Presets, command
 from orchestrator.encoding.seam import Part
 from orchestrator.errors import Unavailable
 from tests.encoding.fakes import REAL, picture_times, program
@@ -20,6 +23,7 @@ FILM = Film(960, 540, 15)
 """The smallest at which every step of every preset is its own."""
 
 PRESETS = Presets.load(None)
+MP4 = PRESETS.get("mp4")
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +66,44 @@ async def test_all_steps_make_one_file(tmp_path: Path, film: Path, name: str) ->
     wanted = [n / FPS for n in range(FILM.frames * len(parts))]
     assert picture_times(output) == pytest.approx(wanted, abs=0.0015)
     assert pictures(output) == [shown for part in parts for shown in pictures(part.path)]
+
+
+@pytest.mark.parametrize("name", ["av1", "av1-svt", "mp4", "webm"])
+async def test_another_thread_changes_no_header(tmp_path: Path, film: Path, name: str) -> None:
+    preset = PRESETS.get(name)
+    made = []
+    for threads in (1, 2, 4):
+        made.append(tmp_path / f"{threads}{preset.segment_suffix}")
+        argv = command(
+            preset,
+            ffmpeg=str(REAL),
+            source=str(film),
+            output=str(made[-1]),
+            width=FILM.width,
+            height=FILM.height,
+            video_bitrate_bps=1_000_000,
+            audio_bitrate_bps=96_000,
+            threads=threads,
+        )
+        await asyncio.to_thread(subprocess.run, argv, check=True, capture_output=True)
+        assert len(set(pictures(made[-1]))) == FILM.frames
+    assert len({headers(path) for path in made}) == 1
+
+
+async def test_what_needs_more_threads_is_measured_with_them(tmp_path: Path, film: Path) -> None:
+    (tmp_path / "film.nut").symlink_to(film)
+    path = program(
+        tmp_path / "ffmpeg",
+        """
+threads = sys.argv[sys.argv.index("-threads:v") + 1]
+report(15, "end")
+say(f"[info] bench: utime={0.5 * int(threads) ** 2}s stime=0.1s rtime=1s")
+""",
+    )
+    found = await find_ffmpeg(None, MP4.encoders)
+    fake = replace(found, path=path)
+    # 0.6 s for half a second of film: two threads, with which it takes 2.1 s.
+    assert await measure(MP4, 1, fake, tmp_path, FILM) == pytest.approx(2.1 / FILM.megapixels)
 
 
 def pictures(path: Path) -> list[bytes]:

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.monitor import cgroup, machine
 from orchestrator.monitor.history import History, Share
-from orchestrator.monitor.machine import CoreMeter, MachineMeter, MachineUsage
+from orchestrator.monitor.machine import CoreMeter, CoreUsage, MachineMeter, MachineUsage
 
 
 def group(path: Path, **files: str) -> Path:
@@ -106,9 +106,36 @@ def test_cores_that_are_not_ours_do_not_count(monkeypatch: pytest.MonkeyPatch) -
     for ours, used in (({0}, False), ({1}, True)):
         monkeypatch.setattr(machine, "_cpus", lambda ours=ours: frozenset(ours))
         meter = CoreMeter()
-        assert meter.sample() == (1.0, None)
-        cores, found = meter.sample()
-        assert (cores, bool(found)) == (1.0, used)
+        assert meter.sample() == CoreUsage(1.0, None, None)
+        found = meter.sample()
+        assert (found.cores, bool(found.used), bool(found.idle)) == (1.0, used, not used)
+
+
+def test_a_quota_of_a_busy_machine_is_not_idle(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group(tmp_path / "root/pod/box", cpu_max="50000 100000\n", cpu_stat="usage_usec 1000000\n")
+    found = cgroup.limits(own, tmp_path / "root")
+    monkeypatch.setattr(cgroup, "limits", lambda: found)
+    monkeypatch.setattr(machine, "_cpus", lambda: frozenset({0, 1}))
+    times = psutil.cpu_times()
+    looks = iter([[times, times]] * 2 + [[times, times._replace(user=times.user + 1e6)]])
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: next(looks))
+    meter = CoreMeter()
+    meter.sample()
+    assert meter.sample().idle == 0.5, "nobody does anything: it is the quota"
+    assert meter.sample() == CoreUsage(0.5, 0.0, 0.0), "others have it all"
+
+
+def test_cpus_without_their_numbers_all_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_cpus", lambda: frozenset({2, 3}))
+    times = psutil.cpu_times()
+    looks = iter([[times, times], [times._replace(user=times.user + 1e6), times]])
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: next(looks))
+    monkeypatch.setattr(cgroup, "limits", lambda: cgroup.Limits(None, None))
+    meter = CoreMeter()
+    meter.sample()
+    assert meter.sample().used
 
 
 def test_the_history_is_bounded(tmp_path: Path) -> None:

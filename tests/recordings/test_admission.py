@@ -121,7 +121,7 @@ def test_those_that_run_make_room_for_one_that_would_not_fit() -> None:
     with pytest.raises(NoCapacity, match="at their fastest") as refused:
         admit(row("c"), [first, second], limit_cores=limit)
     left = limit - 2 * cores("mp4", 3)
-    assert refused.value.context["free_cores"] == pytest.approx(left, abs=0.001)
+    assert refused.value.context["could_be_free_cores"] == pytest.approx(left, abs=0.001)
     assert (first.speed_step, second.speed_step) == (1, 3), "for nothing nobody gives anything up"
 
 
@@ -145,12 +145,23 @@ def test_what_was_measured_at_another_step_does_not_count() -> None:
     assert (told.cores, len(told.faster)) == (large, 2), "it was told to go faster, and will"
 
 
+@pytest.mark.parametrize(("measured", "counts"), [(0.9, 0.9), (0.3, 0.6)])
+def test_one_that_fell_behind_counts_at_least_what_it_reserved(
+    measured: float, counts: float
+) -> None:
+    figures = {"measured_cores": measured, "speed_step": 2}
+    behind = running("a", 0, reserved_cores=0.6, figures=figures)
+    assert use_of(behind, MACHINE.costs).cores == counts
+
+
 def test_a_size_that_needs_more_is_made_room_for_too() -> None:
     large = Picture(1920, 1080)
     other, mine = running("a", 0), running("b", 0)
     limit = cores("mp4", 2) + cores("mp4", 3, large) + 0.001
     settling(replace(MACHINE, limit_cores=limit), MP4, large)(mine, [other])
     assert (mine.speed_step, other.speed_step) == (3, 2)
+    settling(replace(MACHINE, limit_cores=0.1), MP4, large)(mine, [other])
+    assert (mine.speed_step, other.speed_step) == (3, 3), "all that there is, where it isn't enough"
 
 
 def test_room_that_others_leave_is_taken_again_but_never_given_by_asking() -> None:
@@ -181,6 +192,7 @@ def test_once_the_size_is_known_it_is_decided_anew() -> None:
     assert (mine.speed_step, mine.reserved_cores) == (0, cores("mp4", 0, small))
     settling(MACHINE, MP4, large)(mine, [row("b", reserved_cores=1.7)])
     assert mine.speed_step == 3, "it was taken in already"
+    assert admit(row("c", pipeline="av1"), [], pinned=4).speed_step == 4
     pinned = admit(row("c"), [], pinned=2)
     settling(MACHINE, MP4, large)(pinned, [])
     assert (pinned.speed_step, pinned.reserved_cores) == (2, cores("mp4", 2, large))

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from orchestrator.recordings.pace import (
     CALM_S,
+    DAY_S,
     LONGEST_CALM_S,
-    MOST_CHANGES,
+    MOST_RETURNS,
     RELAPSE_S,
     SETTLE_S,
     Look,
@@ -77,26 +78,27 @@ def test_while_cores_are_idle_it_gets_another_thread_first() -> None:
     assert reason.endswith("1.5 cores are idle: one more thread")
     assert (pace.step, pace.threads) == (0, 3)
     pace.look(replace(idle, now_s=20.0))
-    assert (pace.step, pace.threads) == (1, 2), "there are no more than three"
-    pace.look(behind(30.0))
-    assert (pace.step, pace.threads) == (2, 2), "it is the machine that can't keep up"
-    pace.look(replace(idle, now_s=40.0))
-    assert (pace.step, pace.threads) == (2, 3)
-    assert pace.look(replace(idle, now_s=50.0)) is None
+    assert (pace.step, pace.threads) == (1, 2), "it didn't help"
+    few = Pace(0, COSTS, (2, 1, 1), 2)
+    few.look(idle)
+    assert (few.step, few.threads) == (1, 1), "there are no more than two"
+    busy = Pace(0, COSTS, (1, 1, 1), 9)
+    busy.look(behind(10.0))
+    assert (busy.step, busy.threads) == (1, 1), "it is the machine that can't keep up"
     assert Pace(0, COSTS).threads == 0, "others decide"
 
 
 def test_room_for_others_is_made_at_once_and_taken_back_after_a_calm() -> None:
     pace = Pace(0, COSTS)
-    assert not pace.content, "there is no slower step"
+    assert not pace.content(0.0), "there is no slower step"
     assert pace.allow(0, 1.0) is None
     assert pace.allow(2, 2.0) == "another recording needs the room"
-    assert (pace.step, pace.content) == (2, True)
+    assert (pace.step, pace.content(2.0)) == (2, True)
     assert pace.allow(9, 3.0) is None, "there are three steps"
     assert pace.allow(1, 4.0) is None
-    assert not pace.content, "it may take a slower one already"
+    assert not pace.content(4.0), "it may take a slower one already"
     assert until_slower(pace, 4 + SETTLE_S) == CALM_S
-    assert (pace.step, pace.content) == (1, True)
+    assert (pace.step, pace.content(99.0)) == (1, True)
 
 
 def test_calm_needs_room_for_the_slower_step() -> None:
@@ -117,16 +119,39 @@ def test_a_return_that_did_not_hold_makes_the_next_one_wait_longer() -> None:
     assert waits[-1] == LONGEST_CALM_S
 
 
-@given(st.lists(st.tuples(st.floats(0, 1), st.none() | st.floats(0, 3), st.floats(0, 4))))
+def test_so_many_returns_a_day_and_always_faster_when_it_has_to() -> None:
+    pace, now_s, returns = Pace(1, COSTS), 0.0, 0
+    while now_s < DAY_S:
+        pace.look(behind(now_s))
+        assert pace.step == 2, "however often it returned"
+        now_s += RELAPSE_S + SETTLE_S
+        waited_s = 0
+        while pace.step == 2 and waited_s < 100:
+            pace.look(calm(now_s + waited_s))
+            waited_s += 1
+        returns += pace.step == 1
+        now_s += RELAPSE_S + waited_s
+    assert returns == MOST_RETURNS
+    assert until_slower(pace, 2 * DAY_S) <= CALM_S, "the next day it may again"
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.none() | st.floats(0, 3), st.floats(0, 4)), min_size=1),
+    st.integers(1, 64),
+)
 def test_whatever_happens_steps_and_changes_stay_within_bounds(
-    looks: list[tuple[float, float | None, float]],
+    looks: list[tuple[float, float | None, float]], most_threads: int
 ) -> None:
-    pace, changes = Pace(1, COSTS), 0
+    pace, changes = Pace(1, COSTS, (3, 2, 1), most_threads), 0
     for second, (filled, speed, idle) in enumerate(itertools.islice(itertools.cycle(looks), 500)):
-        before = pace.step
+        before = (pace.step, pace.threads)
         changed = pace.look(Look(20.0 * second, filled, speed, idle)) is not None
-        assert changed is (pace.step != before)
-        assert abs(pace.step - before) <= 1
+        assert changed is ((pace.step, pace.threads) != before)
+        assert abs(pace.step - before[0]) <= 1
         assert 1 <= pace.step <= 2
+        assert 1 <= pace.threads <= min(3, most_threads)
         changes += changed
-    assert changes <= MOST_CHANGES
+    assert changes <= 2 * MOST_RETURNS + 2
+    for second in (10_001, 10_002):
+        pace.look(behind(20.0 * second))
+    assert pace.step == 2, "who is behind for long ends at the fastest step"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from orchestrator.recordings.pacing import settled
 from orchestrator.recordings.report import LEAST_S, Average
 from orchestrator.settings import Settings
 from tests.catalog.rows import NOON
-from tests.recordings.test_segments import segments_of
+from tests.recordings.test_segments import ENDED, segments_of
 
 
 async def test_a_small_picture_gets_a_slower_step(catalog: Catalog, tmp_path: Path) -> None:
@@ -28,7 +30,8 @@ async def test_a_small_picture_gets_a_slower_step(catalog: Catalog, tmp_path: Pa
     assert row.speed_step == 0
     assert row.reserved_cores is not None
     assert 0 < row.reserved_cores < 0.2
-    assert notes == [("speed", "speed step faster")]
+    story = "speed step faster: the slowest that there is room for, for 64x48"
+    assert notes == [("speed", story)]
     assert segments.threads == 1
 
 
@@ -56,6 +59,40 @@ async def test_room_that_others_left_is_asked_for(
     catalog.reserve = busy  # type: ignore[method-assign]
     await looked.ask_for_room()
 
+    async def gone(*_: object) -> None:
+        raise FileNotFoundError("ffmpeg")
+
+    monkeypatch.setattr(pacing, "capacity", gone)
+    await looked.ask_for_room()
+
+
+@pytest.mark.parametrize("columns", [{"speed_pinned": True}, {"speed_step": 0}])
+async def test_who_wants_nothing_asks_for_no_room(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(pacing, "ASK_S", 0.0)
+    segments = await segments_of(catalog, tmp_path)
+    for name, value in columns.items():
+        setattr(segments.recording, name, value)
+    await catalog.update("a", **columns)
+    looked = await settled(segments, Settings(), lambda kind, text: None)
+
+    async def never(*_: object) -> None:
+        raise AssertionError("it asked")
+
+    catalog.reserve = never  # type: ignore[method-assign, assignment]
+    await looked.ask_for_room()
+
+
+async def test_threads_that_were_set_are_kept_to(catalog: Catalog, tmp_path: Path) -> None:
+    segments = await segments_of(catalog, tmp_path)
+    segments.encoding = replace(segments.encoding, threads=2)
+    await settled(segments, Settings(), lambda kind, text: None)
+    assert segments.threads == 0
+    plan = await segments.begin(1)
+    assert plan.argv[plan.argv.index("-threads:v") + 1] == "2"
+    await plan.ended(ENDED)
+
 
 async def test_a_busy_catalog_changes_nothing(catalog: Catalog, tmp_path: Path) -> None:
     segments, notes = await segments_of(catalog, tmp_path), []
@@ -66,7 +103,8 @@ async def test_a_busy_catalog_changes_nothing(catalog: Catalog, tmp_path: Path) 
     catalog.reserve = busy  # type: ignore[method-assign]
     await settled(segments, Settings(), lambda kind, text: notes.append((kind, text)))
     assert segments.speed_step == 3
-    assert notes == [("speed", "speed step ultrafast")]
+    story = "speed step ultrafast: the slowest that there is room for, for 64x48"
+    assert notes == [("speed", story)]
 
 
 def _ignore(*told: object) -> None:
