@@ -1,4 +1,4 @@
-"""H.264 with libx264, AAC, in MP4: plays everywhere, about a third of a core at 720p30."""
+"""H.264 with libx264, AAC, in MP4: plays everywhere, about a quarter of a core at 720p30."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""VP9 with libvpx, Opus, in WebM: free of licences, about half a core at 720p30."""
+"""VP9 with libvpx, Opus, in WebM: free of licences, about a quarter of a core at 720p30."""
 
 from __future__ import annotations
 

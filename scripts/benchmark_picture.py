@@ -86,10 +86,22 @@ def _encoding(found: list[dict[str, Any]]) -> Panel:
     return Panel("ffmpeg on the same 720p30 pictures, cores", "{:.3f}", bars)
 
 
+def _limit(found: list[dict[str, Any]]) -> Panel:
+    bars = [Bar(f"{one['pipeline']}: taken in", one["recordings"], True) for one in found]
+    return Panel("720p30 recordings at once, by admission", "{:.0f}", bars)
+
+
+def _most(found: list[dict[str, Any]]) -> Panel:
+    bars = [Bar(f"{one['pipeline']}: none drops a picture", one["recordings"]) for one in found]
+    return Panel("720p30 recordings at once, all taken in", "{:.0f}", bars)
+
+
 PANELS: Final[dict[str, Callable[[list[dict[str, Any]]], Panel]]] = {
     "receivers": _receivers,
     "start": _start,
     "encoding": _encoding,
+    "limit": _limit,
+    "most": _most,
 }
 """By the name of what was measured."""
 
