@@ -123,7 +123,7 @@ async def limit(bench: Bench) -> Found:
 
 async def most(bench: Bench) -> Found:
     """How many there may be until pictures are dropped, if all are taken in."""
-    film = await bench.film(spare_s=400)
+    film = await bench.film(spare_s=600)
     found = [
         await measure_most(bench.server, bench.folder / f"most {name}", name, prepared=film.file)
         for name in bench.pipelines

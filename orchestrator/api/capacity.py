@@ -29,7 +29,8 @@ async def capacity(manager: ManagerHere) -> CapacityInfo:
 
 def _described(known: Capacity, active: Sequence[Recording]) -> CapacityInfo:
     room = known.room(active)
-    measured = [use.measured_cores for use in room.running if use.measured_cores is not None]
+    seen = [row.figures.get("measured_cores") for row in active]
+    measured = [cores for cores in seen if cores is not None]
     return CapacityInfo(
         machine=known.machine,
         calibrated_at=known.measured_at,
@@ -71,7 +72,7 @@ def _load(row: Recording, use: Use) -> RecordingLoad:
         speed_step=row.speed_step,
         speed_pinned=row.speed_pinned,
         reserved_cores=_round(use.reserved_cores),
-        measured_cores=use.measured_cores,
+        measured_cores=row.figures.get("measured_cores"),
     )
 
 

@@ -1,6 +1,7 @@
 """The catalog's tables: what is wanted, what is, and what was.
 
-The control plane writes `Recording.wanted`; the worker writes everything else of its recording.
+The control plane writes `Recording.wanted`, admission what each recording reserves and its speed
+step, also of those that make room; the worker writes everything else of its recording.
 Moments are aware UTC datetimes, durations float seconds, sizes bytes.
 """
 

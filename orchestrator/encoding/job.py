@@ -10,7 +10,7 @@ from typing import Any, Final
 from orchestrator.encoding.capabilities import HYBRID_FRAGMENTED
 
 UNKNOWN_COST: Final = 0.03
-"""CPU seconds for a megapixel of an encoder that nobody measured: about as much as libaom takes."""
+"""CPU seconds for a megapixel of an encoder that nobody measured: twice what libaom takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Job:
 
     @property
     def tile_columns(self) -> int:
-        """Binary logarithm of the columns of tiles for libaom and libvpx: some for each thread.
+        """Binary logarithm of the columns of tiles for libaom and libvpx, as their options take it.
 
-        They cost bits, so a thread that is alone has one. They are 256 pixels wide at least.
+        No more than threads, since each costs bits, and none narrower than some 500 pixels.
         """
         by_size = 0 if self.width < 960 else 1 if self.width < 2560 else 2
         return min(by_size, (self.threads or 4).bit_length() - 1)

@@ -143,15 +143,15 @@ def settling(capacity: Capacity, preset: Preset, picture: Picture) -> Admit:
 
 
 def returning(capacity: Capacity, preset: Preset, picture: Picture) -> Admit:
-    """For `Catalog.reserve`: the slower step for which there is room by now, if there is one."""
+    """For `Catalog.reserve`: the next slower step, if there is room for it by now."""
 
     def settle(recording: Recording, others: Sequence[Recording]) -> None:
         if (step := recording.speed_step) is None:
             return
         costs, room = capacity.costs, capacity.room(others)
         lesson = use_of(recording, costs).cores / costs.cores(preset.name, step, picture)
-        place = slowest_fitting(places(costs, lesson, preset.name, picture), room)
-        if place and place.step < step:
+        slower = places(costs, lesson, preset.name, picture)[:step][-1:]
+        if place := slowest_fitting(slower, room):
             _reserve(recording, place)
 
     return settle
@@ -164,18 +164,27 @@ def use_of(row: Recording, costs: Costs) -> Use:
     if measured is not None and not _tells(row, measured, reserved):
         measured = None
     taken = _ladder(row, costs)
+    if not taken:
+        return Use(row.pipeline, reserved, measured)
+    # What was measured at a faster step is of that one: going there gives no room any more.
+    ahead = 0 if measured is None else _steps_ahead(row)
+    now = taken[min(ahead, len(taken) - 1)]
     keeps = row.speed_pinned or row.state == RecordingState.STOPPING
-    faster = () if keeps else tuple(cores / taken[0] for cores in taken[1:])
-    return Use(row.pipeline, reserved, measured, faster, taken[0] if taken else None)
+    faster = () if keeps else tuple(min(cores / now, 1.0) for cores in taken[1:])
+    return Use(row.pipeline, reserved, measured, faster, now)
+
+
+def _steps_ahead(row: Recording) -> int:
+    """How many steps faster than the one that is reserved for it runs; below 0: slower, so far."""
+    running = row.figures.get("speed_step")
+    return 0 if running is None or row.speed_step is None else int(running - row.speed_step)
 
 
 def _tells(row: Recording, measured: float, reserved: float) -> bool:
-    """Whether what was measured says something of the step that is reserved for."""
-    running = row.figures.get("speed_step")
-    if running is None or row.speed_step is None or running == row.speed_step:
-        return True
+    """Whether what was measured says something of what it will take."""
+    ahead = _steps_ahead(row)
     # It fell behind, and even a faster step takes more. Slower: it was just told to go faster.
-    return bool(running > row.speed_step and measured > reserved)
+    return ahead == 0 or (ahead > 0 and measured > reserved)
 
 
 def _ladder(row: Recording, costs: Costs) -> list[float]:
@@ -195,7 +204,7 @@ def _places(
     found = places(capacity.costs, room.lesson(preset.name), preset.name, picture)
     if pinned is None:
         return found
-    return [Place(pinned, found[min(pinned, len(found) - 1)].cores)]
+    return [found[min(pinned, len(found) - 1)]]
 
 
 def _reserve(recording: Recording, place: Place) -> None:

@@ -93,7 +93,6 @@ class Pace:
         if self.step >= self._slowest:
             return None
         self.step = self._slowest
-        self._relapsed(now_s)
         self.begun(now_s)
         return "another recording needs the room"
 

@@ -59,8 +59,11 @@ class Pacing:
         filled = queue.waiting_bytes / queue.limit_bytes
         look = Look(now_s, filled, speed, self._cores.sample().idle)
         before, slowest = self._pace.step, self._segments.recording.speed_step
-        room_made = None if slowest is None else self._pace.allow(slowest, now_s)
-        if reason := room_made or self._pace.look(look):
+        reason = None if slowest is None else self._pace.allow(slowest, now_s)
+        if reason is None and self._segments.running_step in (None, before):
+            # Else a change is under way, and what there is to see is of the step before.
+            reason = self._pace.look(look)
+        if reason is not None:
             words = self._segments.encoding.preset.speeds
             self._segments.speed_step = self._pace.step
             self._segments.threads = self._pace.threads
@@ -107,8 +110,8 @@ async def settled(segments: Segments, settings: Settings, note: Note) -> Pacing:
     costs, most = costs_of([preset], []), math.ceil(await asyncio.to_thread(cores_allowed))
     try:
         costs = await _settle(segments, settings, picture)
-    except Unavailable as error:
-        log.warning("the speed step is as it was", error=error.error)
+    except (Unavailable, OSError) as error:  # as in ask_for_room
+        log.warning("the speed step is as it was", error=str(error))
     last = costs.steps_for(preset.name, picture) - 1
     recording.speed_step = segments.speed_step = min(segments.speed_step, last)
     why = "asked for" if recording.speed_pinned else "the slowest that there is room for"

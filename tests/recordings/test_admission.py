@@ -141,8 +141,8 @@ def test_what_was_measured_at_another_step_does_not_count() -> None:
     use = use_of(running("a", 0, reserved_cores=large, figures=figures), MACHINE.costs)
     assert (use.reserved_cores, use.measured_cores) == (large, 0.9)
     assert use.faster[0] == pytest.approx(cores("mp4", 1, Picture(1920, 1080)) / large)
-    told = use_of(running("a", 1, reserved_cores=large, figures=figures), MACHINE.costs)
-    assert (told.cores, len(told.faster)) == (large, 2), "it was told to go faster, and will"
+    told = use_of(running("a", 1, reserved_cores=0.5, figures=figures), MACHINE.costs)
+    assert (told.cores, len(told.faster)) == (0.5, 2), "it was told to go faster, and will"
 
 
 @pytest.mark.parametrize(("measured", "counts"), [(0.9, 0.9), (0.3, 0.6)])
@@ -151,7 +151,19 @@ def test_one_that_fell_behind_counts_at_least_what_it_reserved(
 ) -> None:
     figures = {"measured_cores": measured, "speed_step": 2}
     behind = running("a", 0, reserved_cores=0.6, figures=figures)
-    assert use_of(behind, MACHINE.costs).cores == counts
+    use = use_of(behind, MACHINE.costs)
+    assert use.cores == counts
+    if measured > 0.6:
+        last = cores("mp4", 3) / cores("mp4", 2)
+        assert use.faster == pytest.approx((1, 1, last)), "it is at the third step already"
+        assert use.listed_cores == pytest.approx(cores("mp4", 2))
+
+
+def test_a_pinned_step_that_a_small_picture_does_not_use() -> None:
+    small = Picture(640, 360)
+    pinned = admit(row("a", pipeline="av1"), [], pinned=4)
+    settling(MACHINE, AV1, small)(pinned, [])
+    assert (pinned.speed_step, pinned.reserved_cores) == (2, cores("av1", 2, small))
 
 
 def test_a_size_that_needs_more_is_made_room_for_too() -> None:
@@ -174,6 +186,11 @@ def test_room_that_others_leave_is_taken_again_but_never_given_by_asking() -> No
     assert mine.speed_step == 1
     ask(mine, [])
     assert mine.speed_step == 0
+    ask(mine, [])
+    assert mine.speed_step == 0
+    far = running("d", 3)
+    returning(MACHINE, MP4, ASSUMED)(far, [])
+    assert far.speed_step == 2, "one after the other, as it takes them"
 
 
 def test_max_recordings_counts_too() -> None:
