@@ -67,7 +67,7 @@ def build(job: Job) -> Any:
             "bufsize:v": 2 * job.video_bitrate_bps,
             # A point to seek to each two seconds, by time, as frames come at no fixed rate.
             "force_key_frames:v": "expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))",
-            # As few as keep pace: two take a quarter more CPU than one.
+            # As few as keep pace: two take up to a tenth more CPU than one.
             "threads:v": job.threads,
             "c:a": AUDIO_CODEC,
             "b:a": job.audio_bitrate_bps,

@@ -42,7 +42,7 @@ class Job:
     def tile_columns(self) -> int:
         """Binary logarithm of the columns of tiles for libaom and libvpx, as their options take it.
 
-        No more than threads, since each costs bits, and none narrower than some 500 pixels.
+        No more than threads, which is all they are for, and none narrower than some 500 pixels.
         """
         by_size = 0 if self.width < 960 else 1 if self.width < 2560 else 2
         return min(by_size, (self.threads or 4).bit_length() - 1)

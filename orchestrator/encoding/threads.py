@@ -1,7 +1,7 @@
 """How many threads an encoder gets. Pure.
 
-As few as keep pace: libaom takes a quarter more CPU for the same pictures on two threads than on
-one, and slices or tiles cost bits (docs/capacity.md).
+As few as keep pace: libaom takes up to a tenth more CPU for the same pictures on two threads than
+on one (docs/capacity.md), SVT-AV1 a quarter, and others wait for each other on a full machine.
 """
 
 from __future__ import annotations
