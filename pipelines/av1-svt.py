@@ -1,4 +1,4 @@
-"""AV1 with SVT-AV1, AAC, in MP4: less CPU than x264's veryfast, more memory than libaom."""
+"""AV1 with SVT-AV1, AAC, in MP4: no more CPU than x264's veryfast, for film of a live stream."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ cheaper than 11."""
 COSTS = (0.0131, 0.0092, 0.0073)
 """CPU seconds per megapixel of each (docs/capacity.md)."""
 DEFAULT_SPEED = 1
-"""Less CPU than x264's veryfast (docs/capacity.md)."""
+"""No more CPU than x264's veryfast for film of a live stream (docs/benchmarks.md)."""
 LEAST_PIXELS = (0, 0, 960 * 540)
 """Preset 13 leaves small changes out of some pictures: of 900 with a number in bars above film
 3 showed a wrong one at 720p, of 150 with nothing else 3 at 854x480. The others don't."""
