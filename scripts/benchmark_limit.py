@@ -86,9 +86,7 @@ async def measure_limit(
     code, errors = await machine.run("calibrate", pipeline)
     assert code == 0, errors
     async with AsyncExitStack() as stack:
-        serving = await stack.enter_async_context(machine.serving())
-        how = {"base_url": serving.url, "timeout": 120}
-        client = await stack.enter_async_context(httpx.AsyncClient(**how))  # type: ignore[arg-type]
+        client = await stack.enter_async_context(client_of(machine))
         rooms: list[str] = []
         while not found.ended_by and len(rooms) < MOST:
             room = f"limit {len(rooms)}"
@@ -105,6 +103,16 @@ async def measure_limit(
         for room in rooms:
             await _stop(client, room, found)
     return found
+
+
+@asynccontextmanager
+async def client_of(machine: Machine) -> AsyncIterator[httpx.AsyncClient]:
+    """Of a server that runs as long as it is open."""
+    async with (
+        machine.serving() as serving,
+        httpx.AsyncClient(base_url=serving.url, timeout=120) as client,
+    ):
+        yield client
 
 
 async def _add(client: httpx.AsyncClient, room: str, found: Limit) -> bool:

@@ -16,7 +16,7 @@ from typing import Final
 
 import httpx
 import psutil
-from benchmark_limit import status_of
+from benchmark_limit import client_of, status_of
 from rich.console import Console
 from rich.table import Table
 
@@ -53,9 +53,7 @@ async def measure_most(server: Server, folder: Path, pipeline: str, *, prepared:
     await asyncio.to_thread(folder.mkdir)
     machine = Machine(folder, server)
     async with AsyncExitStack() as stack:
-        serving = await stack.enter_async_context(machine.serving())
-        how = {"base_url": serving.url, "timeout": 120}
-        client = await stack.enter_async_context(httpx.AsyncClient(**how))  # type: ignore[arg-type]
+        client = await stack.enter_async_context(client_of(machine))
         rooms: list[str] = []
         while not found.ended_by and len(rooms) < MOST:
             room = f"most {len(rooms)}"
