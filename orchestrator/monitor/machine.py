@@ -53,9 +53,12 @@ class CoreMeter:
     def __init__(self) -> None:
         self._last: tuple[float, float, float] | None = None
 
-    def sample(self) -> CoreUsage:
-        """What they did since the sample before. Blocking, for a tenth of a millisecond."""
-        limit = cgroup.limits().cpu
+    def sample(self, limits: cgroup.Limits | None = None) -> CoreUsage:
+        """What they did since the sample before. Blocking, for a tenth of a millisecond.
+
+        `limits` are those in force, for who has just read them.
+        """
+        limit = (limits or cgroup.limits()).cpu
         cores, now, busy_s = _cores(limit), time.monotonic(), _busy_s()
         quota_s = cgroup.cpu_seconds(limit.group) if limit else None
         used_s = busy_s if quota_s is None else quota_s
@@ -77,8 +80,9 @@ class MachineMeter:
 
     def sample(self, directory: Path) -> MachineUsage:
         """What it uses now, with the disk of this directory. Blocking, for about a millisecond."""
-        usage = self._meter.sample()
-        memory, memory_limit = _memory(cgroup.limits().memory)
+        limits = cgroup.limits()
+        usage = self._meter.sample(limits)
+        memory, memory_limit = _memory(limits.memory)
         disk = _disk(directory)
         return MachineUsage(
             at=datetime.now(UTC),

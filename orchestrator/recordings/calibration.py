@@ -22,7 +22,7 @@ from orchestrator.encoding.capabilities import FFmpeg
 from orchestrator.encoding.film import Film
 from orchestrator.encoding.pipeline import Preset
 from orchestrator.errors import HavenError
-from orchestrator.recordings.costs import machine_name
+from orchestrator.recordings.costs import machine_name, still_true
 
 log = structlog.get_logger(__name__)
 
@@ -107,10 +107,8 @@ class BackgroundCalibration:
         ffmpeg = await self._ffmpeg()
         machine = await asyncio.to_thread(machine_name, ffmpeg)
         known = await CostTable(self._catalog).of(machine)
-        measured = {(row.pipeline, row.step, row.preset) for row in known}
-        lacking = [
-            p for p in presets if any((p.name, s, p.digest) not in measured for s in p.speeds)
-        ]
+        measured = {(row.pipeline, row.step) for row in still_true(presets, known)}
+        lacking = [p for p in presets if any((p.name, s) not in measured for s in p.speeds)]
         if lacking:
             await calibrate(
                 self._catalog, ffmpeg, lacking, _log, ready=self._not_recording, film=self._film
