@@ -1,6 +1,6 @@
 """Log lines: structlog's and everybody else's (uvicorn, aiortc, …) in one form, on stderr.
 
-Tokens are taken out of every line, whoever wrote it: a LiveKit token in a log is a key to the room.
+Tokens are removed from every line, whoever wrote it: a LiveKit token in a log opens the room.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final, TextIO
 
 import structlog
@@ -24,6 +25,9 @@ CHATTY: Final = (
     *("libav", "sqlalchemy", "uvicorn.access", "websockets"),
 )
 """Loggers whose info and debug lines tell of every packet or request, not of recordings."""
+
+REPEATED_S: Final = 1.0
+"""Between two lines of something that others can make happen as often as they like."""
 
 SECRETS: Final = re.compile(
     r"((?:access_token|api_key|token|x-api-key)[=:]\s*)[^&\s\"']+"  # in URLs and headers
@@ -55,6 +59,31 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+class Repeated:
+    """Logs what may happen often: one line a second at most, with the number of those left out.
+
+    `log` is a logger's method, its level.
+    """
+
+    def __init__(
+        self, log: Callable[..., object], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._log, self._clock = log, clock
+        self._last_s = float("-inf")
+        self.left_out = 0
+        """How often it happened since the last line."""
+
+    def __call__(self, event: str, **values: object) -> None:
+        """Logs it, or counts it."""
+        now_s = self._clock()
+        if now_s - self._last_s < REPEATED_S:
+            self.left_out += 1
+            return
+        more = {"and_more": self.left_out} if self.left_out else {}
+        self._last_s, self.left_out = now_s, 0
+        self._log(event, **values, **more)
 
 
 def without_secrets(text: str) -> str:

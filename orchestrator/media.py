@@ -1,4 +1,4 @@
-"""Words that every layer shares: tracks, publications, streams and how to connect to them.
+"""Types that every layer shares: tracks, publications, streams and how to connect to them.
 
 Times are integers. ``*_ns`` is nanoseconds on this machine's monotonic clock; PTS are counted in
 the time base that stands beside them.
@@ -20,7 +20,29 @@ AUDIO_RATE: Final = 48_000
 AUDIO_TIME_BASE: Final = Fraction(1, AUDIO_RATE)
 AUDIO_CHANNELS: Final = 2
 
+MAX_FRAME_PIXELS: Final = 7680 * 4320
+"""Of the largest video that is decoded, unless a setting says otherwise: 8K."""
+
 SECOND_NS: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Colors:
+    """How a frame's YUV is to be read: numbers of ITU-T H.273 §8, as codecs carry them."""
+
+    matrix: int
+    primaries: int
+    transfer: int
+    full_range: bool = False
+    """Luma from 0 to 255; else from 16 to 235."""
+
+    def alike(self, other: Colors) -> bool:
+        """Whether samples of one are those of the other: what else differs is a matter of tags."""
+        return (self.matrix, self.full_range) == (other.matrix, other.full_range)
+
+
+BT601: Final = Colors(6, 6, 6)
+"""What VP8 has at every size (RFC 6386 §9.2), and everything of which nobody says anything."""
 
 
 class TrackKind(StrEnum):
@@ -100,12 +122,12 @@ Endpoint = LiveKitEndpoint | WhepEndpoint
 
 
 TITLES: Final = {"livekit": "LiveKit", "pumpfun": "pump.fun"}
-"""What people call a directory, where that is another word."""
+"""Names of directories for users, where they differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A live stream as discovery describes it. What the platform doesn't tell is None."""
+    """A live stream as discovery describes it. What the platform doesn't report is None."""
 
     id: str
     discovery: str
@@ -113,6 +135,8 @@ class Stream:
     name: str | None = None
     symbol: str | None = None
     num_participants: int = 0
+    video: bool | None = None
+    """Whether video is published; None if unknown."""
     thumbnail: str | None = None
     description: str | None = None
     image_uri: str | None = None

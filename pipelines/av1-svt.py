@@ -23,8 +23,12 @@ COSTS = (0.0131, 0.0092, 0.0073)
 DEFAULT_SPEED = 1
 """No more CPU than x264's veryfast for film of a live stream (docs/benchmarks.md)."""
 LEAST_PIXELS = (0, 0, 960 * 540)
-"""Preset 13 leaves small changes out of some pictures: of 900 with a number in bars above film
+"""Preset 13 leaves small changes out of some frames: of 900 with a number in bars above film
 3 showed a wrong one at 720p, of 150 with nothing else 3 at 854x480. The others don't."""
+FIXED_RATE = True
+"""It allocates bits by the frame rate that it was given at its start, not by the frames' times."""
+SMALLEST_FRAME = (64, 64)
+"""SVT-AV1 in real-time mode refuses smaller ones."""
 MOST_THREADS = 6
 """Of its levels of parallelism."""
 
@@ -36,40 +40,28 @@ def build(job: Job) -> Any:
         job.audio,
         job.output,
         **{
-            # The file may be called .av1, from which ffmpeg can't tell the container.
-            "f": CONTAINER,
-            # Every frame keeps its own time: none is repeated or dropped to fill a rate.
-            "fps_mode": "passthrough",
-            # The input's clock, so that no time is rounded on its way into the file.
-            "enc_time_base:v": "1:90000",
+            # What keeps a recording safe: frames with their own times, a keyframe every 2 seconds,
+            # a file that is whole up to the last second if ffmpeg is killed, and the tags.
+            **job.safe_options,
             "c:v": VIDEO_CODEC,
             "preset:v": int(SPEEDS[job.speed]),
             # Low delay: a frame comes out when it went in, not a second later.
             # Real-time decisions: without them the steps from 10 on left small changes out of the
-            # picture (17 of 120 frames showed a wrong number), at six times the bits.
-            # Two layers of pictures instead of three: with three it leaves a sixth of the bits
+            # frame (17 of 120 frames showed a wrong number), at six times the bits.
+            # Two layers of frames instead of three: with three it leaves a sixth of the bits
             # unused, and 5 VMAF with them; all steps have the same, as it stands in the header.
             # Its threads are its own option. Left to itself (0) it takes all cores and a quarter
-            # more CPU for the same pictures, hardly any sooner.
+            # more CPU for the same frames, hardly any sooner.
+            # Its buffer is half full at the beginning and meant to stay so: else at five frames a
+            # second it leaves a fifth of the bits unused for long.
             "svtav1-params": "pred-struct=1:rtc=1:hierarchical-levels=1"
+            ":buf-initial-sz=1000:buf-optimal-sz=1000"
             f":lp={min(job.threads, MOST_THREADS)}",
             # Constant rate, which low delay needs: average and maximum are the same.
             "b:v": job.video_bitrate_bps,
             "maxrate:v": job.video_bitrate_bps,
             "bufsize:v": 2 * job.video_bitrate_bps,
-            # A point to seek to each two seconds, by time, as frames come at no fixed rate.
-            "force_key_frames:v": "expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))",
             "c:a": AUDIO_CODEC,
             "b:a": job.audio_bitrate_bps,
-            # Whole up to the last second if ffmpeg is killed.
-            "movflags": job.movflags,
-            # A fragment each second, in microseconds: that much can be lost.
-            "frag_duration": 1_000_000,
-            # To the disk at once, not when a buffer is full.
-            "flush_packets": 1,
-            # Packets strictly in order of time: the MP4 muxer moves a picture by tens of
-            # milliseconds when one track runs ahead. Both tracks always go on, so none waits long.
-            "max_interleave_delta": 0,
-            **job.metadata,
         },
     )

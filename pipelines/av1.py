@@ -25,7 +25,7 @@ COSTS = (0.0207, 0.0175, 0.0147, 0.0141, 0.0082)
 """CPU seconds per megapixel of each (docs/capacity.md)."""
 DEFAULT_SPEED = 3
 LEAST_PIXELS = (0, 0, 640 * 360, 960 * 540, 960 * 540)
-"""Below these libaom leaves small changes out of the picture: of 150 frames with a number in bars
+"""Below these libaom leaves small changes out of the frame: of 150 frames with a number in bars
 37 showed a wrong one at 320x180 with step 9, 42 and 54 at 640x360 with steps 10 and 11."""
 
 
@@ -36,12 +36,9 @@ def build(job: Job) -> Any:
         job.audio,
         job.output,
         **{
-            # The file may be called .av1, from which ffmpeg can't tell the container.
-            "f": CONTAINER,
-            # Every frame keeps its own time: none is repeated or dropped to fill a rate.
-            "fps_mode": "passthrough",
-            # The input's clock, so that no time is rounded on its way into the file.
-            "enc_time_base:v": "1:90000",
+            # What keeps a recording safe: frames with their own times, a keyframe every 2 seconds,
+            # a file that is whole up to the last second if ffmpeg is killed, and the tags.
+            **job.safe_options,
             "c:v": VIDEO_CODEC,
             # Made for calls: one pass, no frames held back.
             "usage": "realtime",
@@ -50,10 +47,10 @@ def build(job: Job) -> Any:
             # ... libaom's goes on to 11. Last one wins.
             "aom-params": f"cpu-used={SPEEDS[job.speed]}"
             # What coefficients, modes and vectors cost in bits is worked out anew for each row of
-            # blocks, or (3) not at all between key frames, as browsers have it: 30 % less CPU for
+            # blocks, or (3) not at all between keyframes, as browsers have it: 30 % less CPU for
             # the same VMAF at the same bit rate.
             ":coeff-cost-upd-freq=3:mode-cost-upd-freq=3:mv-cost-upd-freq=3"
-            # Tools for pictures out of order, of which a live stream has none: 3 % less CPU.
+            # Tools for frames out of order, of which a live stream has none: 3 % less CPU.
             ":enable-order-hint=0",
             # Rows of one tile on several threads, where one isn't enough.
             "row-mt": 1,
@@ -65,21 +62,9 @@ def build(job: Job) -> Any:
             "b:v": job.video_bitrate_bps,
             "maxrate:v": job.video_bitrate_bps,
             "bufsize:v": 2 * job.video_bitrate_bps,
-            # A point to seek to each two seconds, by time, as frames come at no fixed rate.
-            "force_key_frames:v": "expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))",
             # As few as keep pace: two take up to a tenth more CPU than one.
             "threads:v": job.threads,
             "c:a": AUDIO_CODEC,
             "b:a": job.audio_bitrate_bps,
-            # Whole up to the last second if ffmpeg is killed.
-            "movflags": job.movflags,
-            # A fragment each second, in microseconds: that much can be lost.
-            "frag_duration": 1_000_000,
-            # To the disk at once, not when a buffer is full.
-            "flush_packets": 1,
-            # Packets strictly in order of time: the MP4 muxer moves a picture by tens of
-            # milliseconds when one track runs ahead. Both tracks always go on, so none waits long.
-            "max_interleave_delta": 0,
-            **job.metadata,
         },
     )

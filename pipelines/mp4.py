@@ -20,6 +20,8 @@ SPEEDS = ("faster", "veryfast", "superfast", "ultrafast")
 COSTS = (0.0103, 0.0078, 0.0060, 0.0049)
 """CPU seconds per megapixel of each (docs/capacity.md)."""
 DEFAULT_SPEED = 1
+MIXED_SIZES = True
+"""Where segments of several frame sizes are joined, every keyframe carries its parameter sets."""
 
 
 def build(job: Job) -> Any:
@@ -29,44 +31,31 @@ def build(job: Job) -> Any:
         job.audio,
         job.output,
         **{
-            # Said, not guessed from the name, which is ours to choose.
-            "f": CONTAINER,
-            # Every frame keeps its own time: none is repeated or dropped to fill a rate.
-            "fps_mode": "passthrough",
-            # The input's clock, so that no time is rounded on its way into the file.
-            "enc_time_base:v": "1:90000",
+            # What keeps a recording safe: frames with their own times, a keyframe every 2 seconds,
+            # a file that is whole up to the last second if ffmpeg is killed, and the tags.
+            **job.safe_options,
             "c:v": VIDEO_CODEC,
             "preset:v": SPEEDS[job.speed],
             # The profile that every browser and phone decodes in hardware.
             "profile:v": "high",
-            # Few frames held back, as they are lost in a crash: no B pictures, two of look-ahead,
-            # threads that share a picture instead of each holding one. It matters most while the
-            # camera is off, at one picture a second. Costs 1.3 VMAF, saves a third of the CPU;
+            # Few frames held back, as they are lost in a crash: no B-frames, two of look-ahead,
+            # threads that share a frame instead of each holding one. It matters most while the
+            # camera is off, at one frame a second. Costs 1.3 VMAF, saves a third of the CPU;
             # without any look-ahead it would cost 4.7.
             "bf": 0,
             # What stands in the headers (SPS and PPS) is the same at every step, as a file has
             # only one of them: one reference, CABAC, 8x8 transform, weighted prediction.
+            # An I-frame is an IDR frame however near the last one is (min-keyint): ffmpeg marks
+            # both as points to seek to, and joins put parameter sets only before IDR frames.
             "x264-params": "rc-lookahead=2:sync-lookahead=0:sliced-threads=1"
-            ":ref=1:cabac=1:8x8dct=1:weightp=1:stitchable=1",
+            ":ref=1:cabac=1:8x8dct=1:weightp=1:stitchable=1:min-keyint=1",
             # The rate asked for, on the average and at most, over two seconds.
             "b:v": job.video_bitrate_bps,
             "maxrate:v": job.video_bitrate_bps,
             "bufsize:v": 2 * job.video_bitrate_bps,
-            # A point to seek to each two seconds, by time, as frames come at no fixed rate.
-            "force_key_frames:v": "expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))",
-            # As few as keep pace: each is a slice of the picture, and no slice knows another.
+            # As few as keep pace: each is a slice of the frame, and no slice knows another.
             "threads:v": job.threads,
             "c:a": AUDIO_CODEC,
             "b:a": job.audio_bitrate_bps,
-            # Whole up to the last second if ffmpeg is killed.
-            "movflags": job.movflags,
-            # A fragment each second, in microseconds: that much can be lost.
-            "frag_duration": 1_000_000,
-            # To the disk at once, not when a buffer is full.
-            "flush_packets": 1,
-            # Packets strictly in order of time: the MP4 muxer moves a picture by tens of
-            # milliseconds when one track runs ahead. Both tracks always go on, so none waits long.
-            "max_interleave_delta": 0,
-            **job.metadata,
         },
     )

@@ -29,12 +29,9 @@ def build(job: Job) -> Any:
         job.audio,
         job.output,
         **{
-            # Said, not guessed from the name, which is ours to choose.
-            "f": CONTAINER,
-            # Every frame keeps its own time (WebM's own clock counts milliseconds).
-            "fps_mode": "passthrough",
-            # The input's clock, so that the encoder sees the true distances.
-            "enc_time_base:v": "1:90000",
+            # What keeps a recording safe: frames with their own times, a keyframe every 2 seconds,
+            # a file that is whole up to the last second if ffmpeg is killed, and the tags.
+            **job.safe_options,
             "c:v": VIDEO_CODEC,
             # Made for calls: no frame takes longer than it lasts.
             "deadline": "realtime",
@@ -50,18 +47,9 @@ def build(job: Job) -> Any:
             "minrate:v": job.video_bitrate_bps,
             "maxrate:v": job.video_bitrate_bps,
             "bufsize:v": job.video_bitrate_bps,
-            # A point to seek to each two seconds, by time, as frames come at no fixed rate.
-            "force_key_frames:v": "expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))",
             # As few as keep pace: the machine has other recordings for the rest.
             "threads:v": job.threads,
             "c:a": AUDIO_CODEC,
             "b:a": job.audio_bitrate_bps,
-            # What is in a cluster can be played after a crash: one each second, in milliseconds.
-            "cluster_time_limit": 1000,
-            # To the disk at once, not when a buffer is full.
-            "flush_packets": 1,
-            # Packets strictly in order of time, however slow the encoder of one track is.
-            "max_interleave_delta": 0,
-            **job.metadata,
         },
     )

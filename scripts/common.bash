@@ -13,6 +13,17 @@ fail() {
     exit 1
 }
 
+# Prints the comment at the top of the script that runs, and ends it.
+show_usage() {
+    awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$root/scripts/${0##*/}"
+    exit 0
+}
+
+# For scripts without options of their own.
+answer_help() {
+    case "${1-}" in -h | --help) show_usage ;; esac
+}
+
 # Every ORCHESTRATOR_ variable of the caller's shell would change what a script shows or tests.
 without_settings() {
     local name

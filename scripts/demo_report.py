@@ -9,6 +9,7 @@ import argparse
 import os
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -27,11 +28,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.catalog.probe import Probe, probe
+from orchestrator.mediafiles.probe import Probe, probe
+from orchestrator.stop_policy import STOP
 
 START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 90.0
 CODECS = {"av1": ("av1", "aac"), "mp4": ("h264", "aac"), "webm": ("vp9", "opus")}
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+"""The name that libav's demuxer has for it."""
 OFF_S = 2.0
 """By how much the file may differ from the time asked for: start, stop and a slow machine."""
 
@@ -68,11 +71,14 @@ def main() -> int:
 def _run(asked: argparse.Namespace, folder: Path) -> None:
     asked.output.mkdir(parents=True, exist_ok=True)
     with _serving(folder, asked.output.resolve()) as server:
-        console.print(f"Server: {server.url}")
-        with httpx.Client(base_url=server.url, timeout=STOP_TIMEOUT_S) as client:
-            _record(client, asked)
+        with httpx.Client(base_url=server.url, timeout=STOP.client_s) as client:
+            path = _record(client, asked)
         if asked.serve:
-            console.print(f"The server stays up at {server.url} until Ctrl-C.")
+            print(f"The server stays up at {server.url} until Ctrl-C.")
+        else:
+            print("./scripts/demo --serve leaves the server and its dashboard up.")
+        print(path, flush=True)
+        if asked.serve:
             signal.pause()
 
 
@@ -130,7 +136,7 @@ def _address(process: subprocess.Popen[str], log: Path) -> str:
 def _end(process: subprocess.Popen[str]) -> None:
     process.terminate()
     try:
-        process.wait(STOP_TIMEOUT_S)
+        process.wait(STOP.server_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -141,7 +147,8 @@ def _end(process: subprocess.Popen[str]) -> None:
 # -- the recording
 
 
-def _record(client: httpx.Client, asked: argparse.Namespace) -> None:
+def _record(client: httpx.Client, asked: argparse.Namespace) -> Path:
+    """Records, and prints what the file is; returns its path."""
     begun_s = time.monotonic()
     wanted = {"mint_id": "demo", "output_format": asked.format, "video_quality": "high"}
     _post(client, "/api/recording/start", wanted)
@@ -157,7 +164,11 @@ def _record(client: httpx.Client, asked: argparse.Namespace) -> None:
     _print(_report(path, made, figures, started_s, stopped_s))
     if problems := _problems(made, asked):
         raise DemoFailed(f"{path} is not as it should be: {'; '.join(problems)}.")
-    console.print("[green]The file is as it should be.[/green] Play it with any current player.")
+    console.print("[green]The file is as it should be.[/green]")
+    if path.suffix == ".av1":
+        print("It is an MP4; if your player doesn't know `.av1`, rename it to `.mp4`.")
+    print(f".venv/bin/orchestrator inspect {shlex.quote(str(path))}   # looks into it")
+    return path
 
 
 def _watch(client: httpx.Client, live: Live, seconds: float) -> dict[str, Any]:
@@ -193,8 +204,8 @@ def _report(
 ) -> list[tuple[str, str]]:
     video, audio = made.video, made.audio
     return [
-        ("file", str(path)),
-        ("container", made.container or "-"),
+        ("file", path.name),
+        ("container", "MP4" if made.container == MP4 else made.container or "-"),
         ("video", f"{video.codec} {video.width}x{video.height}" if video else "none"),
         ("audio", f"{audio.codec} {audio.sample_rate} Hz" if audio else "none"),
         ("duration", f"{made.duration_s or 0:.2f} s"),
@@ -205,7 +216,10 @@ def _report(
             "CPU of the worker (of one core)",
             _figure(figures, "processes", "worker", "cpu_cores", form=".0%"),
         ),
-        ("CPU of ffmpeg", _figure(figures, "processes", "ffmpeg", "cpu_cores", form=".0%")),
+        (
+            "CPU of ffmpeg (of one core)",
+            _figure(figures, "processes", "ffmpeg", "cpu_cores", form=".0%"),
+        ),
         ("first frame after", f"{started_s:.1f} s"),
         ("file final after", f"{stopped_s:.1f} s"),
     ]

@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 from hypothesis import settings
 
 from orchestrator.catalog.store import Catalog
-from tests.catalog.rows import url_of
-from tests.rooms import Server, server_binary
+from tests.kit.catalog.rows import url_of
+from tests.kit.livekit.server import Server, server_binary
 
-REAL_TIME: Final = (
-    "tests/api/dashboard/",
-    "tests/api/monitoring/test_real.py",
-    "tests/chaos/",
-    "tests/cli/test_record.py",
-    "tests/recordings/test_coming_and_going.py",
-    "tests/recordings/test_crashes.py",
-    "tests/recordings/test_disk.py",
-    "tests/recordings/test_end_to_end.py",
-    "tests/recordings/test_faults.py",
-    "tests/recordings/test_haven.py",
-    "tests/recordings/test_lifecycle.py",
-    "tests/recordings/test_pacing.py",
-    "tests/recordings/test_timing.py",
-)
-"""What records as time goes by, and needs most of the machine for it."""
-
-# How long one example takes says how busy the machine is, and nothing of the code.
-settings.register_profile("haven", deadline=None)
+# How long one example takes says how busy the machine is, and nothing of the code. Examples are the
+# same in each run, so that a change is judged by itself; ./scripts/test --all tries new ones.
+new_examples = "HAVEN_NEW_EXAMPLES" in os.environ
+settings.register_profile("haven", deadline=None, derandomize=not new_examples)
 settings.load_profile("haven")
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what scripts/test runs apart from what only computes."""
-    for item in items:
-        if item.nodeid.startswith(REAL_TIME):
-            item.add_marker(pytest.mark.real_time)
+# Who runs the tests may ignore them (nohup, `&` in a shell), which a process passes on to its own.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

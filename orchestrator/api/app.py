@@ -2,58 +2,60 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from cachetools import FIFOCache
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from starlette.middleware.cors import CORSMiddleware
 
 from orchestrator import __version__
-from orchestrator.api import (
+from orchestrator.api import dashboard_files, errors
+from orchestrator.api.access import browser_policies
+from orchestrator.api.access.body_limit import BodyLimit
+from orchestrator.api.access.browser_sessions import BrowserSessions
+from orchestrator.api.access.guard import Guard, Incidents
+from orchestrator.api.access.path_prefix import DocumentationPrefix, PathPrefix
+from orchestrator.api.access.proxies import ForwardedHeaders, trust_in
+from orchestrator.api.access.request_limits import RequestLimits
+from orchestrator.api.manager_protocol import Manager
+from orchestrator.api.monitoring import events, health, metrics, processes, system
+from orchestrator.api.monitoring.event_feed import EventFeed
+from orchestrator.api.monitoring.observer import Observer
+from orchestrator.api.monitoring.startup_log import log_problems
+from orchestrator.api.routes import (
     capacity,
     depin,
-    errors,
-    live,
-    live_sessions,
-    pages,
-    pictures,
+    live_streams,
     pipelines,
-    recording,
+    recording_control,
     recordings,
     session,
     settings,
-    videos,
+    thumbnails,
+    video_library,
+    viewer_sessions,
     watches,
 )
-from orchestrator.api.guard import BoundedBody, Guard, Incidents
-from orchestrator.api.monitoring import events, health, metrics, processes, system
-from orchestrator.api.monitoring.feed import Feed
-from orchestrator.api.monitoring.observer import Observer
-from orchestrator.api.service import Manager
 
 _DESCRIPTION = """
-Records live WebRTC streams. Every error is `{success: false, error, detail, code}` with its
-status: `error` says what happened, `detail` also what to do, `code` is for programs. Moments carry
-their offset; figures that nobody measured are null.
+Records live WebRTC streams. Every error has the body `{success: false, error, detail, code}`:
+`error` says what happened, `detail` also what to do, `code` is for programs. Timestamps include
+their UTC offset; values that were not measured are null.
 """
 
 _ROUTES = (
-    *(recording, watches, recordings, pictures, live, live_sessions, depin, videos, pipelines),
+    *(recording_control, watches, recordings, thumbnails),
+    *(live_streams, viewer_sessions, depin, video_library, pipelines),
     *(capacity, health, processes, system, events, metrics, settings, session),
 )
-_ACCEPTED = (
-    *("Content-Type", "X-API-Key", "Last-Event-ID"),
-    *("Range", "If-Range", "If-None-Match"),
-)
-_EXPOSED = ("Retry-After", "Content-Range", "Content-Disposition", "ETag", "Accept-Ranges")
 
 
 def create_app(manager: Manager) -> FastAPI:
-    """The API of this manager, which is opened and closed with the app."""
-    # Its own copy of the documentation's scripts: /docs works without the internet.
+    """The API of this manager; the app opens and closes it."""
+    # The scripts of /docs are bundled, so that it works without internet access.
     app = FastAPIOffline(
         title="Haven Recorder",
         version=__version__,
@@ -63,15 +65,16 @@ def create_app(manager: Manager) -> FastAPI:
     )
     app.state.manager = manager
     app.state.observer = observer = Observer(manager)
-    app.state.feed = Feed(manager, observer)
+    app.state.feed = EventFeed(manager, observer)
     app.state.began_s = time.monotonic()
     app.state.failure = None
-    app.state.sessions = OrderedDict()
+    app.state.viewer_sessions = FIFOCache(viewer_sessions.MOST_SESSIONS)
+    app.state.browser_sessions = BrowserSessions(manager.catalog)
     errors.install(app)
     _add_middleware(app, manager)
     for module in _ROUTES:
         app.include_router(module.router)
-    pages.install(app)
+    dashboard_files.install(app)
     return app
 
 
@@ -79,33 +82,33 @@ def create_app(manager: Manager) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     manager: Manager = app.state.manager
     observer: Observer = app.state.observer
-    feed: Feed = app.state.feed
+    feed: EventFeed = app.state.feed
     try:
         await manager.open()
+        await app.state.browser_sessions.load()
         await observer.open()
         await feed.open()
     except Exception as error:
-        app.state.failure = error  # for whoever runs the server; ASGI passes on only a text
+        app.state.failure = error  # for the code that runs the server; ASGI passes on only a text
         raise
+    checks_at_start = asyncio.create_task(log_problems(manager, observer))
     try:
         yield
     finally:
+        checks_at_start.cancel()
+        await asyncio.gather(checks_at_start, return_exceptions=True)
         await feed.close()
         await observer.close()
         await manager.close()
 
 
 def _add_middleware(app: FastAPI, manager: Manager) -> None:
-    # The last one added is the outermost: refusals, too, must be readable for allowed web pages.
+    # The last one added is the outermost: allowed web pages must be able to read refusals, too.
+    app.add_middleware(DocumentationPrefix)
     app.add_middleware(Incidents)
-    app.add_middleware(BoundedBody)
-    app.add_middleware(Guard, settings=manager.settings)
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=manager.settings.allowed_origins,
-        allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
-        allow_headers=_ACCEPTED,
-        # Chromium asks before a page of another network calls this machine.
-        allow_private_network=True,
-        expose_headers=_EXPOSED,
-    )
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Guard, settings=manager.settings, sessions=app.state.browser_sessions)
+    app.add_middleware(RequestLimits, trusted=trust_in(manager.settings.trusted_proxies))
+    browser_policies.install(app, manager.settings)
+    app.add_middleware(PathPrefix, path_prefix=manager.settings.path_prefix)
+    app.add_middleware(ForwardedHeaders, trusted_proxies=manager.settings.trusted_proxies)

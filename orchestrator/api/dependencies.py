@@ -1,4 +1,4 @@
-"""What routes are given: the manager that the app was made with, and who looks at it."""
+"""Dependencies of the routes: the manager, its observer, the event feed, browser sessions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from orchestrator.api.monitoring.feed import Feed
+from orchestrator.api.access.browser_sessions import BrowserSessions
+from orchestrator.api.manager_protocol import Manager
+from orchestrator.api.monitoring.event_feed import EventFeed
 from orchestrator.api.monitoring.observer import Observer
-from orchestrator.api.service import Manager
 
 
 def manager_of(request: Request) -> Manager:
@@ -21,7 +22,7 @@ ManagerHere = Annotated[Manager, Depends(manager_of)]
 
 
 def observer_of(request: Request) -> Observer:
-    """Who looks at everything once a second."""
+    """The observer, which samples everything once a second."""
     observer: Observer = request.app.state.observer
     return observer
 
@@ -29,10 +30,19 @@ def observer_of(request: Request) -> Observer:
 ObserverHere = Annotated[Observer, Depends(observer_of)]
 
 
-def feed_of(request: Request) -> Feed:
-    """Where live events come from."""
-    feed: Feed = request.app.state.feed
+def feed_of(request: Request) -> EventFeed:
+    """The feed of live events."""
+    feed: EventFeed = request.app.state.feed
     return feed
 
 
-FeedHere = Annotated[Feed, Depends(feed_of)]
+FeedHere = Annotated[EventFeed, Depends(feed_of)]
+
+
+def browser_sessions_of(request: Request) -> BrowserSessions:
+    """The sessions of browsers that have sent the API key."""
+    sessions: BrowserSessions = request.app.state.browser_sessions
+    return sessions
+
+
+BrowserSessionsHere = Annotated[BrowserSessions, Depends(browser_sessions_of)]

@@ -1,15 +1,15 @@
-"""From errors to answers: every one is {success: false, error, detail, code} with its status.
+"""Errors as responses: {success: false, error, detail, code} with the status of each.
 
-HavenErrors know their status; what only HTTP can refuse is defined here::
+A HavenError has its status; the errors that only HTTP knows are defined here::
 
     HavenError
-    ├─ Unauthorized          401  no API key, or a wrong one
-    ├─ Forbidden             403  a web page or host name that isn't allowed
-    ├─ RangeNotSatisfiable   416  a part of a file that isn't there
-    └─ Unexpected            500  an error nobody foresaw; the log has it under the incident
+    ├─ Unauthorized          401  missing or wrong API key
+    ├─ Forbidden             403  a web page or host name that is not allowed
+    ├─ RangeNotSatisfiable   416  a range behind the end of a file
+    └─ Unexpected            500  an unexpected error; the log has it under its incident id
 
-What Starlette and FastAPI refuse by themselves (400, 404, 405, 413), and a body that isn't JSON
-(415), get their words in `_HTTP_WORDS`.
+`_HTTP_WORDS` has the texts for what Starlette and FastAPI reject themselves (400, 404, 405, 413),
+and for a body that arrives too slowly (408) or is not JSON (415).
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from orchestrator.errors import HavenError
 log = structlog.get_logger(__name__)
 
 MOST_PROBLEMS = 10
-"""Field problems told at once; a body of 64 kB can hold thousands."""
+"""Field problems in one response; a body of 64 kB can have thousands."""
 
 LONGEST_ECHO = 60
-"""Characters of a refused value that are told back."""
+"""Characters of an invalid value that a response repeats."""
 
 
 class Unauthorized(HavenError):
-    """The server wants an API key, and the request has none or a wrong one."""
+    """The server requires an API key, and the request has none or a wrong one."""
 
     status = 401
     code = "unauthorized"
@@ -50,14 +50,14 @@ class Unauthorized(HavenError):
 
 
 class Forbidden(HavenError):
-    """The request comes from a web page, or to a host name, that isn't allowed."""
+    """The request comes from a web page, or names a host, that is not allowed."""
 
     status = 403
     code = "forbidden"
 
 
 class RangeNotSatisfiable(HavenError):
-    """A part of a file was asked for that isn't there."""
+    """The requested range lies behind the end of the file."""
 
     status = 416
     code = "range_not_satisfiable"
@@ -65,30 +65,30 @@ class RangeNotSatisfiable(HavenError):
     def __init__(self, wanted: str, size_bytes: int) -> None:
         super().__init__(
             f"The file has {size_bytes} bytes; {wanted} lies behind its end",
-            "Ask for less; HEAD tells the size.",
+            "Request a smaller range; HEAD returns the size.",
         )
         self.headers = {"Content-Range": f"bytes */{size_bytes}"}  # RFC 9110 §15.5.17
 
 
 class Unexpected(HavenError):
-    """An error nobody foresaw; the server's log has it under the incident's number."""
+    """An unexpected error; the server's log has it under the incident id."""
 
     code = "internal"
 
     def __init__(self, incident: str) -> None:
         super().__init__(
             f"The recorder failed unexpectedly (incident {incident})",
-            "Recordings that run are not touched by it. "
-            "The server's log has the details under this number.",
+            "Running recordings are not affected. "
+            "The server's log has the details under this incident id.",
         )
 
 
 def new_incident(request_line: str, error: BaseException) -> Unexpected:
-    """Logs an unforeseen error with its traceback, and says what the client is told of it."""
+    """Logs an unexpected error with its traceback; returns the error for the client."""
     incident = secrets.token_hex(4)
-    # Formatted here: structlog's default way with tracebacks takes seconds, in the event loop.
-    story = "".join(traceback.format_exception(error))
-    log.error("unexpected error", incident=incident, request=request_line, exception=story)
+    # Formatted here: structlog's default formatter would block the event loop for seconds.
+    formatted = "".join(traceback.format_exception(error))
+    log.error("unexpected error", incident=incident, request=request_line, exception=formatted)
     return Unexpected(incident)
 
 
@@ -110,7 +110,7 @@ def body_of(error: HavenError) -> Failure:
 
 
 def answer(error: HavenError, body: Failure | None = None) -> JSONResponse:
-    """The response that tells an error; `body` where there is more to tell than that."""
+    """The response for an error; `body` if it has more fields than the default one."""
     headers: dict[str, str] = dict(getattr(error, "headers", {}))
     if (wait_s := error.context.get("retry_after_s")) is not None:
         headers["Retry-After"] = str(max(1, math.ceil(wait_s)))
@@ -142,10 +142,10 @@ def _echo(value: object) -> str:
 
 
 def _validation_failure(problems: list[FieldProblem]) -> Failure:
-    told = "; ".join(f"{p.field}: {p.problem}" if p.field else p.problem for p in problems)
+    text = "; ".join(f"{p.field}: {p.problem}" if p.field else p.problem for p in problems)
     return Failure(
-        error=told,
-        detail=full_text(told, "GET /docs describes every field."),
+        error=text,
+        detail=full_text(text, "GET /docs describes every field."),
         code="validation",
         fields=problems,
     )
@@ -176,47 +176,50 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = _allowed(request)
+    if error.status_code == 408:
+        headers["Connection"] = "close"  # RFC 9110 §15.5.9: the rest of it may still come
     return http_answer(error.status_code, request, headers, str(error.detail))
 
 
 def _allowed(request: Request) -> str:
-    """All methods of the address; Starlette names those of the first route only."""
+    """All methods of the address; Starlette lists those of the first route only."""
     routes = [context.original_route for context in iter_route_contexts(request.app.routes)]
-    found = [r for r in routes if r.matches(request.scope)[0] is not Match.NONE]
-    return ", ".join(sorted({m for r in found for m in getattr(r, "methods", None) or ()}))
+    matching = [r for r in routes if r.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({m for r in matching for m in getattr(r, "methods", None) or ()}))
 
 
 _HTTP_WORDS = {
     400: ("bad_request", "The request's body can't be read", "Send it as JSON in UTF-8."),
-    404: ("unknown_address", "There is nothing at {line}", "GET /docs lists every address."),
-    405: ("method_not_allowed", "{line} is not possible", "GET /docs lists every address."),
-    413: ("too_large", "The request's body is too large", "At most 64 kB are taken."),
+    404: ("unknown_address", "Unknown address: {line}", "GET /docs lists every address."),
+    405: ("method_not_allowed", "{line} is not allowed", "GET /docs lists every address."),
+    408: ("too_slow", "The request's body did not arrive in time", "Send all of it within 20 s."),
+    413: ("too_large", "The request's body is too large", "Send at most 64 kB."),
     415: (
         "unsupported_media_type",
         "The body of {line} is not JSON",
         "Send the body as JSON, with Content-Type: application/json.",
     ),
 }
-"""What Starlette and FastAPI refuse by themselves, in our words: code, error, advice."""
+"""Code, error and advice for what Starlette and FastAPI reject themselves."""
 
 
 def http_answer(
     status: int, request: Request, headers: Mapping[str, str] | None = None, detail: str = ""
 ) -> JSONResponse:
-    """The response for what is refused by HTTP's own rules."""
+    """The response for a request that HTTP's own rules reject."""
     body = http_failure(status, f"{request.method} {request.url.path}", detail)
     return _response(status, body, headers or {})
 
 
 def http_failure(status: int, request_line: str, detail: str = "") -> Failure:
-    """The body for it; `detail` where we have no words of our own."""
+    """The body of that response; `detail` is the text for statuses without one of our own."""
     code, error, advice = _HTTP_WORDS.get(status, ("http", detail, ""))
     error = error.format(line=request_line)
     return Failure(error=error, detail=full_text(error, advice), code=code)
 
 
 def install(app: FastAPI) -> None:
-    """Lets every error of the app be told in the one shape."""
+    """Makes all errors of the app use the same body."""
     app.add_exception_handler(HavenError, _haven_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)

@@ -1,1 +1,1 @@
-"""What is wanted, what is and what was (the database), and the files that come of it."""
+"""The database: recordings, their segments, files and events, watches, costs, preferences."""

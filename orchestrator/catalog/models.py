@@ -1,8 +1,8 @@
-"""The catalog's tables: what is wanted, what is, and what was.
+"""The catalog's tables.
 
-The control plane writes `Recording.wanted`, admission what each recording reserves and its speed
-step, also of those that make room; the worker writes everything else of its recording.
-Moments are aware UTC datetimes, durations float seconds, sizes bytes.
+The server writes `Recording.wanted`; admission writes what each recording reserves and its speed
+step, also for recordings that give up capacity; the worker writes everything else of its recording.
+Times are aware UTC datetimes, durations float seconds, sizes bytes.
 """
 
 from __future__ import annotations
@@ -10,18 +10,33 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 ACTIVE_STATES = ("starting", "recording", "reconnecting", "stopping")
-"""Kept equal to recordings.states.ACTIVE by a test; the unique index below needs the words."""
+"""Kept equal to recordings.states.ACTIVE by a test; the unique index below needs the literals."""
 
 _IS_ACTIVE = text("state IN ({})".format(", ".join(f"'{s}'" for s in ACTIVE_STATES)))
 
+NEEDS_CLEANUP = text("swept = 0 AND state = 'completed'")
+HAS_NO_CHECKSUM = text("sha256 IS NULL AND integrity IS NOT NULL")
+"""Conditions of partial indexes, which SQLite uses only for queries with the same condition and no
+parameters in it (sqlite.org/partialindex.html)."""
+
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment: aware when it goes in, aware UTC when it comes out (SQLite keeps no zone)."""
+    """A time: an aware datetime when written, aware UTC when read (SQLite stores no time zone)."""
 
     impl = DateTime
     cache_ok = True
@@ -40,114 +55,129 @@ class Base(DeclarativeBase):
 
 
 class Recording(Base):
-    """One recording: what was asked for, how it stands, what came of it."""
+    """One recording: the request, its state and its result."""
 
     __tablename__ = "recordings"
     __table_args__ = (
-        # One active recording of a stream, whoever asks, from whichever server.
+        # At most one active recording of a stream, across all servers.
         Index(
             "one_active_recording_per_stream",
             "mint_id",
             unique=True,
             sqlite_where=_IS_ACTIVE,
-            postgresql_where=_IS_ACTIVE,
         ),
         Index("recordings_newest_first", "created_at", "id"),
+        Index("recordings_of_stream", "mint_id", "created_at", "id"),
+        Index("recordings_by_state", "state", "created_at", "id"),
+        Index("recordings_by_folder", "work_directory", "created_at"),
+        Index("recordings_unswept", "created_at", "id", sqlite_where=NEEDS_CLEANUP),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    mint_id: Mapped[str] = mapped_column(String(256))
+    stream_id: Mapped[str] = mapped_column("mint_id", String(256))
     stream: Mapped[dict[str, Any]]
     """The stream as discovery described it at the start (media.Stream as a dict)."""
 
     output_format: Mapped[str] = mapped_column(String(16))
+    """A pipeline's `FORMAT` may be longer, up to `loading.LONGEST_NAME`: SQLite keeps it whole."""
     pipeline: Mapped[str] = mapped_column(String(64))
     video_quality: Mapped[str] = mapped_column(String(16))
     audio_quality: Mapped[str] = mapped_column(String(16))
     video_codec: Mapped[str] = mapped_column(String(32))
     audio_codec: Mapped[str] = mapped_column(String(32))
     output_path: Mapped[str] = mapped_column(Text)
-    """The file as it is (or will be) called when it is final."""
+    """The path that the final file has or will have."""
     work_directory: Mapped[str] = mapped_column(Text)
-    """Hidden folder beside it; gone when the recording is completed."""
-    limits: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Where it ends by itself, and where it is split (recordings.limits.Limits)."""
-    started_by: Mapped[str] = mapped_column(String(16), default="user")
-    """Whose wish it is: user, depin or watch (recordings.request)."""
+    """Hidden folder beside it; deleted when the recording is completed."""
+    swept: Mapped[bool] = mapped_column(default=False, server_default="0")
+    """A server has checked, after the end, that the work folder is deleted or is to be kept."""
+    limits: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """Where it ends and where it is split (recordings.limits.Limits)."""
+    started_by: Mapped[str] = mapped_column(String(16), default="user", server_default="user")
+    """What started it: user, depin or watch (recordings.start_request)."""
 
     speed_step: Mapped[int | None] = mapped_column(default=None)
-    """Which of the preset's speed steps it has room for; None is the preset's own."""
-    speed_pinned: Mapped[bool] = mapped_column(default=False)
-    """Asked for, and therefore kept to, also by an encoder that falls behind."""
+    """Which of the pipeline's speed steps fits; None is the pipeline's default."""
+    speed_pinned: Mapped[bool] = mapped_column(default=False, server_default="0")
+    """The step was requested, and stays even if the encoder falls behind."""
     reserved_cores: Mapped[float | None] = mapped_column(default=None)
-    """What it may use of the machine as long as it is active (recordings.capacity)."""
+    """Cores that it may use while it is active (capacity.cpu_budget)."""
 
     wanted: Mapped[str] = mapped_column(String(16), default="record")
-    """`record` or `stop`: the control plane's word."""
+    """`record` or `stop`; the server sets it."""
     state: Mapped[str] = mapped_column(String(16), default="starting")
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None] = mapped_column(default=None)
-    """When the first frame was recorded."""
+    """Wall-clock time of the first frame; for display only, because the clock can be set."""
+    origin_ns: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    """Time zero of the recording on the monotonic clock of the boot `origin_boot`."""
+    origin_boot: Mapped[str | None] = mapped_column(String(64), default=None)
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     reason: Mapped[str | None] = mapped_column(Text, default=None)
-    """Why it ended, in words: stopped, room closed, …"""
-    recovered: Mapped[bool] = mapped_column(default=False)
-    """Finished from its segments by a later server: server and worker had died (power cut)."""
+    """Why it ended: stopped, room closed, …"""
+    recovered: Mapped[bool] = mapped_column(default=False, server_default="0")
+    """A later server finished it from its segments after server and worker had died (power cut)."""
     error_code: Mapped[str | None] = mapped_column(String(32), default=None)
     error: Mapped[str | None] = mapped_column(Text, default=None)
     detail: Mapped[str | None] = mapped_column(Text, default=None)
 
     worker_pid: Mapped[int | None] = mapped_column(default=None)
     worker_created: Mapped[float | None] = mapped_column(default=None)
-    """monitor.usage.created: with pid and boot it names one process, whatever reuses the pid."""
+    """monitor.usage.created: with pid and boot it identifies one process, even if the pid is
+    reused."""
     worker_boot: Mapped[str | None] = mapped_column(String(64), default=None)
-    """The run of the machine on which that process lives (monitor.usage.boot_id)."""
+    """The boot in which that process runs (monitor.usage.boot_id)."""
     worker_starts: Mapped[int] = mapped_column(default=0)
     figures: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Latest figures of the worker, renewed once a second (recordings.figures.Figures)."""
+    """Latest figures of the worker, updated once a second (recordings.figures.LiveFigures)."""
     figures_at: Mapped[datetime | None] = mapped_column(default=None)
 
     duration_s: Mapped[float | None] = mapped_column(default=None)
-    """Of all its files together, like `size_bytes`."""
+    """Total of all its files, like `size_bytes`."""
     size_bytes: Mapped[int | None] = mapped_column(default=None)
     probe: Mapped[dict[str, Any] | None] = mapped_column(JSON, default=None)
-    """What its (first) final file holds, read from the file itself (catalog.probe.Probe)."""
+    """Contents of its first final file, read from the file itself (mediafiles.probe.Probe)."""
 
 
 class File(Base):
-    """One final file of a recording. A recording that was split has one for each part."""
+    """One final file of a recording; a split recording has one for each part."""
 
     __tablename__ = "files"
+    __table_args__ = (
+        Index("files_by_path", "path"),
+        Index("files_in_order", "position", "made_at", "path"),
+        Index("files_without_sum", "made_at", sqlite_where=HAS_NO_CHECKSUM),
+    )
 
     recording_id: Mapped[str] = mapped_column(
         ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True
     )
     number: Mapped[int] = mapped_column(primary_key=True)
-    """Which part it is, from 1 on."""
+    """Number of the part, from 1."""
     path: Mapped[str] = mapped_column(Text)
     offset_s: Mapped[float]
-    """Where it begins on the recording's timeline."""
+    """Its beginning on the recording's timeline."""
     duration_s: Mapped[float | None]
     size_bytes: Mapped[int]
     integrity: Mapped[str | None] = mapped_column(String(16), default=None)
-    """whole or incomplete (recordings.integrity); None for files of versions that didn't check."""
+    """whole or incomplete (recordings.integrity); None for files of versions that did not check."""
     problem: Mapped[str | None] = mapped_column(Text, default=None)
-    """What is wrong with it, when something is."""
+    """What is wrong with it, if anything."""
     sha256: Mapped[str | None] = mapped_column(String(64), default=None)
-    """In hexadecimal digits; None until it is computed, just after the recording is final."""
+    """In hexadecimal digits; None until it is computed after the end of the recording."""
     probe: Mapped[dict[str, Any] | None] = mapped_column(JSON, default=None)
     made_at: Mapped[datetime]
 
-    listed: Mapped[bool] = mapped_column(default=True)
-    """Whether the desktop app's library shows it; the file itself stays either way."""
-    position: Mapped[int] = mapped_column(default=0)
-    """Its place there, the highest first; the newest first where it is the same."""
-    remembered: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """What the app wants to be told again of it: where it was uploaded to."""
+    listed: Mapped[bool] = mapped_column(default=True, server_default="1")
+    """Whether the desktop app's library shows it; the file exists either way."""
+    position: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Its position there: the highest first, of equal ones the newest."""
+    remembered: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """What the app stored about it: where it was uploaded to."""
 
 
 class Segment(Base):
-    """One file of a recording, written by one run of ffmpeg."""
+    """One segment of a recording, written by one run of ffmpeg."""
 
     __tablename__ = "segments"
 
@@ -156,26 +186,27 @@ class Segment(Base):
     )
     number: Mapped[int] = mapped_column(primary_key=True)
     path: Mapped[str] = mapped_column(Text)
-    part: Mapped[int] = mapped_column(default=1)
-    """Number of the final file that it goes into."""
+    part: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Number of the final file that contains it."""
     started_at: Mapped[datetime]
     offset_s: Mapped[float] = mapped_column(default=0.0)
-    """Where its first frame stands on the recording's timeline."""
+    """Position of its first frame on the recording's timeline."""
     end_s: Mapped[float | None] = mapped_column(default=None)
-    """Where what was given to its ffmpeg ends there; at most a second old if its worker died."""
+    """End, on that timeline, of what was written to ffmpeg; up to a second old if the worker
+    died."""
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     outcome: Mapped[str | None] = mapped_column(String(16), default=None)
     """finished, failed or killed; None while it runs."""
     returncode: Mapped[int | None] = mapped_column(default=None)
     speed_step: Mapped[int | None] = mapped_column(default=None)
-    """Index into the preset's speed steps that it was encoded with."""
+    """Index into the pipeline's speed steps that it was encoded with."""
     video_frames: Mapped[int] = mapped_column(default=0)
     audio_samples: Mapped[int] = mapped_column(default=0)
     stderr_tail: Mapped[str | None] = mapped_column(Text, default=None)
 
 
 class Event(Base):
-    """One line of a recording's story."""
+    """One event of a recording's event log."""
 
     __tablename__ = "events"
     __table_args__ = (
@@ -184,7 +215,7 @@ class Event(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    """Of one catalog's events never used twice, also when the newest were deleted."""
+    """Never reused within a catalog, even if the newest events were deleted."""
     recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"))
     at: Mapped[datetime]
     kind: Mapped[str] = mapped_column(String(32))
@@ -193,7 +224,7 @@ class Event(Base):
 
 
 class Sample(Base):
-    """What one process used, once a second (monitor.usage)."""
+    """Resource usage of one process, once a second (monitor.usage)."""
 
     __tablename__ = "samples"
     __table_args__ = (Index("samples_of_recording", "recording_id", "id"),)
@@ -205,29 +236,29 @@ class Sample(Base):
     """worker or ffmpeg."""
     pid: Mapped[int]
     cpu_cores: Mapped[float | None]
-    """Cores used since the last sample; None for the first one of a process."""
+    """Cores used since the last sample; None for a process's first sample."""
     cpu_seconds: Mapped[float]
     rss_bytes: Mapped[int]
 
 
 class Cost(Base):
-    """What one speed step of a preset costs on one machine, as it was measured there."""
+    """What one speed step of a pipeline costs on one machine, as measured there."""
 
     __tablename__ = "costs"
 
     machine: Mapped[str] = mapped_column(String(256), primary_key=True)
-    """Processor, cores and ffmpeg (recordings.calibration)."""
+    """Processor, cores and ffmpeg (capacity.calibration)."""
     pipeline: Mapped[str] = mapped_column(String(64), primary_key=True)
     step: Mapped[str] = mapped_column(String(64), primary_key=True)
-    """The encoder's own word for it, as in the preset."""
-    preset: Mapped[str] = mapped_column(String(16))
-    """The preset's digest: one that was edited since was not measured."""
+    """The encoder's own word for it, as in the pipeline."""
+    pipeline_digest: Mapped[str] = mapped_column("preset", String(16), server_default="")
+    """The digest of the pipeline's file: one that was edited since was not measured."""
     cpu_s_per_megapixel: Mapped[float]
     measured_at: Mapped[datetime]
 
 
 class Preference(Base):
-    """What the user chose through the API and what has to outlive the server."""
+    """What the user chose through the API and the server must keep."""
 
     __tablename__ = "preferences"
 
@@ -236,15 +267,15 @@ class Preference(Base):
 
 
 class Watch(Base):
-    """A stream that is to be recorded whenever it is live."""
+    """A watched stream, which is recorded whenever it is live."""
 
     __tablename__ = "watches"
 
-    mint_id: Mapped[str] = mapped_column(String(256), primary_key=True)
+    stream_id: Mapped[str] = mapped_column("mint_id", String(256), primary_key=True)
     request: Mapped[dict[str, Any]]
-    """How it is recorded (recordings.request.StartRequest.as_dict)."""
+    """How it is recorded (recordings.start_request.StartRequest.as_dict)."""
     created_at: Mapped[datetime]
     held: Mapped[bool] = mapped_column(default=False)
-    """Not recorded until it was not live once: somebody stopped it, or a limit did."""
+    """Not recorded until it has gone offline once: a request or a limit stopped its recording."""
     recording_id: Mapped[str | None] = mapped_column(String(32), default=None)
-    """The recording it began last, until the end of that was looked at."""
+    """The last recording that it started, until its end was handled."""

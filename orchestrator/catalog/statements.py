@@ -1,53 +1,74 @@
-"""Statements of the catalog that take more than a line, and what its constraints mean. Pure."""
+"""Longer statements of the catalog, and the errors of its constraints. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Delete, Update, delete, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Delete,
+    String,
+    Update,
+    bindparam,
+    literal,
+    literal_column,
+    tuple_,
+)
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from orchestrator.catalog.models import ACTIVE_STATES, Base, Recording, Sample
+from orchestrator.catalog.models import ACTIVE_STATES, Base, Recording
 from orchestrator.errors import AlreadyActive, RecordingNotFound
-
-SAMPLES_KEPT: Final = timedelta(hours=1)
 
 
 def check_columns(table: type[Base], columns: dict[str, Any], *, fixed: tuple[str, ...]) -> None:
-    """TypeError for a column that the table lacks, or that never changes."""
+    """TypeError for a column that the table lacks or that can't change."""
     known = set(table.__mapper__.column_attrs.keys()) - set(fixed)
     if unknown := sorted(set(columns) - known):
         raise TypeError(f"{table.__tablename__} has no column {', '.join(unknown)} to update")
 
 
-def old_samples(recording_id: str, added: Sequence[Sample]) -> Delete:
-    """Deletes outdated ones among the oldest: a few more than are added, so it keeps pace."""
-    newest = max(sample.at for sample in added)
-    mine = select(Sample.id, Sample.at).where(Sample.recording_id == recording_id)
-    oldest = mine.order_by(Sample.id).limit(len(added) + 16).subquery()
-    outdated = select(oldest.c.id).where(oldest.c.at < newest - SAMPLES_KEPT)
-    return delete(Sample).where(Sample.id.in_(outdated))
-
-
 def changed(session: Session, statement: Update | Delete) -> int:
-    """Executes it; how many rows it touched."""
+    """Executes a statement; returns how many rows it changed."""
     result = session.execute(statement)
     return result.rowcount if isinstance(result, CursorResult) else 0
 
 
 def is_active() -> ColumnElement[bool]:
-    """Whether a recording is neither completed nor failed."""
-    return Recording.state.in_(ACTIVE_STATES)
+    """Whether a recording has not ended; the states are literals, as in the partial index."""
+    states: BindParameter[str] = bindparam(
+        "active_states", ACTIVE_STATES, expanding=True, literal_execute=True
+    )
+    return Recording.state.in_(states)
+
+
+def matching(state: str | None, stream_id: str | None) -> list[ColumnElement[bool]]:
+    """Conditions for a stream, a state or both; both use the index of the stream, which is
+    smaller."""
+    by_stream = [] if stream_id is None else [Recording.stream_id == stream_id]
+    if state is None:
+        return by_stream
+    # A `+` disables the index of the column (sqlite.org/optoverview.html).
+    column = literal_column("+recordings.state", String) if by_stream else Recording.state
+    return [*by_stream, column == state]
+
+
+def older_than(moment: datetime, id: str) -> ColumnElement[bool]:
+    """Whether a recording is older than the one with this time and id."""
+    return tuple_(Recording.created_at, Recording.id) < tuple_(
+        literal(moment, Recording.created_at.type), literal(id)
+    )
 
 
 @contextmanager
 def translated(about: str) -> Iterator[None]:
-    """Says what a refused constraint means (sqlite.org/rescode: CONSTRAINT_UNIQUE, _FOREIGNKEY)."""
+    """Turns violated constraints into errors (sqlite.org/rescode: CONSTRAINT_UNIQUE,
+    _FOREIGNKEY)."""
     try:
         yield
     except IntegrityError as error:

@@ -1,4 +1,4 @@
-"""The streams that are waited for."""
+"""The watched streams."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from orchestrator.errors import NotWatched, TooManyWatches
 
 
 class Watchlist:
-    """The catalog's table of watches, at most `most` of them."""
+    """The catalog's table of at most `most` watched streams."""
 
     def __init__(self, catalog: Catalog, most: int) -> None:
         self._catalog, self._most = catalog, most
 
     async def put(self, watch: Watch) -> None:
-        """Adds a watch, or writes over the one of its stream; TooManyWatches."""
-        others = select(func.count()).select_from(Watch).where(Watch.mint_id != watch.mint_id)
+        """Adds a watch, or replaces the one of its stream; TooManyWatches."""
+        others = select(func.count()).select_from(Watch).where(Watch.stream_id != watch.stream_id)
 
         def put(session: Session) -> None:
             if (session.scalar(others) or 0) >= self._most:
                 raise TooManyWatches(
-                    f"{self._most} streams are waited for, and no more may be.",
+                    f"{self._most} streams are watched, which is the limit.",
                     "Cancel one with DELETE /api/recording/watch/{mint_id}.",
                 )
             session.merge(watch)
@@ -34,21 +34,21 @@ class Watchlist:
         await self._catalog.transactions.write(put)
 
     async def all(self) -> list[Watch]:
-        """All of them, the oldest first."""
-        query = select(Watch).order_by(Watch.created_at, Watch.mint_id)
+        """All watches, oldest first."""
+        query = select(Watch).order_by(Watch.created_at, Watch.stream_id)
         return await self._catalog.transactions.read(lambda session: list(session.scalars(query)))
 
-    async def get(self, mint_id: str) -> Watch | None:
-        """That of a stream."""
-        return await self._catalog.transactions.read(lambda session: session.get(Watch, mint_id))
+    async def get(self, stream_id: str) -> Watch | None:
+        """The watch of a stream."""
+        return await self._catalog.transactions.read(lambda session: session.get(Watch, stream_id))
 
-    async def update(self, mint_id: str, **columns: Any) -> None:
-        """Sets columns; nothing happens if nobody waits for the stream (any more)."""
-        change = update(Watch).where(Watch.mint_id == mint_id).values(**columns)
+    async def update(self, stream_id: str, **columns: Any) -> None:
+        """Sets columns of a watch, if the stream is still watched."""
+        change = update(Watch).where(Watch.stream_id == stream_id).values(**columns)
         await self._catalog.transactions.write(lambda session: changed(session, change))
 
-    async def remove(self, mint_id: str) -> None:
-        """Takes one out, or NotWatched."""
-        gone = delete(Watch).where(Watch.mint_id == mint_id)
+    async def remove(self, stream_id: str) -> None:
+        """Removes a watch, or NotWatched."""
+        gone = delete(Watch).where(Watch.stream_id == stream_id)
         if not await self._catalog.transactions.write(lambda session: changed(session, gone)):
-            raise NotWatched(mint_id)
+            raise NotWatched(stream_id)

@@ -16,6 +16,9 @@ def main() -> NoReturn:
     """Runs the command line of this process and exits with its code."""
     if sys.platform == "win32":
         sys.exit(NO_WINDOWS)
+    from orchestrator.cli.standard_streams import open_closed_streams
+
+    open_closed_streams()
     from orchestrator.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

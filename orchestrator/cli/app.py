@@ -1,16 +1,16 @@
-"""All commands together, and the one place where an error becomes a line and an exit code."""
+"""All commands, and the one place where errors become a message and an exit code."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from orchestrator import __version__
-from orchestrator.cli import (
+from orchestrator.cli.commands import (
     calibrate,
     demo_stream,
     doctor,
@@ -22,14 +22,22 @@ from orchestrator.cli import (
     settings,
     streams,
 )
-from orchestrator.cli.failures import report, report_unexpected
+from orchestrator.cli.error_messages import report, report_unexpected
 from orchestrator.errors import HavenError
+
+EPILOG: Final = """\
+Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 130 Ctrl-C.
+
+Environment: ORCHESTRATOR_* are settings, which `orchestrator settings --template` explains; options
+come before them, .env and orchestrator.toml of the current folder after them.
+
+TMPDIR: folder for named pipes. NOTIFY_SOCKET, WATCHDOG_USEC: set by systemd, read by serve."""
 
 app = typer.Typer(
     name="orchestrator",
-    help="Records live WebRTC streams into AV1, MP4 or WebM files, with supervised ffmpegs.",
+    help="Record live WebRTC streams to AV1, MP4 or WebM files with ffmpeg.",
+    epilog=EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command()(serve.serve)
@@ -60,7 +68,7 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """What stands before the command."""
+    """Options before the command."""
     context.obj = {"debug": debug}
 
 

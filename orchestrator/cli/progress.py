@@ -1,6 +1,6 @@
-"""What a recording looks like on the terminal: the running line and the report at the end.
+"""A recording on the terminal: the progress line, and the summary at the end.
 
-`line` and `facts` are pure; `Screen` draws. What nobody measured is shown as `-`, never as 0.
+`line` and `facts` are pure; `Screen` draws. What was not measured is shown as `-`, never as 0.
 """
 
 from __future__ import annotations
@@ -14,30 +14,35 @@ from rich.live import Live
 from rich.text import Text
 
 from orchestrator.catalog.models import Recording
-from orchestrator.cli.output import UNKNOWN, console, duration, number, print_table, size
+from orchestrator.cli.formatting import UNKNOWN, console, duration, number, print_table, size
+from orchestrator.recordings.figures import (
+    LiveFigures,
+    ProcessesFigures,
+    ProcessFigures,
+    VideoFigures,
+)
 
 PLAIN_EVERY_S: Final = 5.0
-"""Without a terminal (a log file, a pipe) a line comes this often."""
+"""Interval of lines without a terminal (a log file, a pipe)."""
 
 
 def line(recording: Recording) -> str:
     """One line: time, frame rate, speed, size, drops, CPU of both processes."""
-    figures = recording.figures or {}
-    video, encoder = _part(figures, "video"), _part(figures, "encoder")
+    figures = LiveFigures.of(recording)
+    video, encoder = figures.video, figures.encoder
     shown = [
-        f"{recording.state} {duration(figures.get('duration_s'))}",
-        f"{number(_first(encoder.get('fps'), video.get('fps')), '.1f')} fps"
-        f" {number(encoder.get('speed'), '.2f')}x",
-        size(encoder.get("size_bytes")),
-        f"{number(video.get('dropped'))} dropped",
-        f"worker {_cpu(figures, 'worker')}, ffmpeg {_cpu(figures, 'ffmpeg')}",
+        f"{recording.state} {duration(figures.duration_s)}",
+        f"{number(_first(encoder.fps, video.fps), '.1f')} fps {number(encoder.speed, '.2f')}x",
+        size(encoder.size_bytes),
+        f"{number(video.dropped)} dropped",
+        _cpu(figures.processes),
     ]
-    return " | ".join([*shown, *figures.get("warnings", ())])
+    return " | ".join([*shown, *figures.warnings])
 
 
 def facts(recording: Recording) -> list[tuple[str, str]]:
-    """The report of a finished recording: its file, and what went into it."""
-    probe, figures = recording.probe or {}, recording.figures or {}
+    """The summary of a finished recording."""
+    probe, figures = recording.probe or {}, LiveFigures.of(recording)
     taken = _first(recording.duration_s, probe.get("duration_s"))
     return [
         ("file", recording.output_path),
@@ -45,19 +50,19 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
         ("size", size(_first(recording.size_bytes, probe.get("size_bytes")))),
         ("video", _video(probe, recording)),
         ("audio", _audio(probe, recording)),
-        ("frames", _frames(figures)),
-        ("CPU", f"worker {_cpu(figures, 'worker')}, ffmpeg {_cpu(figures, 'ffmpeg')} of one core"),
+        ("frames", _frames(figures.video)),
+        ("CPU", f"{_cpu(figures.processes)} of one core"),
         ("ended", recording.reason or UNKNOWN),
     ]
 
 
 def summary(recording: Recording) -> None:
-    """Prints the report on stdout."""
+    """Prints the summary to stdout."""
     print_table(("", ""), facts(recording), head=False)
 
 
 class Screen:
-    """One line that renews itself on a terminal; elsewhere a line now and then. On stderr."""
+    """One updating line on a terminal; elsewhere a line every few seconds. On stderr."""
 
     def __init__(self) -> None:
         self._console = console(stderr=True)
@@ -78,7 +83,7 @@ class Screen:
         self._live.stop()
 
     def show(self, text: str) -> None:
-        """The line of the moment."""
+        """Updates the line."""
         if self._console.is_terminal:
             self._live.update(Text(text), refresh=True)
         elif self._printed_s is None or time.monotonic() - self._printed_s >= PLAIN_EVERY_S:
@@ -86,7 +91,7 @@ class Screen:
             self._print(text)
 
     def note(self, text: str) -> None:
-        """A line that is shown at once and stays."""
+        """Prints a line that stays."""
         self._print(text)
 
     def _print(self, text: str) -> None:
@@ -101,9 +106,12 @@ def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
 
 
-def _cpu(figures: Mapping[str, Any], process: str) -> str:
-    cores = _part(_part(figures, "processes"), process).get("cpu_cores")
-    return UNKNOWN if cores is None else f"{cores:.0%}"
+def _cpu(processes: ProcessesFigures) -> str:
+    return f"worker {_percent(processes.worker)}, ffmpeg {_percent(processes.ffmpeg)}"
+
+
+def _percent(process: ProcessFigures) -> str:
+    return UNKNOWN if process.cpu_cores is None else f"{process.cpu_cores:.0%}"
 
 
 def _video(probe: Mapping[str, Any], recording: Recording) -> str:
@@ -122,7 +130,8 @@ def _audio(probe: Mapping[str, Any], recording: Recording) -> str:
     return f"{audio.get('codec')} {rate} ({recording.audio_codec})"
 
 
-def _frames(figures: Mapping[str, Any]) -> str:
-    video = _part(figures, "video")
-    words = ("received", "written", "dropped", "filled")
-    return ", ".join(f"{number(video.get(word))} {word}" for word in words)
+def _frames(video: VideoFigures) -> str:
+    return (
+        f"{number(video.received)} received, {number(video.written)} written,"
+        f" {number(video.dropped)} dropped, {number(video.filled)} filled"
+    )

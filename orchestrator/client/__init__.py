@@ -11,7 +11,7 @@
             print(error.code, error.detail)
 """
 
-from orchestrator.client.clients import AsyncClient, Client
 from orchestrator.client.errors import ClientError
+from orchestrator.client.http_clients import AsyncClient, Client
 
 __all__ = ["AsyncClient", "Client", "ClientError"]

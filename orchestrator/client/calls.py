@@ -1,6 +1,6 @@
-"""What can be asked of a server: one description for each request, for both kinds of client.
+"""The requests that a server accepts, each described once for both clients.
 
-The names are those of the addresses; the types those of the server itself (orchestrator.api).
+The names are those of the routes; the types are the server's own (orchestrator.api).
 """
 
 from __future__ import annotations
@@ -10,28 +10,34 @@ from typing import Any, Generic, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
 from orchestrator.api.schemas.health import Health
-from orchestrator.api.schemas.machine import Streams
-from orchestrator.api.schemas.recording import Formats, OutputDirectory, Quality, Started, Stopped
+from orchestrator.api.schemas.recording_control import (
+    Formats,
+    OutputDirectory,
+    Quality,
+    Started,
+    Stopped,
+)
 from orchestrator.api.schemas.recordings import Deleted, History, RecordingDetails
 from orchestrator.api.schemas.status import Active, Status
-from orchestrator.api.schemas.watch import Unwatched, Watched, WatchList
+from orchestrator.api.schemas.streams import Streams
+from orchestrator.api.schemas.watches import Unwatched, Watched, WatchList
 
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Answer]):
-    """One request, and the type of the answer to it."""
+    """One request, and the type of its response."""
 
     method: str
     path: str
     answer: type[Answer]
     given: dict[str, Any] | None = None
-    """The body of a POST, the query of a GET."""
+    """The body of a POST or the query of a GET."""
 
 
 class Options(TypedDict, total=False):
-    """How to record; what is left out is the server's default (orchestrator.api StartBody)."""
+    """How to record; the server has defaults for what is left out (orchestrator.api StartBody)."""
 
     output_format: str
     video_quality: Quality
@@ -46,7 +52,7 @@ class Options(TypedDict, total=False):
 
 
 class Filter(TypedDict, total=False):
-    """Which recordings of the history."""
+    """Which recordings of the history to return."""
 
     limit: int
     offset: int
@@ -55,53 +61,53 @@ class Filter(TypedDict, total=False):
 
 
 def start(mint_id: str, **options: Unpack[Options]) -> Call[Started]:
-    """Records a stream; returns when its first frames are recorded."""
+    """Starts recording a stream; returns when its first frames are recorded."""
     return Call("POST", "recording/start", Started, {"mint_id": mint_id, **options})
 
 
 def stop(mint_id: str) -> Call[Stopped]:
-    """Ends the recording of a stream; returns when its file is final."""
+    """Stops the recording of a stream; returns when its file is final."""
     return Call("POST", "recording/stop", Stopped, {"mint_id": mint_id})
 
 
 def status(mint_id: str) -> Call[Status]:
-    """How the recording of a stream stands; no error if there is none."""
+    """The state of a stream's recording; no error if there is none."""
     return Call("GET", f"recording/status/{_escaped(mint_id)}", Status)
 
 
 def active() -> Call[Active]:
-    """All recordings that run, by stream id."""
+    """All running recordings, by stream id."""
     return Call("GET", "recording/active", Active)
 
 
 def output_directory() -> Call[OutputDirectory]:
-    """Where the next recording goes."""
+    """The output directory of the next recording."""
     return Call("GET", "recording/output-directory", OutputDirectory)
 
 
 def set_output_directory(directory: str) -> Call[OutputDirectory]:
-    """Chooses where recordings go from now on."""
+    """Sets the output directory for new recordings."""
     path = "recording/set-output-directory"
     return Call("POST", path, OutputDirectory, {"directory": directory})
 
 
 def formats() -> Call[Formats]:
-    """The formats that can be asked for, and the qualities."""
+    """The available formats and qualities."""
     return Call("GET", "recording/formats", Formats)
 
 
 def watch(mint_id: str, **options: Unpack[Options]) -> Call[Watched]:
-    """Records a stream whenever it is live from now on."""
+    """Watches a stream: records it whenever it is live."""
     return Call("POST", "recording/watch", Watched, {"mint_id": mint_id, **options})
 
 
 def watches() -> Call[WatchList]:
-    """The streams that are waited for."""
+    """The watched streams."""
     return Call("GET", "recording/watch", WatchList)
 
 
 def unwatch(mint_id: str) -> Call[Unwatched]:
-    """Waits for a stream no longer."""
+    """Stops watching a stream."""
     return Call("DELETE", f"recording/watch/{_escaped(mint_id)}", Unwatched)
 
 
@@ -111,7 +117,7 @@ def recordings(**which: Unpack[Filter]) -> Call[History]:
 
 
 def recording(id: str) -> Call[RecordingDetails]:
-    """One recording by its own id: its files, segments and story."""
+    """One recording by its own id: its files, segments and event log."""
     return Call("GET", f"recordings/{_escaped(id)}", RecordingDetails)
 
 
@@ -121,7 +127,7 @@ def delete(id: str) -> Call[Deleted]:
 
 
 def streams(limit: int = 20) -> Call[Streams]:
-    """What is live now, the most watched first."""
+    """The live streams, the most watched first."""
     return Call("GET", "streams", Streams, {"limit": limit})
 
 

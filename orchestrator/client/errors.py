@@ -1,4 +1,4 @@
-"""What a client raises."""
+"""The errors of the client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNEXPECTED: Final = "unexpected_answer"
 
 
 class ClientError(Exception):
-    """A request that failed: the server's own words, or why it didn't answer."""
+    """A failed request, with the server's error or the reason why it did not respond."""
 
     def __init__(
         self, failure: Failure, status: int | None = None, retry_after_s: float | None = None
@@ -20,28 +20,28 @@ class ClientError(Exception):
         self.error: str = failure.error
         """What happened."""
         self.detail: str = failure.detail
-        """The same with what to do."""
+        """What happened and what to do."""
         self.code: str = failure.code
-        """What happened, for programs: as in docs/api.md, or `no_answer`, `unexpected_answer`."""
+        """The error for programs: as in docs/api.md, or `no_answer`, `unexpected_answer`."""
         self.fields: list[FieldProblem] = failure.fields or []
-        """Values of the request that were refused."""
+        """The invalid values of the request."""
         self.context: dict[str, Any] = failure.context or {}
-        """Figures and lines that belong to the error."""
+        """Details of the error."""
         self.status = status
-        """The HTTP status; None without an answer."""
+        """The HTTP status; None without a response."""
         self.retry_after_s = retry_after_s
-        """When it makes sense to ask again, where the server says so."""
+        """When to try again, if the server says so."""
 
 
 def no_answer(url: str, why: str) -> ClientError:
-    """Nobody answered, or not in time."""
-    error = f"The recorder at {url} doesn't answer: {why}."
-    advice = f"{error} Check that `orchestrator serve` runs there."
+    """There was no response, or not in time."""
+    error = f"The recorder at {url} does not respond: {why}."
+    advice = f"{error} Check that `orchestrator serve` is running there."
     return ClientError(Failure(error=error, detail=advice, code=NO_ANSWER))
 
 
 def unexpected(url: str, status: int) -> ClientError:
-    """Something answered that isn't a recorder, or one of another version."""
-    error = f"The answer of {url} can't be understood (HTTP {status})."
+    """The response is not from a recorder, or from one of another version."""
+    error = f"The response of {url} is not valid (HTTP {status})."
     advice = f"{error} Check the address, and that server and client have the same version."
     return ClientError(Failure(error=error, detail=advice, code=UNEXPECTED), status)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
-from orchestrator.discovery.demo import DemoDiscovery
+from orchestrator.discovery.demo.discovery import DemoDiscovery
 from orchestrator.discovery.livekit import LiveKitDiscovery
-from orchestrator.discovery.pumpfun import PumpFunDiscovery
+from orchestrator.discovery.pumpfun.discovery import PumpFunDiscovery
 from orchestrator.errors import HavenError, NotFound, SourceUnreachable, StreamNotFound
 from orchestrator.media import Endpoint, Stream
 from orchestrator.settings import Settings
@@ -22,6 +23,9 @@ Answer = TypeVar("Answer")
 
 ANSWER_TIMEOUT_S: Final = 8.0
 """Longest wait for one directory; each has a shorter limit of its own for every request."""
+
+VIDEO_ANSWER_S: Final = 1.0
+"""How long a start waits for whether there is video; then it is taken for one that has."""
 
 
 class Discovery(Protocol):
@@ -45,7 +49,7 @@ class Discovery(Protocol):
 
 
 class Directory:
-    """Every configured discovery behind one face."""
+    """All configured discoveries behind one interface."""
 
     def __init__(self, discoveries: Sequence[Discovery], *, hint: str = "") -> None:
         self._discoveries = {discovery.name: discovery for discovery in discoveries}
@@ -53,10 +57,16 @@ class Directory:
         self._failures: dict[str, HavenError] = {}
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Directory:
-        """The directories that the settings name, less those that lack a setting."""
-        made = [_make(name, settings) for name in dict.fromkeys(settings.discovery)]
-        return cls([one for one in made if one is not None], hint=_hint(settings))
+    def from_settings(cls, settings: Settings, *, demo_url: str | None = None) -> Directory:
+        """The directories that the settings name, less those that lack a setting.
+
+        `demo_url` is a demo stream that runs already; it is used for as long as it does.
+        """
+        discoveries = [_make(name, settings) for name in dict.fromkeys(settings.discovery)]
+        for each in discoveries:
+            if isinstance(each, DemoDiscovery):
+                each.borrow(demo_url)
+        return cls([one for one in discoveries if one is not None], hint=_hint(settings))
 
     @property
     def names(self) -> list[str]:
@@ -65,11 +75,11 @@ class Directory:
 
     @property
     def failures(self) -> dict[str, HavenError]:
-        """What went wrong the last time, of each directory whose last answer was a failure."""
+        """The error of each directory whose last answer was a failure."""
         return dict(self._failures)
 
     def demo_url(self) -> str | None:
-        """Address of the demo stream that runs or is configured; None before it was asked for."""
+        """WHEP address of the demo stream that runs or is configured; None if there is none."""
         demo = self._discoveries.get("demo")
         return demo.url if isinstance(demo, DemoDiscovery) else None
 
@@ -91,8 +101,8 @@ class Directory:
 
         A directory that fails is left out (see `failures`); its error is raised if all failed.
         """
-        asked = [self._live_of(one, limit) for one in self._discoveries.values()]
-        answers = await asyncio.gather(*asked)
+        lookups = [self._live_of(one, limit) for one in self._discoveries.values()]
+        answers = await asyncio.gather(*lookups)
         failures = [answer for answer in answers if isinstance(answer, HavenError)]
         if failures and len(failures) == len(answers):
             raise failures[0]
@@ -110,6 +120,17 @@ class Directory:
             )
         return await discovery.endpoint(stream, identity)
 
+    async def with_video_known(self, stream: Stream) -> Stream:
+        """The stream with `video` set, if its directory knows that before one joins."""
+        discovery = self._discoveries.get(stream.discovery)
+        if not isinstance(discovery, LiveKitDiscovery):
+            return stream
+        try:
+            async with asyncio.timeout(VIDEO_ANSWER_S):
+                return replace(stream, video=await discovery.has_video(stream))
+        except (HavenError, TimeoutError):
+            return stream
+
     async def close(self) -> None:
         """Closes every directory, also when one of them fails to."""
         async with AsyncExitStack() as stack:
@@ -123,7 +144,7 @@ class Directory:
             return error
 
     async def _ask(self, discovery: Discovery, answer: Awaitable[Answer]) -> Answer:
-        """Waits for one directory, not for ever, and remembers whether it failed."""
+        """Waits at most ANSWER_TIMEOUT_S for one directory, and remembers whether it failed."""
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 answered = await answer
@@ -148,7 +169,7 @@ class Directory:
 
 
 def _weightier(first: HavenError | None, second: HavenError) -> HavenError:
-    """A directory that couldn't look weighs more than one that looked and found it not live."""
+    """The error to raise: a directory that couldn't look counts more than a stream not live."""
     if first is None or (isinstance(first, StreamNotFound) and not isinstance(second, NotFound)):
         return second
     return first

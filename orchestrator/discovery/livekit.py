@@ -26,14 +26,14 @@ from orchestrator.media import LiveKitEndpoint, Stream
 if TYPE_CHECKING:
     from livekit.api import ServerError
     from livekit.api.room_service import RoomService
-    from livekit.protocol.models import Room
+    from livekit.protocol.models import ParticipantInfo, Room
 
 REQUEST_TIMEOUT_S: Final = 5.0
 TOKEN_LIFETIME: Final = timedelta(minutes=10)
 """It only has to last until the join; the server renews it by signalling (refresh_token)."""
 
 _LOOKS, _LOOK_S = 5, 0.25
-"""How often, and how many seconds apart, participants without tracks are looked at."""
+"""How often, and how many seconds apart, participants without tracks are checked again."""
 
 _SCHEMES: Final = ("ws", "wss", "http", "https")
 
@@ -76,6 +76,13 @@ class LiveKitDiscovery:
         token = await asyncio.to_thread(self._token, stream.id, identity)
         return LiveKitEndpoint(url=self._url, token=token)
 
+    async def has_video(self, stream: Stream) -> bool:
+        """Whether anybody publishes video in it now."""
+        from livekit.protocol.models import TrackType  # noqa: PLC0415
+
+        participants = await self._participants(stream.id)
+        return any(track.type == TrackType.VIDEO for one in participants for track in one.tracks)
+
     async def close(self) -> None:
         """Nothing stays open between requests."""
 
@@ -102,10 +109,10 @@ class LiveKitDiscovery:
             return list((await service.list_rooms(ListRoomsRequest(names=names))).rooms)
 
     async def _published(self, room: str) -> bool:
-        """Whether anybody publishes, or does within a moment.
+        """Whether anybody publishes now or within about a second.
 
-        The counts in the list of rooms are seconds old, and a track shows among its participant's a
-        little after the publisher was told that it is published.
+        Counts in the list of rooms are seconds old, and a participant lists a track only a little
+        after its publisher was informed that it is published.
         """
         for _ in range(_LOOKS):
             publishing = await self._publishing(room)
@@ -116,11 +123,14 @@ class LiveKitDiscovery:
 
     async def _publishing(self, room: str) -> list[bool]:
         """For each participant, whether it has tracks."""
+        return [bool(participant.tracks) for participant in await self._participants(room)]
+
+    async def _participants(self, room: str) -> list[ParticipantInfo]:
         async with self._service() as service:
             from livekit.api import ListParticipantsRequest  # noqa: PLC0415
 
             answer = await service.list_participants(ListParticipantsRequest(room=room))
-            return [bool(participant.tracks) for participant in answer.participants]
+            return list(answer.participants)
 
     @asynccontextmanager
     async def _service(self) -> AsyncIterator[RoomService]:
@@ -149,7 +159,7 @@ class LiveKitDiscovery:
                 "Check ORCHESTRATOR_LIVEKIT_API_KEY and ORCHESTRATOR_LIVEKIT_API_SECRET.",
             )
         return SourceError(
-            f"The LiveKit server {self._url} can't say what is live: {error.message or error.code}"
+            f"The LiveKit server {self._url} can't list its rooms: {error.message or error.code}"
             f" (HTTP {error.status}).",
             "Check that ORCHESTRATOR_LIVEKIT_URL is a LiveKit server; look into its log.",
         )

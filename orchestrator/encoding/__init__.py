@@ -1,1 +1,1 @@
-"""Encoding: presets that build ffmpeg commands, and the supervised runs of those commands."""
+"""Encoding: pipelines that build ffmpeg commands, and the supervised runs of those commands."""

@@ -1,1 +1,1 @@
-"""What processes and the machine use."""
+"""CPU, memory and disk that processes and the machine use."""

@@ -1,7 +1,8 @@
-"""What the process's control group allows (cgroup v2: kernel.org, admin-guide/cgroup-v2).
+"""Limits of the process's control group (cgroup v2: kernel.org, admin-guide/cgroup-v2).
 
-In a container the machine's cores and memory are not ours. The limits of all groups from ours up to
-the root count, the tightest holds. Version 1 (and no Linux) knows none of these files: no limit.
+In a container not all of the machine's cores and memory are ours. Of the limits of all groups from
+ours up to the root the tightest holds. Version 1, and systems other than Linux, have none of these
+files: no limit.
 """
 
 from __future__ import annotations

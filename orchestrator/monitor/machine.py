@@ -1,4 +1,4 @@
-"""What the machine (or the container we are in) has and uses. What can't be measured is None."""
+"""What the machine (or our container) has and uses; None is a figure that can't be measured."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from orchestrator.monitor import cgroup
 
 @dataclass(frozen=True, slots=True)
 class MachineUsage:
-    """One sample of the machine. With a limit of the control group, of what it holds."""
+    """One sample of the machine, or of the control group that limits us."""
 
     at: datetime
     cores: float
-    """That we may use: the quota, or the CPUs we may run on."""
+    """Cores that we may use: the quota, or the CPUs we may run on."""
     cpu_cores: float | None
     """Cores used by everybody since the sample before; None for the first."""
     load_1m: float
-    """Processes that run or wait, averaged over a minute; of the whole machine."""
+    """Load average of the whole machine over a minute: processes that run or wait."""
     memory_bytes: int
     """In use, without what the kernel can drop at once."""
     memory_limit_bytes: int
@@ -37,14 +37,14 @@ class MachineUsage:
 
 @dataclass(frozen=True, slots=True)
 class CoreUsage:
-    """One sample of the cores; None in the first one, which has nothing before it."""
+    """One sample of the cores; the first has no figures, as nothing precedes it."""
 
     cores: float
     """That we may use: the quota, or the CPUs we may run on."""
     used: float | None
     """By everybody since the sample before; with a quota, by those it is for."""
     idle: float | None
-    """Of ours: what is left of the quota, and no more than our CPUs have."""
+    """Idle cores for us: the rest of the quota, at most what our CPUs have left."""
 
 
 class CoreMeter:
@@ -102,7 +102,7 @@ def cores_allowed() -> float:
 
 
 def processor() -> str:
-    """Its name, as far as the system tells it. Blocking."""
+    """The processor's name, as far as the system tells it. Blocking."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
     except OSError:  # no Linux
@@ -124,7 +124,7 @@ def _cpus() -> frozenset[int]:
 
 
 def _busy_s() -> float:
-    """CPU time of everybody on those; guests' stands in user's already (proc(5), `guest`)."""
+    """CPU time of all processes on those; user time includes guests (proc(5), `guest`)."""
     ours, all_times = _cpus(), psutil.cpu_times(percpu=True)
     # Where CPUs are off, or a container sees its own only, a CPU's place isn't its number.
     numbered = max(ours) < len(all_times)

@@ -1,21 +1,21 @@
-"""What one process uses, by psutil. A figure that was not measured is None."""
+"""What one process uses, by psutil; None is a figure that was not measured."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psutil
 
 _MINUTE_S: Final = 60.0
 _KEPT: Final = 128
-"""Samples of the last minute at the most: they are taken once a second."""
+"""Most samples of the last minute that are kept: one is taken each second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,9 @@ class Usage:
     """What it caused to be written to disks (proc(5), `write_bytes`)."""
     nice: int
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the figures in the catalog."""
-        return {**asdict(self), "since": self.since.isoformat()}
-
 
 class ProcessUsage:
-    """Samples one process, told from a later one with the same pid by its creation time."""
+    """Samples one process, distinguished from a later one with its pid by the creation time."""
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
@@ -72,9 +68,9 @@ class ProcessUsage:
         taken = self._taken
         while taken and now - taken[0][0] > _MINUTE_S:
             taken.popleft()
-        found = (_rate(taken[-1], now, cpu), _rate(taken[0], now, cpu)) if taken else (None, None)
+        rates = (_rate(taken[-1], now, cpu), _rate(taken[0], now, cpu)) if taken else (None, None)
         taken.append((now, cpu))
-        return found
+        return rates
 
 
 class RoleUsage:

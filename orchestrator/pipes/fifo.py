@@ -1,4 +1,4 @@
-"""A named pipe to one ffmpeg: private, opened without blocking, written with an eye on `abort`."""
+"""A named pipe to one ffmpeg: private, opened without blocking, and given up on `abort`."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _POLL_MS: Final = 100
 
 
 class Aborted(Exception):
-    """Writing was given up because it was told to."""
+    """`abort` was called: nothing more is written."""
 
 
 class ReaderGone(Exception):
-    """ffmpeg closed its end, or never opened it: look at its exit."""
+    """ffmpeg closed its end, or never opened it: its exit says why."""
 
 
 class Fifo:
-    """The writing end. Not for several threads at once, except `abort`."""
+    """The writing end. Not thread-safe, except for `abort`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -54,7 +54,7 @@ class Fifo:
         self._enlarge()
 
     def write(self, *parts: bytes | memoryview) -> None:
-        """All of them, one behind the other, waiting while the pipe is full."""
+        """Writes all parts in order; waits while the pipe is full."""
         assert self._fd is not None
         left = [memoryview(part).cast("B") for part in parts]
         while left:
@@ -69,7 +69,7 @@ class Fifo:
                 left = _after(left, count)
 
     def abort(self) -> None:
-        """Make `open` and `write` raise Aborted soon; from any thread."""
+        """Makes `open` and `write` raise Aborted soon; from any thread."""
         self._abort.set()
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class Fifo:
 
 
 def _after(views: list[memoryview], count: int) -> list[memoryview]:
-    """What is left of them behind the first `count` bytes."""
+    """What is left of them after the first `count` bytes."""
     left = []
     for view in views:
         if count < len(view):

@@ -1,9 +1,9 @@
 """NUT as it goes through our pipes: one raw video and one PCM stream. Pure.
 
-Written here, not by libavformat, so that a picture goes from its decoder's memory into the pipe: a
+Written here, not by libavformat, so that a frame goes from its decoder's memory into the pipe: a
 few bytes from `frame`, then the planes as they are. The format is Michael Niedermayer's nut.txt
 (https://git.videolan.org/?p=nut.git), version 4 in pipe mode: syncpoints and an index are for
-seeking, and would take memory for each picture in ffmpeg, for ever.
+seeking, and would take memory for each frame in ffmpeg, for ever.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ from orchestrator.media import AUDIO_CHANNELS, AUDIO_RATE, AUDIO_TIME_BASE, VIDE
 
 VIDEO, AUDIO = 0, 1
 """Numbers of the streams."""
-
-NOMINAL_FPS: Final = 30
-"""What encoders plan their bit rate with; every picture has its own PTS."""
 
 _FILE_ID: Final = b"nut/multimedia container\0"
 _MAIN: Final = 0x4E4D7A561F5F04AD
@@ -35,18 +32,29 @@ _CODES: Final = {VIDEO: 1, AUDIO: 2}
 """Each stream's first byte of a frame: the two valid rows of the frame code table."""
 
 
-def header(width: int, height: int) -> bytes:
-    """All that comes before the first frame: yuv420p pictures, interleaved 16 bit stereo."""
+def header(width: int, height: int, fps: float) -> bytes:
+    """All that comes before the first frame: yuv420p frames, interleaved 16 bit stereo.
+
+    `fps` is what encoders plan their bit rate with; every frame has its own PTS.
+    """
     return b"".join(
         (
             _FILE_ID,
             _packet(_MAIN, _main()),
             _packet(_STREAM, _video(width, height)),
             _packet(_STREAM, _audio()),
-            _packet(_INFO, _frame_rate()),
+            rate(fps),
             _packet(_SYNCPOINT, _v(0) + _v(0)),
         )
     )
+
+
+def rate(fps: float) -> bytes:
+    """The rate from here on: FFmpeg gives each frame behind it that duration."""
+    of_stream = (_v(VIDEO + 1), _s(0), _v(0), _v(0), _v(1))
+    value = f"{VIDEO_TIME_BASE.denominator}/{round(VIDEO_TIME_BASE.denominator / fps)}".encode()
+    info = b"".join((*of_stream, _vb(b"r_frame_rate"), _s(-1), _vb(value)))
+    return _packet(_INFO, info)
 
 
 def frame(stream: int, pts: int, size: int) -> bytes:
@@ -90,12 +98,6 @@ def _stream(number: int, fourcc: bytes) -> bytes:
     return b"".join((*begins, *map(_v, (0, _MAX_PTS_DISTANCE, 0, 0, 0))))
 
 
-def _frame_rate() -> bytes:
-    of_stream = (_v(VIDEO + 1), _s(0), _v(0), _v(0), _v(1))
-    rate = f"{NOMINAL_FPS}/1".encode()
-    return b"".join((*of_stream, _vb(b"r_frame_rate"), _s(-1), _vb(rate)))
-
-
 def _packet(startcode: int, content: bytes) -> bytes:
     """With its checksums; ours are short, so that the head needs none."""
     size = len(content) + 4
@@ -104,10 +106,10 @@ def _packet(startcode: int, content: bytes) -> bytes:
 
 def _v(number: int) -> bytes:
     """A number, seven bits a byte, the highest first."""
-    found = [number & 0x7F]
+    groups = [number & 0x7F]
     while number := number >> 7:
-        found.append(number & 0x7F | 0x80)
-    return bytes(reversed(found))
+        groups.append(number & 0x7F | 0x80)
+    return bytes(reversed(groups))
 
 
 def _s(number: int) -> bytes:

@@ -1,1 +1,1 @@
-"""A recording from start to file: the manager in the server, the recorder in its worker."""
+"""What the server and a recording's worker share: states, requests, limits, outcomes."""

@@ -1,43 +1,49 @@
-"""Whether a finished file is what was recorded: its streams and its length against the clock. Pure.
+"""Whether a finished file holds what was recorded: its streams, and its length by the clock. Pure.
 
-That its first and last second decode is the probe's to say (catalog.probe); a file of which they
-don't gets here only if there was no room on the disk for a better one.
+The probe (mediafiles.probe) checks that its first and last second decode; a file that fails this
+gets here only if the disk had no headroom for a better one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.catalog.models import Segment
-from orchestrator.catalog.probe import Probe
+
+if TYPE_CHECKING:
+    from orchestrator.mediafiles.probe import Probe
 
 WHOLE: Final = "whole"
 INCOMPLETE: Final = "incomplete"
 
 TOLERANCE_S: Final = 0.5
-"""Sound is written without a gap to the end; encoders fill up their last frame (60 ms at most)."""
+"""Audio is written without a gap to the end; encoders pad their last frame (60 ms at most)."""
 
-PICTURE_TOLERANCE_S: Final = 2.0
-"""Without sound the file ends with its last picture: held ones come once a second, 0.7 s late."""
+HELD_FRAME_S: Final = 1.0
+"""Containers show the last frame for as long as the one before it: a held one for a second."""
+
+VIDEO_ONLY_TOLERANCE_S: Final = 2.0
+"""Without audio the file ends with its last frame: held ones come once a second, 0.7 s late."""
 
 CUT_TOLERANCE_S: Final = 5.0
-"""An ffmpeg that was killed had up to this much in its buffers: a fragment is 1 to 2 s long
-(pipelines/), and the encoder holds pictures, more of them while it is behind."""
+"""A killed ffmpeg had up to this much in its buffers: a fragment is 1 to 2 s long (pipelines/), and
+the encoder holds frames, more of them while it is behind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a file should hold, by what was given to ffmpeg."""
+    """What a file should hold, by what ffmpeg was given."""
 
     video: bool
     audio: bool
     duration_s: float | None
-    """None where nobody knows: segments of versions that didn't count."""
+    """None if unknown: segments of versions that didn't write it down."""
     tolerance_s: float
     may_be_longer: bool = False
-    """Its worker died, and could write down no end."""
+    """Its worker died before it wrote down the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ def expected(parts: Sequence[Segment], *, video: bool, audio: bool) -> Expected:
     ends = [segment.end_s for segment in parts]
     known = [end for end in ends if end is not None]
     cut = parts[-1].outcome != "finished"
-    usual_s = TOLERANCE_S if audio else PICTURE_TOLERANCE_S
+    usual_s = TOLERANCE_S if audio else VIDEO_ONLY_TOLERANCE_S
     return Expected(
         video,
         audio,
@@ -63,20 +69,20 @@ def expected(parts: Sequence[Segment], *, video: bool, audio: bool) -> Expected:
     )
 
 
-def verdict(found: Probe, wanted: Expected) -> Verdict:
+def verdict(probe: Probe, wanted: Expected) -> Verdict:
     """The outcome of the check of a file that plays."""
     problems = [
         f"it has no {name}"
-        for name, stream, there in (
-            ("picture", wanted.video, found.video),
-            ("sound", wanted.audio, found.audio),
+        for name, expected, stream in (
+            ("video", wanted.video, probe.video),
+            ("audio", wanted.audio, probe.audio),
         )
-        if stream and there is None
+        if expected and stream is None
     ]
-    if found.problem is not None:
-        problems.append(f"only up to its cut ({found.problem.rstrip('.')})")
-    if (wrong := _wrong_length(found.duration_s, wanted)) is not None:
-        problems.append(wrong)
+    if probe.problem is not None:
+        problems.append(f"only up to its cut ({probe.problem.rstrip('.')})")
+    if (wrong_length := _wrong_length(probe.duration_s, wanted)) is not None:
+        problems.append(wrong_length)
     if not problems:
         return Verdict(WHOLE)
     return Verdict(INCOMPLETE, f"The file plays, but {' and '.join(problems)}.")
@@ -86,8 +92,10 @@ def _wrong_length(duration_s: float | None, wanted: Expected) -> str | None:
     if wanted.duration_s is None:
         return None
     if duration_s is None:
-        return "it doesn't say how long it is"
+        return "its length is unknown"
     longer_s = duration_s - wanted.duration_s
-    if abs(longer_s) <= wanted.tolerance_s or (longer_s > 0 and wanted.may_be_longer):
+    longest_s = math.inf if wanted.may_be_longer else wanted.tolerance_s
+    longest_s += HELD_FRAME_S if wanted.video else 0
+    if -wanted.tolerance_s <= longer_s <= longest_s:
         return None
     return f"it is {duration_s:.1f} s long, and {wanted.duration_s:.1f} s were recorded"

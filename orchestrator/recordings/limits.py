@@ -14,7 +14,11 @@ LEAST_BYTES: Final = 100_000
 """Less than that is less than one fragment of a file."""
 
 MOST_PARTS: Final = 1000
-"""The last part takes all the rest: what is recorded is never given up for a limit on files."""
+"""The last part takes all the rest: a limit on parts never loses anything recorded."""
+
+DURATION: Final = "the longest duration"
+SIZE: Final = "the largest size"
+"""How the reason of a recording that ended at a limit begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +30,19 @@ class Limits:
     """Of all its files together."""
     split_s: float | None = None
     split_bytes: int | None = None
-    """A file ends soon enough to stay below it."""
+    """A part ends soon enough to stay below it."""
 
     def as_dict(self) -> dict[str, Any]:
-        """What there is, for the recording's row."""
+        """The limits that are set, for the recording's row."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Limits:
-        """What `as_dict` gave."""
+        """The limits that `as_dict` gave."""
         return cls(**given)
 
     def within(self, max_duration_s: float | None, max_size_bytes: int | None) -> Limits:
-        """With this machine's own limits: the smaller one of each counts."""
+        """The smaller one of each limit, with this machine's own."""
         return Limits(
             _smaller(self.max_duration_s, max_duration_s),
             _smaller(self.max_size_bytes, max_size_bytes),
@@ -50,13 +54,13 @@ class Limits:
 NO_LIMITS: Final = Limits()
 
 
-def asked(
+def requested_limits(
     max_duration_s: float | None,
     max_size_bytes: int | None,
     split_minutes: float | None,
     split_bytes: int | None,
 ) -> Limits:
-    """What a request asks for, 0 being no limit; InvalidRequest for what can't be kept to."""
+    """The limits of a request, where 0 is no limit. Raises InvalidRequest for one too small."""
     return Limits(
         _least("max_duration_s", max_duration_s, LEAST_S),
         _least("max_size_bytes", max_size_bytes, LEAST_BYTES),
@@ -79,3 +83,8 @@ def _least(field: str, value: Any, least: float, unit: float = 1) -> Any:
 
 def _smaller(one: Any, other: Any) -> Any:
     return min((value for value in (one, other) if value), default=None)
+
+
+def is_limit(reason: str | None) -> bool:
+    """Whether a recording that ended for this reason reached a requested limit."""
+    return (reason or "").startswith((DURATION, SIZE))

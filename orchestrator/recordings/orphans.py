@@ -1,7 +1,7 @@
-"""ffmpegs that outlive their worker: each finishes its file at the end of its input, or is ended.
+"""Orphaned ffmpegs, which outlive their worker: each finishes its file by itself, or is killed.
 
-They are known by their work folder, which stands in their arguments: that survives pids that are
-used again, and needs nothing written down before a crash. Of other users nothing is touched.
+They are recognised by the work folder in their arguments: that needs nothing written down before a
+crash, and isn't confused by reused pids. Processes of other users are left alone.
 """
 
 from __future__ import annotations
@@ -10,44 +10,47 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import psutil
 import structlog
 
-from orchestrator.catalog.models import Recording
+from orchestrator.encoding.process.activity import Activity
+from orchestrator.stop_policy import STOP
 
 log = structlog.get_logger(__name__)
 
 STILL_S: Final = 5.0
-"""Without any CPU time used for so long it will not finish by itself."""
+"""One that has used no CPU time for this long won't finish by itself."""
 
-MOST_S: Final = 120.0
-"""Longest wait for one that works; a slow encoder flushes for half a minute."""
+MOST_S: Final = STOP.ffmpeg_s
+"""Longest wait for one that is working: what an ffmpeg whose worker lives is given at a stop."""
 
 _LOOK_S: Final = 0.1
 
 
-async def wait_until_ended(recording: Recording) -> None:
-    """Until no ffmpeg of an earlier worker writes: patient while it works, then SIGKILL."""
-    if recording.worker_starts <= 1:
-        return
-    for process in await asyncio.to_thread(writing_into, Path(recording.work_directory)):
-        log.info("an ffmpeg of before is waited for", pid=process.pid)
-        if not await _ended_by_itself(process):
-            log.warning("an ffmpeg of before is killed", pid=process.pid)
-            await asyncio.to_thread(_kill, process)
+async def wait_until_ended(orphaned: Sequence[psutil.Process]) -> None:
+    """Returns when none of them runs: waits while it works, else SIGKILL."""
+    await asyncio.gather(*map(_end, orphaned))
+
+
+async def _end(process: psutil.Process) -> None:
+    log.info("waiting for an orphaned ffmpeg", pid=process.pid)
+    if not await _ended_by_itself(process):
+        log.warning("killing an orphaned ffmpeg", pid=process.pid)
+        await asyncio.to_thread(_kill, process)
 
 
 def kill_all(work_directory: Path) -> None:
-    """Ends them at once: what they have written is all there will be. Blocking, for a moment."""
+    """Kills them at once; what they have written is kept. Blocking, for a moment."""
     for process in writing_into(work_directory):
         _kill(process)
 
 
 def writing_into(work_directory: Path) -> list[psutil.Process]:
-    """Our processes that have a file of this folder among their arguments. Blocking."""
+    """Our processes with a file of this folder among their arguments. Blocking."""
     inside = f"{work_directory}{os.sep}"
     return [p for p in psutil.process_iter() if p.pid != os.getpid() and _names(p, inside)]
 
@@ -62,13 +65,11 @@ def _names(process: psutil.Process, inside: str) -> bool:
 
 
 async def _ended_by_itself(process: psutil.Process) -> bool:
-    began = worked = time.monotonic()
-    used_s = None
-    while (now_s := _cpu_s(process)) is not None:
-        if now_s != used_s:
-            used_s, worked = now_s, time.monotonic()
+    began = time.monotonic()
+    activity = Activity(began, _cpu_s(process))
+    while (cpu_s := _cpu_s(process)) is not None:
         now = time.monotonic()
-        if now - worked > STILL_S or now - began > MOST_S:
+        if activity.idle_s(now, cpu_s) > STILL_S or now - began > MOST_S:
             return False
         await asyncio.sleep(_LOOK_S)
     return True
@@ -90,4 +91,4 @@ def _kill(process: psutil.Process) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait(STILL_S)
     except psutil.Error as error:
-        log.info("it ended, or can't be ended", pid=process.pid, error=str(error))
+        log.info("orphaned ffmpeg has ended, or can't be killed", pid=process.pid, error=str(error))

@@ -9,8 +9,12 @@
         │            │
         ▼            ▼
       failed ◀── stopping ──▶ completed
+                     │
+                     ▼
+                  aborted
 
-`completed` has a final, probed file; `failed` says why and keeps whatever was written.
+`completed` has a final, probed file; `failed` says why and keeps whatever was written; `aborted`
+was stopped before its first frame, which is no failure: there is no file.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from typing import Final
 
 
 class RecordingState(StrEnum):
-    """Where a recording stands. The desktop app reads `recording`."""
+    """The state of a recording. The desktop app reads `recording`."""
 
     STARTING = "starting"
     RECORDING = "recording"
@@ -28,23 +32,30 @@ class RecordingState(StrEnum):
     STOPPING = "stopping"
     COMPLETED = "completed"
     FAILED = "failed"
+    ABORTED = "aborted"
 
 
 _S = RecordingState
 
 ACTIVE: Final = frozenset({_S.STARTING, _S.RECORDING, _S.RECONNECTING, _S.STOPPING})
 CAPTURING: Final = frozenset({_S.RECORDING, _S.RECONNECTING})
-FINAL: Final = frozenset({_S.COMPLETED, _S.FAILED})
+FINAL: Final = frozenset({_S.COMPLETED, _S.FAILED, _S.ABORTED})
 
 TRANSITIONS: Final[dict[RecordingState, frozenset[RecordingState]]] = {
     _S.STARTING: frozenset({_S.RECORDING, _S.STOPPING, _S.FAILED}),
     _S.RECORDING: frozenset({_S.RECONNECTING, _S.STOPPING, _S.FAILED}),
     _S.RECONNECTING: frozenset({_S.RECORDING, _S.STOPPING, _S.FAILED}),
-    _S.STOPPING: frozenset({_S.COMPLETED, _S.FAILED}),
+    _S.STOPPING: frozenset({_S.COMPLETED, _S.FAILED, _S.ABORTED}),
     _S.COMPLETED: frozenset(),
     _S.FAILED: frozenset(),
+    _S.ABORTED: frozenset(),
 }
 """A recording whose worker died is RECONNECTING until the next worker records again."""
+
+STOPPED: Final = "stopped"
+STOPPED_BY_SIGNAL: Final = "stopped by a signal"
+STOP_REQUESTED: Final = frozenset({STOPPED, STOPPED_BY_SIGNAL})
+"""Reasons of a recording that was stopped."""
 
 
 def may_follow(now: RecordingState, new: RecordingState) -> bool:

@@ -1,4 +1,4 @@
-"""The reference of the settings: a TOML file of them all, each commented out at its default."""
+"""The settings reference: a TOML file of all settings, commented out with their defaults."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from orchestrator.settings.fields import PREFIX, Settings
+from orchestrator.settings.fields import Settings
+from orchestrator.settings.value_types import PREFIX
 
 HEAD: Final = f"""\
 # Settings of Haven Recorder: save as orchestrator.toml (or name the file with --config) and
-# uncomment what you change. Stronger than this file are, in this order: flags, the environment
-# (each name in capitals after {PREFIX}), and .env. Lists may also be text: "livekit,demo".
+# uncomment what you change. This file is overridden by .env, that by the environment (names in
+# capitals after {PREFIX}), and that by options. Lists may also be text: "livekit,demo".
 """
 
 WORDS: Final = {
@@ -60,8 +61,8 @@ def _kind(annotation: Any) -> str:
 
 
 def _bounds(field: FieldInfo) -> list[str]:
-    found = [(BOUNDS[type(m)], m) for m in field.metadata if type(m) in BOUNDS]
-    return [f"{word} {getattr(m, key)}" for (key, word), m in found]
+    bounds = [(BOUNDS[type(m)], m) for m in field.metadata if type(m) in BOUNDS]
+    return [f"{word} {getattr(m, key)}" for (key, word), m in bounds]
 
 
 def _toml(value: Any) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from orchestrator.media import Endpoint, LiveKitEndpoint
-from orchestrator.sources.keeper import KeptSource, Session
-from orchestrator.sources.livekit import LiveKitSession
+from orchestrator.media import MAX_FRAME_PIXELS, Endpoint, LiveKitEndpoint
+from orchestrator.sources.livekit.session import LiveKitSession
 from orchestrator.sources.receiver import Receiver
+from orchestrator.sources.reconnecting import ReconnectingSource, Session
 from orchestrator.sources.source import OnEvent, Renew, Source
-from orchestrator.sources.whep import WhepSession
+from orchestrator.sources.whep.session import WhepSession
 
 
 def create(
@@ -17,10 +17,12 @@ def create(
     renew: Renew,
     connect_timeout_s: float,
     reconnect_timeout_s: float,
+    max_frame_pixels: int = MAX_FRAME_PIXELS,
 ) -> Source:
     """A source that is not open yet; call it in a running loop.
 
     A connection attempt may take `connect_timeout_s`, an outage `reconnect_timeout_s`.
+    Video of more than `max_frame_pixels` isn't decoded.
     """
 
     def begin(endpoint: Endpoint, receiver: Receiver) -> Session:
@@ -28,11 +30,12 @@ def create(
             return LiveKitSession(endpoint, receiver, connect_timeout_s=connect_timeout_s)
         return WhepSession(endpoint, receiver, connect_timeout_s=connect_timeout_s)
 
-    return KeptSource(
+    return ReconnectingSource(
         endpoint,
         on_event,
         begin=begin,
         renew=renew,
         connect_timeout_s=connect_timeout_s,
         reconnect_timeout_s=reconnect_timeout_s,
+        max_frame_pixels=max_frame_pixels,
     )

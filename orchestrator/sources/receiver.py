@@ -1,13 +1,17 @@
-"""What one source's sessions tell, turned into events: publications compared, frames timed."""
+"""Turns what one source's sessions receive into events: publications compared, frames timed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
 
-from orchestrator.media import Publication
-from orchestrator.sources.arrived import ArrivedFrame, ArrivedReport
-from orchestrator.sources.clock import ParticipantClock
+from orchestrator.media import MAX_FRAME_PIXELS, Publication, TrackKind
+from orchestrator.sources.clock.participant_clock import (
+    SETTLE_ALONE_NS,
+    SETTLE_NS,
+    ParticipantClock,
+)
+from orchestrator.sources.received_media import DecodedFrame, SenderReport
 from orchestrator.sources.source import (
     FrameReceived,
     OnEvent,
@@ -15,36 +19,48 @@ from orchestrator.sources.source import (
     PublicationAdded,
     PublicationChanged,
     PublicationRemoved,
+    PublicationsUpdated,
+    TimesSettled,
+    VideoTooLarge,
 )
 
 CLOCKS_KEPT: Final = 16
 """Clocks kept of participants who publish nothing now."""
 
+MOST_HELD: Final = 128
+"""Frames that wait until their place is known: a quarter of a second of audio, in frames of 2.5 ms
+as well (RFC 6716 §2.1.4)."""
+
 
 class Receiver:
-    """What the sessions of one source tell, turned into events."""
+    """Turns what the sessions of one source receive into events."""
 
-    def __init__(self, on_event: OnEvent) -> None:
+    def __init__(self, on_event: OnEvent, max_frame_pixels: int = MAX_FRAME_PIXELS) -> None:
         self.on_event = on_event
+        self.max_frame_pixels = max_frame_pixels
+        """Larger video isn't decoded."""
         self.wanted: frozenset[str] = frozenset()
         self.publications: dict[str, Publication] = {}
         self._clocks: dict[str, ParticipantClock] = {}
+        self._held: dict[str, list[DecodedFrame]] = {}
+        """Frames whose place those that follow will tell (see `arrival_delays`), by publication."""
         self._participants: int | None = None
 
-    def show(self, publications: Iterable[Publication]) -> None:
+    def set_publications(self, publications: Iterable[Publication]) -> None:
         """All publications as they are now; what differs from before becomes events."""
         now = {each.sid: each for each in publications}
-        for sid in self.publications.keys() - now.keys():
-            self._remove(self.publications.pop(sid))
-        for sid, publication in now.items():
-            known = self.publications.get(sid)
-            self.publications[sid] = publication
-            if known is None:
-                self.on_event(PublicationAdded(publication))
-            elif known != publication:
-                self.on_event(PublicationChanged(publication))
+        if gone := self.publications.keys() - now.keys():
+            for sid in gone:
+                self._remove(self.publications.pop(sid))
+            self.on_event(PublicationsUpdated())
+        if new := [each for each in now.values() if self.publications.get(each.sid) != each]:
+            for each in new:
+                added = each.sid not in self.publications
+                self.publications[each.sid] = each
+                self.on_event(PublicationAdded(each) if added else PublicationChanged(each))
+            self.on_event(PublicationsUpdated())
 
-    def show_participants(self, count: int) -> None:
+    def set_participant_count(self, count: int) -> None:
         """How many take part."""
         if count != self._participants:
             self._participants = count
@@ -52,15 +68,21 @@ class Receiver:
 
     def forget_times(self) -> None:
         """A new connection begins: its arrivals and reports say nothing about the old one's."""
+        self._release_all()
         for clock in self._clocks.values():
             clock.restart()
 
-    def frame_arrived(self, arrived: ArrivedFrame) -> None:
+    def frame_arrived(self, arrived: DecodedFrame) -> None:
         """A decoded frame; those not wanted any more end here."""
         publication = self.publications.get(arrived.label)
         if publication is None or arrived.label not in self.wanted:
             return
-        time_ns = self._clock(publication).time(
+        if arrived.kind is TrackKind.VIDEO:
+            self._settle(
+                publication, SETTLE_NS if self._expects_audio(publication) else SETTLE_ALONE_NS
+            )
+        self._release_other(publication, arrived.stream)
+        known = self._clock(publication).arrive(
             arrived.label,
             arrived.stream,
             kind=arrived.kind,
@@ -68,12 +90,27 @@ class Receiver:
             rtp=arrived.rtp,
             arrival_ns=arrived.arrival_ns,
         )
-        self.on_event(FrameReceived(arrived.label, time_ns, arrived.frame))
+        held = self._held.setdefault(arrived.label, [])
+        held.append(arrived)
+        if known or len(held) >= MOST_HELD:
+            self._release(publication)
 
-    def report_arrived(self, arrived: ArrivedReport) -> None:
+    def video_too_large(self, label: str, width: int, height: int) -> None:
+        """A publication's keyframe says that it is larger than is decoded."""
+        if label in self.publications:
+            self.on_event(VideoTooLarge(label, width, height, self.max_frame_pixels))
+
+    def finish(self) -> None:
+        """Nothing more comes: what waits for reports or frames is put where arrivals say."""
+        self._release_all()
+        for publication in self.publications.values():
+            self._settle(publication, 0)
+
+    def report_arrived(self, arrived: SenderReport) -> None:
         """A sender report."""
         publication = self.publications.get(arrived.label)
         if publication is not None:
+            self._release_other(publication, arrived.stream)
             self._clock(publication).report(
                 arrived.label,
                 arrived.stream,
@@ -81,6 +118,7 @@ class Receiver:
                 rate=arrived.rate,
                 rtp=arrived.rtp,
                 ntp=arrived.ntp,
+                arrival_ns=arrived.arrival_ns,
             )
 
     def drift_ppm(self) -> float | None:
@@ -88,8 +126,40 @@ class Receiver:
         drifts = [clock.drift_ppm() for clock in self._clocks.values()]
         return max((drift for drift in drifts if drift is not None), key=abs, default=None)
 
+    def _release_all(self) -> None:
+        for label in tuple(self._held):
+            self._release(self.publications[label])
+
+    def _release(self, publication: Publication) -> None:
+        clock = self._clock(publication)
+        for each in self._held.pop(publication.sid, ()):
+            time_ns = clock.place(each.label, rtp=each.rtp, arrival_ns=each.arrival_ns)
+            self.on_event(FrameReceived(each.label, time_ns, each.frame, each.concealed))
+
+    def _release_other(self, publication: Publication, stream: int) -> None:
+        """Those of an earlier stream, before another one takes its clock's place."""
+        held = self._held.get(publication.sid)
+        if held and held[0].stream != stream:
+            self._release(publication)
+
+    def _settle(self, publication: Publication, patience_ns: int) -> None:
+        by_ns = self._clock(publication).settle(publication.sid, patience_ns=patience_ns)
+        if by_ns is not None:
+            self.on_event(TimesSettled(publication.sid, by_ns))
+
+    def _expects_audio(self, video: Publication) -> bool:
+        """Whether audio of the same participant is expected."""
+        return any(
+            each.kind is TrackKind.AUDIO and each.sid in self.wanted and not each.muted
+            for each in self.publications.values()
+            if each.participant == video.participant
+        )
+
     def _clock(self, publication: Publication) -> ParticipantClock:
-        return self._clocks.setdefault(publication.participant, ParticipantClock())
+        clock = self._clocks.get(publication.participant)
+        if clock is None:
+            clock = self._clocks[publication.participant] = ParticipantClock(unsettled=True)
+        return clock
 
     def _forget_clocks(self) -> None:
         """Those of participants who left are of use when they come back, the latest few of them."""
@@ -98,6 +168,7 @@ class Receiver:
             del self._clocks[who]
 
     def _remove(self, gone: Publication) -> None:
+        self._release(gone)
         clock = self._clocks.get(gone.participant)
         if clock is not None:
             clock.forget(gone.sid)

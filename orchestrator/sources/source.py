@@ -39,6 +39,11 @@ class PublicationRemoved:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicationsUpdated:
+    """Follows the publications that were removed, or added and changed, by one message."""
+
+
+@dataclass(frozen=True, slots=True)
 class FrameReceived:
     """A decoded frame of a subscribed publication."""
 
@@ -46,9 +51,34 @@ class FrameReceived:
     time_ns: int
     """When its first sample was captured, on `time.monotonic_ns()`'s scale plus a constant delay.
 
-    Strictly increasing within a publication; the tracks of one participant are aligned.
+    Strictly increasing within a publication, but for `TimesSettled`; the tracks of one participant
+    are aligned.
     """
     frame: av.AudioFrame | av.VideoFrame
+    concealed: bool = False
+    """It stands in for lost packets."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTooLarge:
+    """A publication's video is larger than is decoded: no frame of it comes while it is."""
+
+    sid: str
+    width: int
+    height: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimesSettled:
+    """Where a video that began stands beside its audio is known now.
+
+    Every frame of it so far should have had a time `by_ns` later (or earlier); those that follow
+    have the right one. Comes once at most for a publication.
+    """
+
+    sid: str
+    by_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +90,7 @@ class ParticipantsChanged:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLost:
-    """Nothing is received at present; it is being tried again."""
+    """Nothing is received at present; the source is reconnecting."""
 
     reason: str
 
@@ -82,7 +112,10 @@ SourceEvent = (
     PublicationAdded
     | PublicationChanged
     | PublicationRemoved
+    | PublicationsUpdated
     | FrameReceived
+    | VideoTooLarge
+    | TimesSettled
     | ParticipantsChanged
     | ConnectionLost
     | ConnectionRestored
@@ -109,7 +142,7 @@ class SourceStatistics:
     sender_reports: int = 0
     reconnects: int = 0
     drift_ppm: float | None = None
-    """How much faster a publisher's sound runs than its own clock; the recording follows it."""
+    """How much faster a publisher's audio runs than its own clock; the recording follows it."""
 
 
 class Source(Protocol):

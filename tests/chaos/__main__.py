@@ -26,14 +26,15 @@ def show(report: Report, console: Console) -> None:
     table = Table(title=f"seed {report.seed}: {len(report.faults)} faults, {report.seconds:g} s")
     for column in ("id", "room", "how it ended"):
         table.add_column(column)
-    for column in ("files", "s", "faults", "missing s", "longest gap s"):
+    figures = ("files", "s", "faults", "missing s", "longest gap s", "silent s", "A/V s")
+    for column in figures:
         table.add_column(column, justify="right")
     for one in report.recordings:
-        figures = (one.seconds, one.missing_s, one.longest_gap_s)
-        seconds, missing, longest = (f"{figure:.1f}" for figure in figures)
+        lost = (one.missing_s, one.longest_gap_s, one.silent_s)
         table.add_row(
             *(one.id[:8], one.room, escape(one.outcome), str(one.files)),
-            *(seconds, str(one.faults), missing, longest),
+            *(f"{one.seconds:.1f}", str(one.faults), *(f"{figure:.1f}" for figure in lost)),
+            f"{one.out_of_step_s:.2f}" if one.stalls else "",
         )
     console.print(table)
     for problem in report.problems:
@@ -47,13 +48,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./scripts/chaos", description=__doc__)
     parser.add_argument("--seed", type=int, help="for the same faults again; else by chance")
     parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--recordings", type=int, default=4)
+    parser.add_argument("--recordings", type=int, default=2)
+    parser.add_argument("--guests", type=int, choices=range(3), default=2, help="in each room")
     parser.add_argument("--json", type=Path, help="also write the report into this file")
     given = parser.parse_args()
     seed = random.randrange(10**6) if given.seed is None else given.seed
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(f"seed {seed}")
-    how = {"seconds": given.seconds, "recordings": given.recordings, "tell": console.print}
+    how = {"seconds": given.seconds, "recordings": given.recordings, "guests": given.guests}
+    how["tell"] = console.print
     with tempfile.TemporaryDirectory(prefix="haven-chaos-") as folder:
         report = asyncio.run(run(seed, Path(folder), **how))
     show(report, console)

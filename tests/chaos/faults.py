@@ -13,7 +13,7 @@ import psutil
 from orchestrator.catalog.models import Recording
 from orchestrator.recordings.orphans import writing_into
 from orchestrator.recordings.states import RecordingState
-from tests.chaos.schedule import OF_ONE, Fault, Kind
+from tests.chaos.schedule import COSTS_S, OF_ONE, Fault, Kind
 from tests.chaos.verdict import Struck
 from tests.chaos.world import BACK_S, World
 
@@ -27,7 +27,7 @@ async def strike(world: World, fault: Fault) -> Struck:
     else:
         began_s = await _OF_ALL[fault.kind](world, fault.lasts_s)
     ended_s = began_s if fault.kind in _IN_NO_TIME else world.now_s()
-    return Struck(fault.kind, room, began_s, ended_s)
+    return Struck(fault.kind, room, began_s, ended_s, COSTS_S.get(fault.kind))
 
 
 async def _kill_ffmpeg(world: World, room: str, _: float) -> float:
@@ -44,9 +44,36 @@ async def _kill_worker(world: World, room: str, _: float) -> float:
 
 async def _publisher_away(world: World, room: str, lasts_s: float) -> float:
     began_s = world.now_s()
-    await world.publishers[room].do("leave")
+    await world.publishers[room].do("host-leave")
     await asyncio.sleep(lasts_s)
-    await world.publishers[room].do("join")
+    await world.publishers[room].do("host-join")
+    return began_s
+
+
+async def _stall_microphone(world: World, room: str, lasts_s: float) -> float:
+    return await _stall(world, room, "audio", lasts_s)
+
+
+async def _stall_camera(world: World, room: str, lasts_s: float) -> float:
+    return await _stall(world, room, "video", lasts_s)
+
+
+async def _stall(world: World, room: str, kind: str, lasts_s: float) -> float:
+    began_s = world.now_s()
+    await world.publishers[room].do(f"stall-{kind} {lasts_s}")
+    await asyncio.sleep(lasts_s)
+    return began_s
+
+
+async def _step_clock(world: World, lasts_s: float) -> float:
+    """Ahead and back, the next time behind and back."""
+    assert world.clock is not None
+    # Nobody may be about to join: LiveKit takes no token of another hour.
+    await world.all_recording()
+    began_s = world.now_s()
+    world.clock.step()
+    await asyncio.sleep(lasts_s)
+    world.clock.set_off(0)
     return began_s
 
 
@@ -103,6 +130,8 @@ _OF_ONE: Final[dict[Kind, Callable[[World, str, float], Awaitable[float]]]] = {
     Kind.FFMPEG_HALTED: _halt_ffmpeg,
     Kind.WORKER_KILLED: _kill_worker,
     Kind.PUBLISHER_AWAY: _publisher_away,
+    Kind.MICROPHONE_STALLED: _stall_microphone,
+    Kind.CAMERA_STALLED: _stall_camera,
 }
 """Each returns when it began, and when its harm is done."""
 
@@ -113,12 +142,11 @@ _OF_ALL: Final[dict[Kind, Callable[[World, float], Awaitable[float]]]] = {
     Kind.NETWORK_CUT: _cut_network,
     Kind.LIVEKIT_RESTARTED: _restart_livekit,
     Kind.DISK_FULL: _fill_disk,
+    Kind.CLOCK_STEPPED: _step_clock,
 }
 
 _IN_NO_TIME: Final = {Kind.FFMPEG_KILLED, Kind.FFMPEG_HALTED, Kind.WORKER_KILLED, Kind.POWER_CUT}
 """What they take away is for the recorder to bring back; after a power cut in a new recording."""
-
-OF_THE_SERVER: Final = frozenset({Kind.SERVER_KILLED, Kind.SERVER_REPLACED})
 
 
 async def _signal(

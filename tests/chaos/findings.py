@@ -14,17 +14,19 @@ import av
 from orchestrator.catalog.models import File, Recording, Segment
 from orchestrator.catalog.store import Catalog
 from orchestrator.recordings.integrity import WHOLE
-from orchestrator.recordings.parts import with_media
-from tests.chaos.schedule import Kind
+from orchestrator.worker.finishing.part_file import with_media
+from tests.chaos.hearing import IN_STEP_S, beeps, on_the_clock, out_of_step, silences
+from tests.chaos.schedule import SPARED, Kind, Track
 from tests.chaos.verdict import NOTICED_S, Struck, complaint, gaps
-from tests.chaos.world import FPS, World
-from tests.reading import read
-from tests.recordings.machine import Machine
+from tests.chaos.world import FPS, HOST_TONE, World
+from tests.kit.livekit.crowd import GUESTS
+from tests.kit.recordings.machine import Machine
+from tests.kit.signals.reading import Reading, read
 
 SUMS_S: Final = 30.0
 """Longest wait for SHA-256 sums, which are computed when a recording has ended."""
 
-FULL: Final = ("No space left on device", "of free space, which aren't there", "MiB are free")
+FULL: Final = ("No space left on device", "of free disk space", "MiB are free")
 """How a recording says that the disk was full."""
 
 
@@ -38,11 +40,17 @@ class Found:
     """Why it ended, and what its files lack."""
     files: int
     seconds: float = 0.0
-    """From its first picture to its last."""
+    """From its first frame to its last."""
     faults: int = 0
     """That hit it."""
     missing_s: float = 0.0
     longest_gap_s: float = 0.0
+    silent_s: float = 0.0
+    """The longest gap in what is heard of anybody."""
+    stalls: int = 0
+    """After which beeps were looked at."""
+    out_of_step_s: float = 0.0
+    """The most that one of these was away from its usual place beside the frames."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -56,10 +64,12 @@ class Known:
     """When the recordings that ran to the end were stopped."""
     each_s: float
     """What a fault may cost."""
+    guests: int
 
-    def of(self, room: str) -> list[Struck]:
-        """What hit the recordings of a room."""
-        return [fault for fault in self.faults if fault.hit(room)]
+    def of(self, room: str, track: Track = Track.CAMERA) -> list[Struck]:
+        """What hit a track of a room."""
+        hit = (fault for fault in self.faults if fault.hit(room))
+        return [fault for fault in hit if fault.what not in SPARED[track]]
 
 
 async def find(world: World, known: Known) -> list[Found]:
@@ -70,7 +80,7 @@ async def find(world: World, known: Known) -> list[Found]:
     for row in sorted(rows, key=lambda row: row.created_at):
         files = await world.catalog.files(row.id)
         segments = await world.catalog.segments(row.id)
-        one = Found(row.id, row.mint_id, _outcome(row, files), len(files))
+        one = Found(row.id, row.stream_id, _outcome(row, files), len(files))
         one.problems += _ended_well(row, files, segments, known.each_s)
         # Without a final file the segments are what there is; some may be empty.
         media = {file.path: file.integrity != WHOLE for file in files}
@@ -87,10 +97,10 @@ async def disagreements(world: World) -> list[str]:
     files = [file for row in rows for file in await world.catalog.files(row.id)]
     known = {file.path for file in files}
     # A failed recording, or an incomplete file, says where its segments are kept.
-    told = " ".join(f"{row.error} {row.detail}" for row in rows)
-    told += " ".join(file.problem or "" for file in files)
+    reasons = " ".join(f"{row.error} {row.detail}" for row in rows)
+    reasons += " ".join(file.problem or "" for file in files)
     found = [f"{path}: no recording's" for path in _media(world.machine) - known]
-    return found + [left for left in world.machine.leftovers() if left.split()[-1] not in told]
+    return found + [left for left in world.machine.leftovers() if left.split()[-1] not in reasons]
 
 
 def _media(machine: Machine) -> set[str]:
@@ -99,7 +109,7 @@ def _media(machine: Machine) -> set[str]:
 
 async def _until_summed(catalog: Catalog) -> None:
     async with asyncio.timeout(SUMS_S):
-        while await catalog.files_without_sum(limit=1):
+        while await catalog.files_without_checksum(limit=1):
             await asyncio.sleep(0.1)
 
 
@@ -110,25 +120,28 @@ def _outcome(row: Recording, files: Sequence[File]) -> str:
 
 def _read_all(found: Found, media: Mapping[str, bool], row: Recording, known: Known) -> None:
     """Reads the files; those that are True may end in the middle of a frame."""
-    numbers = [n for path, cut in media.items() for n in _numbers(Path(path), found, cut=cut)]
-    if numbers:
-        _count(found, numbers, row, known)
+    readings = [_reading(Path(path), found, cut=cut) for path, cut in media.items()]
+    readings = [reading for reading in readings if reading.numbers]
+    if readings:
+        numbers = [number for reading in readings for number in reading.numbers]
+        end_s = _count(found, numbers, row, known)
+        _listen(found, readings, (numbers[0] / FPS, end_s), known)
 
 
 def _ended_well(
     row: Recording, files: Sequence[File], segments: Sequence[Segment], each_s: float
 ) -> list[str]:
     """What is wrong with its end; a full disk may keep a file from being whole, nothing else."""
-    told = f"{row.error} {row.detail} {row.reason}"
+    reasons = f"{row.error} {row.detail} {row.reason}"
     if row.ended_at is None:
         return [f"it is still {row.state}"]
-    if any(words in told for words in FULL):
+    if any(words in reasons for words in FULL):
         return []
     if row.state == "completed":
         return [file.problem for file in files if file.problem] if files else ["it has no file"]
     # It was struck while it began: no more is lost than a fault may cost.
     barely = max((s.end_s or 0.0 for s in segments), default=0.0) < each_s and not files
-    return [] if barely else [f"it failed: {told}"]
+    return [] if barely else [f"it failed: {reasons}"]
 
 
 def _differs(file: File) -> list[str]:
@@ -144,28 +157,63 @@ def _differs(file: File) -> list[str]:
     return wrong
 
 
-def _numbers(path: Path, found: Found, *, cut: bool) -> list[int]:
+def _reading(path: Path, found: Found, *, cut: bool) -> Reading:
     try:
         reading = read(path, cut=cut)
     except (OSError, av.FFmpegError) as error:
         found.problems.append(f"{path.name} does not play: {error}")
-        return []
+        return Reading()
     if not reading.in_order:
-        found.problems.append(f"{path.name}: a picture comes back")
-    return reading.numbers
+        found.problems.append(f"{path.name}: a frame comes back")
+    return reading
 
 
-def _count(found: Found, numbers: list[int], row: Recording, known: Known) -> None:
+def _count(found: Found, numbers: list[int], row: Recording, known: Known) -> float:
+    """What is missing of the frames; returns when the recording had to end."""
     first_s, last_s = numbers[0] / FPS, numbers[-1] / FPS
-    faults = known.of(row.mint_id)
+    faults = known.of(row.stream_id)
     end_s = _end_s(row, faults, last_s, known.stopped_s)
     there = gaps(numbers, FPS, end_s)
     found.seconds = last_s - first_s
     found.faults = sum(first_s <= f.began_s <= (end_s or last_s + NOTICED_S) for f in faults)
     found.missing_s = sum(gap.missing_s for gap in there)
     found.longest_gap_s = max((gap.missing_s for gap in there), default=0.0)
-    causes = [*faults, Struck("the stop", row.mint_id, known.stopped_s, known.stopped_s)]
+    causes = [*faults, Struck("the stop", row.stream_id, known.stopped_s, known.stopped_s)]
     found.problems += filter(None, (complaint(gap, causes, known.each_s) for gap in there))
+    return last_s if end_s is None else end_s
+
+
+def _listen(
+    found: Found, readings: Sequence[Reading], within: tuple[float, float], known: Known
+) -> None:
+    """What is missing of each microphone, and whether the host's is in step with the camera."""
+    begin_s, end_s = within
+    ends = [
+        Struck(what, found.room, at_s, at_s)
+        for what, at_s in (("the beginning", begin_s), ("the stop", known.stopped_s))
+    ]
+    microphones = {HOST_TONE: Track.MICROPHONE}
+    microphones |= dict.fromkeys(GUESTS[: known.guests], Track.GUEST)
+    for tone, track in microphones.items():
+        heard = [span for reading in readings for span in on_the_clock(reading, tone, FPS)]
+        causes = [*known.of(found.room, track), *ends]
+        for gap in silences(heard, begin_s, end_s):
+            found.silent_s = max(found.silent_s, gap.missing_s)
+            if wrong := complaint(gap, causes, known.each_s):
+                found.problems.append(f"{track} ({tone} Hz): {wrong}")
+    heard_beeps = [beep for reading in readings for beep in beeps(reading, FPS)]
+    hit = [fault for fault in known.faults if fault.hit(found.room)]
+    for stall, after in out_of_step(heard_beeps, hit).items():
+        if after and begin_s <= stall.began_s <= end_s:
+            _compare(found, stall, max(after, key=abs))
+
+
+def _compare(found: Found, stall: Struck, worst_s: float) -> None:
+    found.stalls += 1
+    found.out_of_step_s = max(found.out_of_step_s, abs(worst_s))
+    if abs(worst_s) > IN_STEP_S:
+        after = f"{stall.what} at {stall.began_s:.1f} s"
+        found.problems.append(f"audio {worst_s:.2f} s late more than a second after {after}")
 
 
 def _end_s(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -31,6 +30,10 @@ class Kind(StrEnum):
     NETWORK_CUT = "network cut"
     LIVEKIT_RESTARTED = "LiveKit restarted"
     DISK_FULL = "disk full"
+    MICROPHONE_STALLED = "microphone stalled"
+    CAMERA_STALLED = "camera stalled"
+    CLOCK_STEPPED = "clock stepped"
+    """The recorder's wall clock: an hour off for a while."""
 
 
 OF_ONE: Final = {
@@ -38,8 +41,37 @@ OF_ONE: Final = {
     Kind.FFMPEG_HALTED,
     Kind.WORKER_KILLED,
     Kind.PUBLISHER_AWAY,
+    Kind.MICROPHONE_STALLED,
+    Kind.CAMERA_STALLED,
 }
 """They strike one recording; the others strike all of them."""
+
+HARMLESS: Final = frozenset({Kind.CLOCK_STEPPED})
+"""They may cost nothing."""
+
+OF_THE_SERVER: Final = frozenset({Kind.SERVER_KILLED, Kind.SERVER_REPLACED})
+
+STALLS: Final = frozenset({Kind.MICROPHONE_STALLED, Kind.CAMERA_STALLED})
+
+
+class Track(StrEnum):
+    """Whose frames or audio it is."""
+
+    CAMERA = "the host's camera"
+    MICROPHONE = "the host's microphone"
+    GUEST = "a guest's microphone"
+
+
+SPARED: Final = {
+    Track.CAMERA: {Kind.MICROPHONE_STALLED},
+    Track.MICROPHONE: {Kind.CAMERA_STALLED},
+    Track.GUEST: {Kind.MICROPHONE_STALLED, Kind.CAMERA_STALLED, Kind.PUBLISHER_AWAY},
+}
+"""Faults that may cost others something, and this track nothing."""
+
+COSTS_S: Final = {Kind.MICROPHONE_STALLED: 0.3, Kind.CAMERA_STALLED: 2.0}
+"""What a fault may cost beside the time that something was away, where that isn't what any may. A
+camera that stalled goes on with its next keyframe, up to a second later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +85,14 @@ class Fault:
     """Of what is taken away and given back; the others need no time."""
 
 
-def plan(
-    seed: int, *, seconds: float, recordings: int, kinds: Sequence[Kind] = tuple(Kind)
-) -> list[Fault]:
+def plan(seed: int, *, seconds: float, recordings: int) -> list[Fault]:
     """The faults of a run. Each kind comes once before one comes again."""
     chance = random.Random(seed)
     faults: list[Fault] = []
     deck: list[Kind] = []
     at_s = chance.uniform(*PAUSE_S)
     while at_s < seconds - CALM_S:
-        deck = deck or chance.sample(kinds, len(kinds))
+        deck = deck or chance.sample(list(Kind), len(Kind))
         kind = deck.pop()
         who = chance.randrange(recordings) if kind in OF_ONE else None
         faults.append(Fault(at_s, kind, who, chance.uniform(*OUTAGE_S)))

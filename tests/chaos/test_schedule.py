@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.chaos.schedule import CALM_S, OF_ONE, OUTAGE_S, PAUSE_S, Kind, plan
+
+pytestmark = pytest.mark.real_time
 
 
 @given(st.integers(0, 10**6), st.floats(20, 1000), st.integers(1, 8))
@@ -31,8 +34,3 @@ def test_each_kind_once_before_one_comes_again() -> None:
 
 def test_another_seed_is_another_run() -> None:
     assert plan(1, seconds=600, recordings=4) != plan(2, seconds=600, recordings=4)
-
-
-def test_only_what_is_possible() -> None:
-    kinds = {fault.kind for fault in plan(1, seconds=100, recordings=1, kinds=[Kind.POWER_CUT])}
-    assert kinds == {Kind.POWER_CUT}

@@ -1,6 +1,6 @@
 """What is missing in a recording, and whether the faults that hit it may be blamed for it. Pure.
 
-Seconds are those of the publisher's clock: it draws its pictures' numbers by it.
+Seconds are those of the publisher's clock: it draws its frames' numbers by it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ ALLOWED_S: Final = 4.0
 """What a fault may cost each recording that it hits, beside the time that something was away."""
 
 NOTICED_S: Final = 1.0
-"""Shorter gaps are not counted: a busy publisher leaves pictures out."""
+"""Shorter gaps are not counted: a busy publisher leaves frames out."""
 
 OWN_S: Final = 2.0
 """The longest gap that may come of that, where there was no fault."""
@@ -32,6 +32,8 @@ class Struck:
     """None: it hit all of them."""
     began_s: float
     ended_s: float
+    may_cost_s: float | None = None
+    """Beside the time that something was away; None: what any fault may."""
 
     def hit(self, room: str) -> bool:
         """Whether the recordings of this room may show it."""
@@ -40,7 +42,7 @@ class Struck:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Pictures that are missing between two that are there."""
+    """Frames that are missing between two that are there."""
 
     began_s: float
     ended_s: float
@@ -73,7 +75,7 @@ def costly(
 
 
 def gaps(numbers: Sequence[int], fps: int, end_s: float | None = None) -> list[Gap]:
-    """The gaps between these pictures, and from the last one to the recording's end."""
+    """The gaps between these frames, and from the last one to the recording's end."""
     times = [number / fps for number in numbers] + ([] if end_s is None else [end_s])
     between = [Gap(a + 1 / fps, b) for a, b in pairwise(times)]
     return [gap for gap in between if gap.missing_s >= NOTICED_S]
@@ -86,7 +88,9 @@ def blamed(gap: Gap, faults: Iterable[Struck]) -> list[Struck]:
 
 def allowed_s(faults: Sequence[Struck], each_s: float = ALLOWED_S) -> float:
     """How much may be missing where these faults meet."""
-    return sum((each_s + f.ended_s - f.began_s for f in faults), start=0.0 if faults else OWN_S)
+    costs = (each_s if f.may_cost_s is None else f.may_cost_s for f in faults)
+    away_s = sum(f.ended_s - f.began_s for f in faults)
+    return sum(costs, start=away_s if faults else OWN_S)
 
 
 def complaint(gap: Gap, faults: Iterable[Struck], each_s: float = ALLOWED_S) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,14 +14,17 @@ import httpx
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
-from tests.network import Wire, wired
-from tests.publishing import RemotePublisher, publishing
-from tests.recordings.disk import Disk, mounted
-from tests.recordings.machine import Machine, ServerProcess
-from tests.rooms import Server, server_binary
+from orchestrator.settings.value_types import FFMPEG_ENVIRONMENT
+from tests.chaos.wallclock import WallClock, why_none
+from tests.kit.livekit.publishing import RemotePublisher, publishing
+from tests.kit.livekit.server import Server, server_binary
+from tests.kit.network import Wire, wired
+from tests.kit.recordings.disk import Disk, mounted
+from tests.kit.recordings.machine import Machine, ServerProcess
+from tests.kit.signals.tones import TONES
 
 FPS: Final = 10
-"""Small pictures, and few of them: four publishers, the servers and the encoders share the CPU."""
+"""Small frames, and few of them: four publishers, the servers and the encoders share the CPU."""
 
 SIZE: Final = "320x180"
 
@@ -30,7 +33,10 @@ DISK_MIB: Final = 512
 FORMATS: Final = ("mp4", "webm")
 """The first room's is the first, and so on in turn."""
 
-BACK_S: Final = 90.0
+HOST_TONE: Final = TONES[4]
+"""Hz of what is heard of a host all the time; the guests have the first tones."""
+
+BACK_S: Final = 60.0
 """Longest wait for a recording that has to begin, or to go on."""
 
 
@@ -42,9 +48,13 @@ class World:
     livekit: Server
     wire: Wire
     disk: Disk | None
+    clock: WallClock | None
+    """The recorder's own."""
     rooms: tuple[str, ...]
     began: float
     """time.monotonic() at which the publishers' clocks began."""
+    guests: int
+    """In each room, beside its host."""
     servers: AsyncExitStack
     publishers: dict[str, RemotePublisher] = field(default_factory=dict)
     _server: ServerProcess | None = None
@@ -77,11 +87,14 @@ class World:
 
     async def active(self, room: str, ready: Callable[[Recording], bool]) -> Recording:
         """The room's recording, once it is `ready`; begun anew if it has ended."""
-        async with asyncio.timeout(BACK_S):
-            while (row := await self.catalog.active_of(room)) is None or not ready(row):
-                if row is None:
-                    await self._begin(room)
-                await asyncio.sleep(0.1)
+        deadline = time.monotonic() + BACK_S
+        answer = "none was asked for"
+        while (row := await self.catalog.active_of(room)) is None or not ready(row):
+            description = f"{room}: {row.state if row else answer}\n{self.machine.log()[-4000:]}"
+            assert time.monotonic() < deadline, description
+            if row is None:
+                answer = await self._begin(room)
+            await asyncio.sleep(0.1)
         return row
 
     async def all_active(self) -> None:
@@ -93,19 +106,25 @@ class World:
         ready = (self.active(room, lambda row: row.state == "recording") for room in self.rooms)
         await asyncio.gather(*ready)
 
-    async def _begin(self, room: str) -> None:
+    async def _begin(self, room: str) -> str:
         """A stream that has just come back may not be listed yet, a full disk not yet be empty."""
         output_format = FORMATS[self.rooms.index(room) % len(FORMATS)]
-        with suppress(httpx.HTTPError):
-            await self.server.ask_to_start(room, output_format)
+        try:
+            return (await self.server.ask_to_start(room, output_format)).text
+        except httpx.HTTPError as error:
+            return repr(error)
 
     async def of_publishers(self, command: str) -> None:
         """Has all publishers do one thing."""
         await asyncio.gather(*(each.do(command) for each in self.publishers.values()))
 
 
-def _machine(folder: Path, livekit: Server, wire: Wire) -> Machine:
+def _machine(folder: Path, livekit: Server, wire: Wire, clock: WallClock | None) -> Machine:
     machine = Machine(folder, livekit)
+    if clock is not None:
+        machine.more = clock.environment
+        names = (*FFMPEG_ENVIRONMENT, *clock.environment)
+        machine.settings["FFMPEG_ENVIRONMENT"] = ",".join(names)
     machine.settings |= {
         "LIVEKIT_URL": f"ws://127.0.0.1:{wire.port}",
         "LEAVE_RECORDINGS_RUNNING": "true",
@@ -118,13 +137,14 @@ def _machine(folder: Path, livekit: Server, wire: Wire) -> Machine:
 
 
 async def _publish(world: World, stack: AsyncExitStack, room: str) -> None:
-    options = ("--size", SIZE, "--fps", str(FPS), "--began", str(world.began))
+    options = ["--size", SIZE, "--fps", str(FPS), "--began", str(world.began)]
+    options += ["--tone", str(HOST_TONE), "--guests", str(world.guests)]
     publisher = publishing(world.livekit, room, *options)
     world.publishers[room] = await stack.enter_async_context(publisher)
 
 
 @asynccontextmanager
-async def opened(folder: Path, rooms: Sequence[str]) -> AsyncIterator[World]:
+async def opened(folder: Path, rooms: Sequence[str], guests: int) -> AsyncIterator[World]:
     """A world in which each room is being recorded; it is switched off at the end."""
     binary = server_binary()
     assert binary is not None, "no LiveKit server: run scripts/livekit-server"
@@ -133,12 +153,13 @@ async def opened(folder: Path, rooms: Sequence[str]) -> AsyncIterator[World]:
         stack.callback(livekit.stop)
         await asyncio.to_thread(livekit.start)
         wire = await stack.enter_async_context(wired(livekit.port))
-        machine = _machine(folder, livekit, wire)
+        clock = None if why_none() else await asyncio.to_thread(WallClock, folder)
+        machine = _machine(folder, livekit, wire, clock)
         disk = stack.enter_context(mounted(machine.out, DISK_MIB))
         stack.callback(machine.switch_off)
         servers = await stack.enter_async_context(AsyncExitStack())
         began = time.monotonic()
-        world = World(machine, livekit, wire, disk, tuple(rooms), began, servers)
+        world = World(machine, livekit, wire, disk, clock, tuple(rooms), began, guests, servers)
         await asyncio.gather(world.serve(), *(_publish(world, stack, room) for room in rooms))
         await world.all_recording()
         yield world

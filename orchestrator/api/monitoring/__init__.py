@@ -1,1 +1,1 @@
-"""What the server tells of itself: health, processes, the machine, metrics, live events."""
+"""Monitoring: health, processes, the machine, metrics and live events."""

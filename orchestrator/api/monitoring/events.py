@@ -1,4 +1,4 @@
-"""/api/events: everything that changes, as server-sent events."""
+"""/api/events: all changes, as server-sent events."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from orchestrator.api.dependencies import FeedHere, ManagerHere
-from orchestrator.api.guard import check_origin
-from orchestrator.api.monitoring.hub import Client, TooManyClients
-from orchestrator.api.responses import failures_of_stream
+from orchestrator.api.access.proxies import client_address, client_network
+from orchestrator.api.dependencies import BrowserSessionsHere, FeedHere, ManagerHere
+from orchestrator.api.documented_errors import failures_of_stream
+from orchestrator.api.monitoring.event_hub import Client, TooManyClients
 from orchestrator.api.schemas.events import EXAMPLE
 
 router = APIRouter(prefix="/api/events", tags=["monitoring"])
 
-_TOLD: dict[str, Any] = {
-    "description": "Events without end; what their data holds, by the kind of event.",
+_STREAM: dict[str, Any] = {
+    "description": "An endless stream of events; the examples show the data of each kind.",
     "content": {"text/event-stream": {"examples": {k: {"value": v} for k, v in EXAMPLE.items()}}},
 }
 
@@ -25,29 +25,31 @@ _TOLD: dict[str, Any] = {
 async def _client(
     request: Request,
     manager: ManagerHere,
+    sessions: BrowserSessionsHere,
     feed: FeedHere,
     last_event_id: Annotated[
-        str | None, Header(description="The last id that was received; browsers send it.")
+        str | None, Header(description="The last id received; browsers send it.")
     ] = None,
 ) -> AsyncIterator[Client]:
-    # No page that may change nothing: it could take all places without reading a word.
-    check_origin(request.headers, manager.settings)
-    async with feed.joined(last_event_id) as client:
+    who = f"{client_network(client_address(request))} {request.headers.get('user-agent', '')[:200]}"
+    key = manager.settings.api_key
+    session = sessions.of(request.headers, key.get_secret_value()) if key else None
+    async with feed.joined(last_event_id, who, session) as client:
         yield client
 
 
 @router.get(
     "",
     response_class=EventSourceResponse,
-    responses={**failures_of_stream(TooManyClients()), 200: _TOLD},
+    responses={**failures_of_stream(TooManyClients()), 200: _STREAM},
     summary="Follow Events",
 )
 async def events(client: Annotated[Client, Depends(_client)]) -> AsyncIterator[ServerSentEvent]:
-    """What changes, as it changes; `figures` once a second.
+    """All changes as they happen; `figures` once a second.
 
-    Who comes back with `Last-Event-ID` gets the lines of the story that were missed and then a
-    `snapshot` of what is now; who comes anew, or was away for more than a thousand lines, gets a
-    `reset`. A client that reads too slowly is disconnected, and may come back.
+    A client that reconnects with `Last-Event-ID` gets the events it missed and then a `snapshot` of
+    the current state; a new client, or one that missed more than a thousand events, gets a `reset`.
+    A client that reads too slowly is disconnected and may reconnect.
     """
     async for event in client.events():
         yield event

@@ -1,4 +1,4 @@
-"""/metrics: everything that is measured, for Prometheus and what understands its format."""
+"""/metrics: all measurements, in the format of Prometheus."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from prometheus_client.registry import Collector
 
 from orchestrator import __version__
 from orchestrator.api.dependencies import FeedHere, ManagerHere, ObserverHere
-from orchestrator.api.monitoring.families import Own, families
+from orchestrator.api.documented_errors import failures_of_stream
+from orchestrator.api.monitoring.metric_families import ServerCounters, families
 from orchestrator.api.monitoring.snapshot import Snapshot
-from orchestrator.api.responses import failures_of_stream
 
 router = APIRouter(tags=["monitoring"])
 
 _TEXT = {"description": "Metrics.", "content": {"text/plain": {}}}
 
 
-class _Taken(Collector):
-    """One snapshot, for one answer."""
+class _SnapshotCollector(Collector):
+    """The collector of one snapshot, for one response."""
 
-    def __init__(self, snapshot: Snapshot, own: Own) -> None:
+    def __init__(self, snapshot: Snapshot, own: ServerCounters) -> None:
         self._snapshot, self._own = snapshot, own
 
     def collect(self) -> Iterator[Metric]:
@@ -41,25 +41,25 @@ class _Taken(Collector):
 async def metrics(
     request: Request, manager: ManagerHere, observer: ObserverHere, feed: FeedHere
 ) -> Response:
-    """What GET /api/processes and the recordings' figures say, as Prometheus reads it."""
+    """The values of GET /api/processes and of the recordings' figures, for Prometheus."""
     failing = manager.directory.failures
-    own = Own(
+    own = ServerCounters(
         version=__version__,
         recordings=await manager.catalog.counts(),
         discovery={name: name in failing for name in manager.directory.names},
         clients=feed.hub.clients,
         slow_clients=feed.hub.too_slow,
-        failed_looks=observer.failures + feed.failures,
-        look_s=observer.look_cpu_s,
+        failed_samples=observer.failures + feed.failures,
+        sample_cpu_s=observer.sample_cpu_s,
     )
     snapshot = await observer.latest()
     accept = request.headers.get("accept", "")
-    text, content_type = await asyncio.to_thread(_written, snapshot, own, accept)
+    text, content_type = await asyncio.to_thread(_rendered, snapshot, own, accept)
     return Response(text, media_type=content_type)
 
 
-def _written(snapshot: Snapshot, own: Own, accept: str) -> tuple[bytes, str]:
+def _rendered(snapshot: Snapshot, own: ServerCounters, accept: str) -> tuple[bytes, str]:
     registry = CollectorRegistry()
-    registry.register(_Taken(snapshot, own))
+    registry.register(_SnapshotCollector(snapshot, own))
     encoder, content_type = choose_encoder(accept)
     return encoder(registry), content_type

@@ -1,4 +1,4 @@
-"""Looks at everything once a second, whoever asks: clients share what one look has found."""
+"""Samples everything once a second; all clients share the same snapshot."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Final
 
 import structlog
 
+from orchestrator.api.manager_protocol import Manager
 from orchestrator.api.monitoring.snapshot import Snapshot
-from orchestrator.api.service import Manager
+from orchestrator.capacity.admission import limit_cores
 from orchestrator.catalog.models import Recording
-from orchestrator.errors import HavenError
 from orchestrator.monitor.history import History
 from orchestrator.monitor.machine import MachineMeter
 from orchestrator.monitor.usage import ProcessUsage, RoleUsage
-from orchestrator.recordings.admission import limit_cores
+from orchestrator.periodic import Periodic
 
 log = structlog.get_logger(__name__)
 
@@ -26,60 +26,50 @@ PERIOD_S: Final = 1.0
 
 
 class Observer:
-    """The server's one sampler. What workers and ffmpegs use the workers measure and report:
-    they are nearest, it outlives the server, and `orchestrator record` needs no server."""
+    """The server's sampler. Workers measure and report what they and their ffmpeg use: this
+    survives a restart of the server, and `orchestrator record` needs no server."""
 
     def __init__(self, manager: Manager) -> None:
         self.history = History()
-        self.failures = 0
-        """Looks that failed."""
-        self.look_cpu_s = 0.0
-        """CPU time of the last look's own thread: samples, and the sums of them."""
+        """Number of failed samples."""
+        self.sample_cpu_s = 0.0
+        """CPU time of the last sample's thread."""
         self._manager = manager
         self._machine = MachineMeter()
         self._server = ProcessUsage(os.getpid())
         self._reserve = RoleUsage()
-        self._looking = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._latest: Snapshot | None = None
         self._latest_s = 0.0
-        self._watching: asyncio.Task[None] | None = None
+        self._looking = Periodic(
+            self.look, PERIOD_S, failure="can't sample recordings and processes; trying again"
+        )
+
+    @property
+    def failures(self) -> int:
+        """Samples that failed."""
+        return self._looking.failures
 
     async def open(self) -> None:
-        """Begins to look once a second."""
-        self._watching = asyncio.create_task(self._watch())
+        """Starts sampling once a second."""
+        self._looking.open()
 
     async def close(self) -> None:
         """Ends it."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._looking.close()
 
     async def latest(self) -> Snapshot:
         """The newest look, at most two periods old; an error of the catalog is raised."""
-        async with self._looking:
+        async with self._lock:
             if self._latest is None or time.monotonic() - self._latest_s > 2 * PERIOD_S:
                 await self._look()
             assert self._latest is not None
             return self._latest
 
     async def look(self) -> None:
-        """Looks now."""
-        async with self._looking:
+        """Takes a sample now."""
+        async with self._lock:
             await self._look()
-
-    async def _watch(self) -> None:
-        next_s = time.monotonic()
-        while True:
-            try:
-                await self.look()
-            except HavenError as error:
-                self.failures += 1
-                log.warning("can't look at what runs", error=error.error)
-            except Exception:  # a task's boundary: whatever it was, look again in a second
-                self.failures += 1
-                log.exception("can't look at what runs")
-            next_s = max(next_s + PERIOD_S, time.monotonic())
-            await asyncio.sleep(next_s - time.monotonic())
 
     async def _look(self) -> None:
         directory = await self._manager.output_directory()
@@ -90,7 +80,7 @@ class Observer:
     def _sample(self, directory: Path, rows: tuple[Recording, ...]) -> Snapshot:
         began_s = time.thread_time()
         machine, server = self._machine.sample(directory), self._server.sample()
-        assert server is not None, "we live"
+        assert server is not None, "this process exists"
         snapshot = Snapshot(
             at=datetime.now(UTC),
             machine=machine,
@@ -100,5 +90,5 @@ class Observer:
             limit_cores=limit_cores(machine.cores, self._manager.settings),
         )
         self.history.add(machine, snapshot.share)
-        self.look_cpu_s = time.thread_time() - began_s
+        self.sample_cpu_s = time.thread_time() - began_s
         return snapshot

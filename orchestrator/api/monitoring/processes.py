@@ -1,4 +1,4 @@
-"""/api/processes: every process of the recorder with what it uses and does, and its log."""
+"""/api/processes: the recorder's processes, their resource usage, and their logs."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from fastapi import APIRouter, Query
 from fastapi import Path as InPath
 
 from orchestrator.api.dependencies import ObserverHere
-from orchestrator.api.figures import text
-from orchestrator.api.responses import failures
+from orchestrator.api.documented_errors import failures
 from orchestrator.api.schemas.monitoring import Process, Processes, ProcessLog
 from orchestrator.catalog.models import Recording
 from orchestrator.errors import NotFound
 from orchestrator.logs import without_secrets
+from orchestrator.recordings.figures import LiveFigures
 
 router = APIRouter(prefix="/api/processes", tags=["monitoring"])
 
 READ_BYTES: Final = 64 * 1024
-"""Read from the end of a log at the most."""
+"""Bytes read from the end of a log at most."""
 
 
 class ProcessNotFound(NotFound):
-    """The pid is none of a worker or an ffmpeg that runs now."""
+    """No running worker or ffmpeg has this pid."""
 
     code = "process_not_found"
 
     def __init__(self, pid: int) -> None:
         super().__init__(
             f"No worker or ffmpeg of a running recording has the pid {pid}",
-            "GET /api/processes lists them. Logs of failed recordings stay in their work folder.",
+            "GET /api/processes lists them. Logs of failed recordings are in their work folder.",
         )
 
 
@@ -43,39 +43,39 @@ async def processes(
         str | None, Query(max_length=64, description="Only those of this recording.")
     ] = None,
 ) -> Processes:
-    """The server, and the worker and ffmpeg of each recording that runs; looked at once a second.
+    """The server, and the worker and ffmpeg of each running recording; sampled once a second.
 
-    A running recording's `id` as `recording_id` gives its own two alone.
+    With the `id` of a running recording as `recording_id`, only its two processes.
     """
-    found = (await observer.latest()).processes
+    running = (await observer.latest()).processes
     if recording_id is not None:
-        found = [p for p in found if p.recording_id == recording_id]
-    return Processes(processes=found, count=len(found))
+        running = [p for p in running if p.recording_id == recording_id]
+    return Processes(processes=running, count=len(running))
 
 
 @router.get("/{pid}/log", responses=failures(ProcessNotFound(4312)), summary="Get Process Log")
 async def process_log(
     pid: Annotated[int, InPath(ge=1, le=2**31)],
     observer: ObserverHere,
-    lines: Annotated[int, Query(ge=1, le=1000, description="Lines at the most.")] = 100,
+    lines: Annotated[int, Query(ge=1, le=1000, description="Maximum number of lines.")] = 100,
 ) -> ProcessLog:
-    """The last lines of a worker's or an ffmpeg's log (of its last 64 KiB), without secrets."""
+    """The last lines of a worker's or ffmpeg's log (from its last 64 KiB), without secrets."""
     snapshot = await observer.latest()
     process = next((p for p in snapshot.processes if p.pid == pid and p.recording_id), None)
     if process is None:
         raise ProcessNotFound(pid)
     recording = next(r for r in snapshot.recordings if r.id == process.recording_id)
-    told = await asyncio.to_thread(last_lines, _path(recording, process), lines)
-    return ProcessLog(pid=pid, role=process.role, recording_id=recording.id, lines=told)
+    log_lines = await asyncio.to_thread(last_lines, _path(recording, process), lines)
+    return ProcessLog(pid=pid, role=process.role, recording_id=recording.id, lines=log_lines)
 
 
 def _path(recording: Recording, process: Process) -> Path | None:
-    name = "worker.log" if process.role == "worker" else text(recording.figures, "encoder", "log")
+    name = "worker.log" if process.role == "worker" else LiveFigures.of(recording).encoder.log
     return None if name is None else Path(recording.work_directory) / name
 
 
 def last_lines(path: Path | None, count: int) -> list[str]:
-    """The end of the file without secrets; nothing while there is no file. Blocking."""
+    """The last lines of a file without secrets; empty if there is no file. Blocking."""
     if path is None:
         return []
     try:
@@ -86,6 +86,6 @@ def last_lines(path: Path | None, count: int) -> list[str]:
             data = file.read(READ_BYTES)
     except FileNotFoundError:
         return []
-    told = data.decode("utf-8", "replace").splitlines()
-    # Read from the middle of a line: half a token would not be known for one.
-    return [without_secrets(line) for line in told[1 if start else 0 :][-count:]]
+    decoded = data.decode("utf-8", "replace").splitlines()
+    # Without the first, partial line: half a token would not be recognised as one.
+    return [without_secrets(line) for line in decoded[1 if start else 0 :][-count:]]

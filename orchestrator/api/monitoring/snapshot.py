@@ -1,4 +1,4 @@
-"""Everything at one moment: what the observer gathers, and how it stands on the wire. Pure."""
+"""Everything at one moment: what the observer samples, and its wire types. Pure."""
 
 from __future__ import annotations
 
@@ -8,114 +8,106 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
-from orchestrator.api.figures import moment, number, rounded, text, total, whole
 from orchestrator.api.schemas.monitoring import Process, Role, System, SystemHistory
 from orchestrator.catalog.models import Recording
 from orchestrator.monitor.history import Share
 from orchestrator.monitor.machine import MachineUsage
 from orchestrator.monitor.usage import Usage
+from orchestrator.recordings.figures import LiveFigures, ProcessFigures, total
 
 SILENT_AFTER: Final = timedelta(seconds=5)
-"""Workers report each second; what is older says nothing about now."""
+"""Workers report every second; an older report says nothing about now."""
 
 _RATES: Final = ("cpu_cores", "cpu_cores_1m", "fps", "speed", "bitrate_bps")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One look at everything that runs; what follows from it is worked out once for all."""
+    """One sample of everything that runs; derived values are computed once for all clients."""
 
     at: datetime
     machine: MachineUsage
     server: Usage
     reserve: Usage | None
-    """The worker that waits for the next recording."""
+    """The worker in reserve."""
     recordings: tuple[Recording, ...]
-    """Those that run, with the figures their workers reported."""
+    """The running recordings, with the figures that their workers reported."""
     limit_cores: float
-    """What they may take of the machine together."""
+    """Cores that all recordings together may use."""
 
     @cached_property
     def system(self) -> System:
-        """The machine on the wire."""
+        """The machine as a wire type."""
         return system(self.machine, self.share, self.limit_cores)
 
     @cached_property
     def processes(self) -> list[Process]:
-        """All of ours, the server first."""
-        found = [_unassigned("server", self.server, self.at, "running")]
+        """All processes of the recorder, the server first."""
+        processes = [_unassigned("server", self.server, self.at, "running")]
         if self.reserve is not None:
-            found.append(_unassigned("worker", self.reserve, self.at, "waiting"))
+            processes.append(_unassigned("worker", self.reserve, self.at, "waiting"))
         for recording in self.recordings:
-            found += _of_recording(recording, self.at)
-        return found
+            processes += _of_recording(recording, self.at)
+        return processes
 
     @cached_property
     def share(self) -> Share:
-        """What the server and all recordings use together; None when a part isn't known."""
+        """What the server and all recordings use together; None if any part is unknown."""
         cores = total(p.cpu_cores for p in self.processes)
-        return Share(cores, rounded(total(p.rss_bytes for p in self.processes)))
+        return Share(cores, total(p.rss_bytes for p in self.processes))
 
 
 def _unassigned(role: Role, usage: Usage, at: datetime, state: str) -> Process:
-    """One of no recording."""
-    return _process(role, None, usage.as_dict(), at, {"state": state})
+    """A process without a recording."""
+    return _process(role, None, ProcessFigures.of(usage), at, {"state": state})
 
 
 def is_silent(recording: Recording, at: datetime) -> bool:
-    """Whether its worker's last report, if any, says nothing about this moment any more."""
+    """Whether its worker has not reported, or not recently enough."""
     return recording.figures_at is None or at - recording.figures_at > SILENT_AFTER
 
 
 def _of_recording(recording: Recording, at: datetime) -> Iterator[Process]:
-    figures, measured_at = recording.figures, recording.figures_at
-    told = figures.get("processes") or {}
+    figures, measured_at = LiveFigures.of(recording), recording.figures_at
     silent = is_silent(recording, at)
-    roles: dict[Role, dict[str, Any]] = {
-        "worker": _worker(recording),
-        "ffmpeg": _ffmpeg(recording, at),
-    }
-    for role, extra in roles.items():
-        usage = told.get(role)
-        if role == "worker" and recording.worker_pid is not None:
-            usage = _of_pid(usage, recording.worker_pid)
-        if usage:
-            state = {"state": "silent"} if silent and role == "worker" and measured_at else {}
-            nothing = dict.fromkeys(_RATES) if silent else {}
-            yield _process(role, recording, usage, measured_at, extra | nothing | state)
+    worker, ffmpeg = figures.processes.worker, figures.processes.ffmpeg
+    if recording.worker_pid not in (None, worker.pid):
+        # The figures are of an earlier worker.
+        worker = ProcessFigures(pid=recording.worker_pid)
+    unknown = dict.fromkeys(_RATES) if silent else {}
+    if worker.pid is not None:
+        state = {"state": "silent"} if silent and measured_at else {}
+        extra = _worker(recording, figures) | unknown | state
+        yield _process("worker", recording, worker, measured_at, extra)
+    if ffmpeg.pid is not None:
+        extra = _ffmpeg(figures, measured_at, at) | unknown
+        yield _process("ffmpeg", recording, ffmpeg, measured_at, extra)
 
 
-def _of_pid(usage: dict[str, Any] | None, pid: int) -> dict[str, Any]:
-    """What was measured of this very process; of an earlier worker it would be somebody else's."""
-    return usage if usage and usage.get("pid") == pid else {"pid": pid}
-
-
-def _worker(recording: Recording) -> dict[str, Any]:
-    told = recording.figures
+def _worker(recording: Recording, figures: LiveFigures) -> dict[str, Any]:
     return {
         "state": recording.state,
         "restarts": max(recording.worker_starts - 1, 0),
-        "fps": number(told, "video", "fps"),
-        "frames_written": whole(told, "video", "written"),
-        "frames_dropped": whole(told, "video", "dropped"),
-        "queue_bytes": whole(told, "queue", "bytes"),
-        "queue_limit_bytes": whole(told, "queue", "limit_bytes"),
+        "fps": figures.video.fps,
+        "frames_written": figures.video.written,
+        "frames_dropped": figures.video.dropped,
+        "queue_bytes": figures.queue.bytes,
+        "queue_limit_bytes": figures.queue.limit_bytes,
     }
 
 
-def _ffmpeg(recording: Recording, now: datetime) -> dict[str, Any]:
-    told, measured_at = recording.figures, recording.figures_at
-    age_s = number(told, "encoder", "progress_age_s")
+def _ffmpeg(figures: LiveFigures, measured_at: datetime | None, now: datetime) -> dict[str, Any]:
+    encoder, age_s = figures.encoder, figures.encoder.progress_age_s
     if age_s is not None and measured_at is not None:
         age_s = round(age_s + max((now - measured_at).total_seconds(), 0.0), 3)
     return {
-        "state": text(told, "encoding") or "unknown",
-        "restarts": whole(told, "restarts"),
-        "fps": number(told, "encoder", "fps"),
-        "speed": number(told, "encoder", "speed"),
-        "frames_written": whole(told, "encoder", "frames"),
-        "frames_dropped": whole(told, "encoder", "dropped"),
-        "bitrate_bps": number(told, "encoder", "bitrate_bps"),
+        "state": figures.encoding or "unknown",
+        "restarts": figures.restarts,
+        "fps": encoder.fps,
+        "speed": encoder.speed,
+        "frames_written": encoder.frames,
+        "frames_dropped": encoder.dropped,
+        "bitrate_bps": encoder.bitrate_bps,
         "progress_age_s": age_s,
     }
 
@@ -123,34 +115,33 @@ def _ffmpeg(recording: Recording, now: datetime) -> dict[str, Any]:
 def _process(
     role: Role,
     recording: Recording | None,
-    usage: dict[str, Any],
+    usage: ProcessFigures,
     measured_at: datetime | None,
     extra: dict[str, Any],
 ) -> Process:
-    """`extra` is what only its role has; the rest of the fields is null."""
-    pid = usage["pid"]
+    """`extra` has the fields of its role; all others are null."""
     values: dict[str, Any] = {
         **dict.fromkeys(Process.model_fields),
-        "pid": pid,
+        "pid": usage.pid,
         "role": role,
         "recording_id": recording and recording.id,
-        "mint_id": recording and recording.mint_id,
-        "since": moment(usage, "since"),
-        "cpu_cores": number(usage, "cpu_cores"),
-        "cpu_cores_1m": number(usage, "cpu_cores_1m"),
-        "cpu_seconds": number(usage, "cpu_seconds"),
-        "rss_bytes": whole(usage, "rss_bytes"),
-        "threads": whole(usage, "threads"),
-        "disk_written_bytes": whole(usage, "written_bytes"),
-        "nice": whole(usage, "nice"),
+        "mint_id": recording and recording.stream_id,
+        "since": usage.since,
+        "cpu_cores": usage.cpu_cores,
+        "cpu_cores_1m": usage.cpu_cores_1m,
+        "cpu_seconds": usage.cpu_seconds,
+        "rss_bytes": usage.rss_bytes,
+        "threads": usage.threads,
+        "disk_written_bytes": usage.written_bytes,
+        "nice": usage.nice,
         "measured_at": measured_at,
-        "log_url": recording and f"/api/processes/{pid}/log",
+        "log_url": recording and f"/api/processes/{usage.pid}/log",
     }
     return Process(**values | extra)
 
 
 def system(machine: MachineUsage, ours: Share, limit_cores: float) -> System:
-    """One sample of it."""
+    """One sample of the machine."""
     return System(
         at=machine.at,
         cores=machine.cores,
@@ -169,14 +160,14 @@ def system(machine: MachineUsage, ours: Share, limit_cores: float) -> System:
 def system_history(
     samples: Sequence[tuple[MachineUsage, Share]], limit_cores: float
 ) -> SystemHistory:
-    """Their columns; at least one sample."""
-    told = [system(machine, ours, limit_cores) for machine, ours in samples]
-    newest = told[-1]
+    """The samples as columns; there must be at least one."""
+    systems = [system(machine, ours, limit_cores) for machine, ours in samples]
+    newest = systems[-1]
     columns = "at cpu_cores cpu_cores_ours load_1m memory_bytes memory_bytes_ours disk_free_bytes"
     return SystemHistory(
         cores=newest.cores,
         limit_cores=limit_cores,
         memory_limit_bytes=newest.memory_limit_bytes,
         disk_total_bytes=newest.disk_total_bytes,
-        **{name: [getattr(one, name) for one in told] for name in columns.split()},
+        **{name: [getattr(sample, name) for sample in systems] for name in columns.split()},
     )

@@ -1,5 +1,5 @@
-"""Wire types: what the HTTP API takes and gives, apart from the inner types.
+"""Wire types: what the HTTP API accepts and returns, separate from the internal types.
 
-Keys are those of the Recording API document and of the desktop app; where we add, names carry
-their unit. A value that nobody measured is null.
+Keys are those of the Recording API document and of the desktop app; fields we add
+carry their unit in the name. A value that was not measured is null.
 """

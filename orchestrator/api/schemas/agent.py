@@ -1,4 +1,4 @@
-"""Wire types of /api/depin and /api/live-sessions: the desktop app's agent, and viewers."""
+"""Wire types of /api/depin and /api/live-sessions: the desktop app's agent and viewer sessions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from orchestrator.api.schemas.common import (
     example,
     example_of,
 )
-from orchestrator.api.schemas.live import Connection, LiveStream
-from orchestrator.api.schemas.recording import MintId
+from orchestrator.api.schemas.live_streams import Connection, LiveStream
+from orchestrator.api.schemas.recording_control import StreamId
 
 
 class TopStream(Wire):
@@ -30,18 +30,18 @@ class TopStream(Wire):
 
 
 class TickBase(Wire):
-    """What one look at the most watched live stream found and did."""
+    """The result of one check of the most watched live stream."""
 
     message: str
-    """What there is to say of it, in words."""
+    """The result in words."""
     actions: list[str]
-    """What was done: `Started …`, `Stopped …`; empty when all was as it should be."""
+    """Actions taken: `Started …`, `Stopped …`; empty when nothing had to change."""
     current_mint_id: str | None
-    """The stream that is recorded; null when none is."""
+    """The stream that is being recorded; null if none is."""
     duration: int | None
-    """Since when, in seconds."""
+    """How long it has been recorded, in seconds."""
     top_stream: TopStream | None
-    """Null when nobody streams, or that can't be found out."""
+    """Null if nothing is live, or the list of live streams is unavailable."""
 
     model_config = example(
         {
@@ -55,7 +55,7 @@ class TickBase(Wire):
 
 
 class Ticked(TickBase):
-    """The most watched live stream is recorded, or nobody streams."""
+    """The most watched live stream is being recorded, or nothing is live."""
 
     success: Literal[True] = True
 
@@ -63,26 +63,26 @@ class Ticked(TickBase):
 
 
 class TickFailed(Failure, TickBase):
-    """The most watched live stream isn't recorded: the app's agent shows `message`."""
+    """The most watched live stream could not be recorded; the app's agent shows `message`."""
 
     model_config = example({**example_of(Failure), **example_of(TickBase), "actions": []})
 
 
 class SessionBody(Wire):
-    """Which stream a viewer looks at, or doesn't any more."""
+    """The stream that a viewer starts or stops watching."""
 
-    mint_id: MintId
-    """The stream: what GET /api/streams calls `mint_id`."""
+    mint_id: StreamId
+    """The stream: `mint_id` of GET /api/streams."""
 
     model_config = example({"mint_id": MINT_ID})
 
 
-class Session(Connection):
-    """A viewer's session: all that is needed to join the stream's LiveKit room."""
+class ViewerSession(Connection):
+    """A viewer's session: everything needed to join the stream's LiveKit room."""
 
     session_id: str
     stream_info: LiveStream
-    """The same as `stream_data`: the app's own server has both words."""
+    """The same as `stream_data`; the app's own server returns both."""
 
     model_config = example(
         {
@@ -94,7 +94,7 @@ class Session(Connection):
 
 
 class SessionEnded(Wire):
-    """A viewer's session that is over."""
+    """A viewer's session that has ended."""
 
     success: Literal[True] = True
     mint_id: str
@@ -108,7 +108,7 @@ class SessionInfo(Wire):
     mint_id: str
     room_name: str | None
     participant_sid: str | None = None
-    """Null: who publishes is known only inside the room, which nobody joined for this."""
+    """Null: the publisher's id is only known inside the room, which this server does not join."""
     session_id: str
     stream_data: LiveStream
 

@@ -8,18 +8,18 @@ from orchestrator.api.schemas.common import MINT_ID, RECORDING_ID, Moment, Wire,
 
 
 class StepCost(Wire):
-    """What one speed step of a pipeline costs on this machine."""
+    """The cost of one speed step of a pipeline on this machine."""
 
     speed_step: int
-    """What /start takes as `speed_step`; 0 is the slowest."""
+    """The `speed_step` of /start; 0 is the slowest."""
     name: str
-    """The encoder's own word for it."""
+    """The encoder's own value for it."""
     cpu_s_per_megapixel: float
-    """Of encoding alone."""
+    """CPU seconds per megapixel, for encoding alone."""
     cores: float
-    """Of a whole recording of 720p at 30 pictures a second: receiving, too."""
+    """Cores for a whole 720p recording at 30 frames a second, including receiving."""
     more: int
-    """How many such recordings there is room for, when those that run go as fast as they can."""
+    """How many more such recordings fit if the running ones switch to their fastest step."""
 
     model_config = example(
         {"speed_step": 2, "name": "10", "cpu_s_per_megapixel": 0.025, "cores": 0.95, "more": 0}
@@ -27,12 +27,13 @@ class StepCost(Wire):
 
 
 class PipelineCost(Wire):
-    """A pipeline that this machine's ffmpeg can do, with its steps."""
+    """A pipeline that this machine's ffmpeg supports, with its speed steps."""
 
     name: str
     format: str
     measured: bool
-    """Measured here (`orchestrator calibrate`); else shipped costs are used, raised for caution."""
+    """Whether the costs were measured here (`orchestrator calibrate`). If not, built-in costs with
+    a safety margin are used."""
     steps: list[StepCost]
 
     model_config = example(
@@ -41,18 +42,18 @@ class PipelineCost(Wire):
 
 
 class RecordingLoad(Wire):
-    """What a recording that runs takes."""
+    """The CPU that a running recording reserves and uses."""
 
     id: str
     mint_id: str
     pipeline: str
     speed_step: int | None
-    """The slowest there is room for; null for recordings of an older version."""
+    """The slowest step that fits; null for recordings of an older version."""
     speed_pinned: bool
-    """Asked for, and kept to."""
+    """Whether the request fixed the step."""
     reserved_cores: float
     measured_cores: float | None
-    """Over the last half minute; null while it isn't known."""
+    """Average over the last 30 s; null until it is known."""
 
     model_config = example(
         {
@@ -68,23 +69,24 @@ class RecordingLoad(Wire):
 
 
 class CapacityInfo(Wire):
-    """The machine as recordings see it."""
+    """The CPU available to recordings, in use and free."""
 
     success: Literal[True] = True
     machine: str
-    """What the costs belong to: processor, cores, ffmpeg."""
+    """The machine the costs are valid for: processor, cores, ffmpeg."""
     calibrated_at: Moment | None
-    """When costs were measured here last; null when they never were."""
+    """When costs were last measured here; null if never."""
     cores: float
-    """That we may use, by affinity and control groups."""
+    """Cores this process may use (CPU affinity and control groups)."""
     limit_cores: float
-    """That recordings may take together (`cpu_limit`)."""
+    """Cores that all recordings together may use (`cpu_limit`)."""
     reserved_cores: float
-    """What those that run have reserved."""
+    """Cores reserved by running recordings."""
     measured_cores: float | None
-    """What those of them were seen to use that ran long enough; null when none did."""
+    """Measured use of the recordings that have run long enough; null if none has."""
     used_cores: float
-    """What counts: what is measured, if that is more; else halfway between both."""
+    """Cores counted as used: the measured value if it exceeds the reserved one, else the mean of
+    both."""
     free_cores: float
     recordings: list[RecordingLoad]
     pipelines: list[PipelineCost]

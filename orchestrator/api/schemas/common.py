@@ -1,4 +1,4 @@
-"""What all wire types share: their base, moments, and the one shape of every error."""
+"""Shared wire types: the base class, timestamps, and the body of every error."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def example_of(model: type[BaseModel]) -> dict[str, Any]:
 
 
 class Wire(BaseModel):
-    """Base of all wire types: unchangeable, its fields documented by the string below each."""
+    """Base of all wire types: frozen, each field documented by the string below it."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
 
 class FieldProblem(Wire):
-    """One value of a request that can't be used."""
+    """One invalid value of a request."""
 
     field: str
-    """Where it is: ``video_quality``, ``limit``; empty when it is the whole body."""
+    """The field, e.g. ``video_quality`` or ``limit``; empty for the whole body."""
     problem: str
-    """What is wrong with it, and what is allowed."""
+    """What is wrong, and which values are allowed."""
 
     model_config = example(
         {
@@ -64,19 +64,19 @@ class FieldProblem(Wire):
 
 
 class Failure(Wire):
-    """Every error of this API, whatever its status."""
+    """The body of every error, whatever its status."""
 
     success: Literal[False] = False
     error: str
     """What happened."""
     detail: str
-    """The same with what to do about it: enough to be shown alone."""
+    """What happened and what to do about it; can be shown alone."""
     code: str
-    """What happened, for programs: doesn't change with the wording."""
+    """The error for programs; it does not change when the wording does."""
     fields: list[FieldProblem] | None = None
-    """Which values of the request were refused; only for code `validation`."""
+    """The invalid values of the request; only for code `validation`."""
     context: dict[str, Any] | None = None
-    """Figures and lines that belong to the error, e.g. ffmpeg's last lines; else null."""
+    """Details of the error, e.g. ffmpeg's last lines; null if there are none."""
 
     model_config = example(
         {

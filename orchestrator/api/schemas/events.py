@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from orchestrator.api.schemas.common import Moment, Wire, example, example_of
-from orchestrator.api.schemas.machine import Streams
 from orchestrator.api.schemas.monitoring import Process, System
-from orchestrator.api.schemas.recordings import RecordingSummary, StoryLine
+from orchestrator.api.schemas.recordings import LoggedEvent, RecordingSummary
 from orchestrator.api.schemas.status import Live
+from orchestrator.api.schemas.streams import Streams
 
 
 class LiveRecording(Live):
-    """The figures of one recording that runs."""
+    """The live figures of one running recording."""
 
     id: str
     """The recording's own id."""
@@ -33,13 +33,13 @@ class LiveRecording(Live):
 
 
 class Figures(Wire):
-    """Once a second: what is measured. Event `figures`, without an id."""
+    """What is measured, once a second. Event `figures`, without an id."""
 
     at: Moment
     recordings: list[LiveRecording]
-    """All that run."""
+    """All running recordings."""
     processes: list[Process]
-    """As GET /api/processes has them."""
+    """As in GET /api/processes."""
     system: System
 
     model_config = example(
@@ -53,14 +53,14 @@ class Figures(Wire):
 
 
 class Present(Wire):
-    """All that is now. Event `snapshot`; or `reset`, when lines of the story can't be told any
-    more (a first visit, or too long away): forget what you know of recordings."""
+    """The current state. Event `snapshot`; or `reset` if events may be missing (a first connection,
+    or one after too long an absence): discard what you know about recordings."""
 
     figures: Figures
     recordings: list[RecordingSummary]
-    """All that run, oldest first."""
+    """All running recordings, oldest first."""
     streams: Streams | None
-    """The newest list; null until somebody has looked."""
+    """The newest list of live streams; null until there is one."""
 
     model_config = example(
         {
@@ -72,7 +72,7 @@ class Present(Wire):
 
 
 class Deleted(Wire):
-    """A recording that is no longer known. Event `deleted`."""
+    """A recording that was deleted. Event `deleted`."""
 
     id: str
 
@@ -84,11 +84,11 @@ EVENTS: dict[str, type[Wire]] = {
     "snapshot": Present,
     "recording": RecordingSummary,
     "deleted": Deleted,
-    "story": StoryLine,
+    "story": LoggedEvent,
     "streams": Streams,
     "figures": Figures,
 }
-"""What stands in the data of each kind of event."""
+"""The data type of each kind of event."""
 
 Name = Literal["reset", "snapshot", "recording", "deleted", "story", "streams", "figures"]
 

@@ -1,4 +1,5 @@
-"""Wire types of /api/health, /livez and /readyz: whether recordings can be made, or why not."""
+"""Wire types of /api/health, /livez and /readyz: whether this server can record, and if not,
+why."""
 
 from __future__ import annotations
 
@@ -10,17 +11,17 @@ Status = Literal["ok", "degraded", "not_ready"]
 
 
 class Check(Wire):
-    """One thing that has to be well."""
+    """One health check."""
 
     name: Literal["ffmpeg", "pipelines", "disk", "memory", "cpu", "catalog", "discovery", "workers"]
     status: Literal["ok", "warning", "failed"]
-    """failed: nothing can be recorded now; warning: somebody should look."""
+    """failed: nothing can be recorded now; warning: needs attention."""
     message: str
-    """How it is."""
+    """The result in words."""
     advice: str | None
-    """What to do; null when it is ok."""
+    """What to do; null if the status is ok."""
     figures: dict[str, Any]
-    """The numbers behind it; null is what could not be measured."""
+    """The values behind the result; null where a value could not be measured."""
 
     model_config = example(
         {
@@ -34,6 +35,7 @@ class Check(Wire):
                 "exists": True,
                 "writable": True,
                 "free_bytes": 314572800,
+                "largest_file_bytes": None,
                 "reserve_bytes": 536870912,
             },
         }
@@ -41,15 +43,15 @@ class Check(Wire):
 
 
 class Health(Wire):
-    """Whether recordings can be started, check by check."""
+    """Whether recordings can be started, with the result of every check."""
 
     success: bool
-    """False when they can't: then the status is 503, and `error`, `detail` and `code` are there."""
+    """False if they can't: the status is 503, and `error`, `detail` and `code` say why."""
     status: Status
-    """degraded: a check warns; not_ready: a check failed."""
+    """degraded: a check gave a warning; not_ready: a check failed."""
     checks: list[Check]
     problems: list[str]
-    """What has to be put right, in words; empty when `status` is ok."""
+    """What has to be fixed, in words; empty if `status` is ok."""
     error: str | None
     detail: str | None
     code: Literal["not_ready"] | None
@@ -79,7 +81,7 @@ class Health(Wire):
 
 
 class Ready(Wire):
-    """The same in short, without names and paths: probes have no API key."""
+    """A short form without names and paths, for probes, which have no API key."""
 
     success: bool
     status: Status

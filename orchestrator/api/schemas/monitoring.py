@@ -1,4 +1,4 @@
-"""Wire types of /api/processes and /api/system: every process, its log, and the machine."""
+"""Wire types of /api/processes and /api/system: processes, their logs, and the machine."""
 
 from __future__ import annotations
 
@@ -10,55 +10,56 @@ Role = Literal["server", "worker", "ffmpeg"]
 
 
 class Process(Wire):
-    """One process of the recorder; null is what doesn't apply to its role or nobody measured."""
+    """One process of the recorder; null where a value does not apply to its role or was not
+    measured."""
 
     pid: int
     role: Role
-    """worker: receives and decodes one recording's stream; ffmpeg: encodes it."""
+    """worker: receives and decodes the stream of one recording; ffmpeg: encodes it."""
     recording_id: str | None
-    """The recording's own id; null for the server, and for a worker that waits for a recording."""
+    """The recording's own id; null for the server and for the worker in reserve."""
     mint_id: str | None
     state: str
-    """server: running; worker: the recording's state, or `silent` when its process has reported
-    nothing for 5 s, `waiting` without a recording; ffmpeg: starting, running, stopping, stopped,
+    """server: running; worker: the recording's state, `silent` if it has reported nothing for 5 s,
+    or `waiting` if it has no recording; ffmpeg: starting, running, stopping, stopped,
     exited, backoff or fatal."""
     since: Moment | None
-    """When the process began."""
+    """When the process started."""
     restarts: int | None
-    """How often the one before had to be replaced."""
+    """How often the process was replaced."""
     cpu_cores: float | None
     """Cores used over the last second."""
     cpu_cores_1m: float | None
-    """Cores used over the last minute, or since it began if that is less."""
+    """Cores used over the last minute, or since the process started if that is shorter."""
     cpu_seconds: float | None
-    """User and system time since it began."""
+    """User and system time since the process started."""
     rss_bytes: int | None
     """Resident memory."""
     threads: int | None
     disk_written_bytes: int | None
-    """What it caused to be written to disks."""
+    """Bytes written to disk because of this process."""
     nice: int | None
-    """Its niceness: a higher one stands back behind the others."""
+    """Niceness: a higher value means a lower priority."""
     fps: float | None
-    """worker: pictures handed to ffmpeg over the last second; ffmpeg: encoded, by its own report
-    (an average since it began)."""
+    """worker: frames written to ffmpeg in the last second; ffmpeg: frames encoded a second,
+    averaged since it started, as it reports them."""
     speed: float | None
-    """ffmpeg's speed against real time, by its own report."""
+    """ffmpeg's encoding speed relative to real time, as it reports it."""
     frames_written: int | None
-    """worker: pictures handed to ffmpeg; ffmpeg: pictures encoded."""
+    """worker: frames written to ffmpeg; ffmpeg: frames encoded."""
     frames_dropped: int | None
-    """worker: left out because ffmpeg was too slow; ffmpeg: dropped by ffmpeg itself."""
+    """worker: frames dropped because ffmpeg was too slow; ffmpeg: frames that ffmpeg dropped."""
     queue_bytes: int | None
     """Raw frames waiting in the worker."""
     queue_limit_bytes: int | None
     bitrate_bps: float | None
-    """Of what ffmpeg wrote so far."""
+    """Bit rate of what ffmpeg has written so far."""
     progress_age_s: float | None
-    """How long ago ffmpeg last got on."""
+    """Seconds since ffmpeg last made progress."""
     measured_at: Moment | None
-    """When the process was looked at; null when it hasn't been yet."""
+    """When the process was measured; null if it has not been yet."""
     log_url: str | None
-    """Where its last log lines are; null for the server, whose log is its standard error."""
+    """Address of its last log lines; null for the server, which logs to stderr."""
 
     model_config = example(
         {
@@ -91,7 +92,7 @@ class Process(Wire):
 
 
 class Processes(Wire):
-    """The server, and worker and ffmpeg of each recording that runs."""
+    """The server, and the worker and ffmpeg of each running recording."""
 
     success: Literal[True] = True
     processes: list[Process]
@@ -124,24 +125,24 @@ class ProcessLog(Wire):
 
 
 class System(Wire):
-    """The machine now, and what of it is used by the server and all recordings together."""
+    """The machine now, and the share used by the server and all recordings together."""
 
     at: Moment
     cores: float
-    """That may be used here: the container's quota, or the CPUs."""
+    """Cores that may be used here: the container's quota, or the number of CPUs."""
     limit_cores: float
-    """Of these, what recordings may take together (cpu_limit)."""
+    """Cores that all recordings together may use (cpu_limit)."""
     cpu_cores: float | None
-    """Cores used by everybody, over the last second."""
+    """Cores used by all processes over the last second."""
     cpu_cores_ours: float | None
     load_1m: float
-    """Processes that run or wait, averaged over a minute."""
+    """Load average over one minute."""
     memory_bytes: int
-    """In use by everybody."""
+    """Memory used by all processes."""
     memory_bytes_ours: int | None
     memory_limit_bytes: int
     disk_free_bytes: int | None
-    """Of the disk with the output directory; null while that isn't there."""
+    """Free space on the disk of the output directory; null while that does not exist."""
     disk_total_bytes: int | None
 
     model_config = example(
@@ -162,12 +163,12 @@ class System(Wire):
 
 
 class SystemHistory(Wire):
-    """The machine's last ten minutes at most, second by second; each list has one value a sample,
-    oldest first."""
+    """The machine's last ten minutes at most, one sample a second; each list has one value per
+    sample, oldest first."""
 
     success: Literal[True] = True
     cores: float
-    """That may be used here, now."""
+    """Cores that may be used here now."""
     limit_cores: float
     memory_limit_bytes: int
     disk_total_bytes: int | None

@@ -1,4 +1,4 @@
-"""Wire types of /api/recordings: the history, and everything known of one recording."""
+"""Wire types of /api/recordings: the history, and everything known about one recording."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from orchestrator.api.schemas.common import (
     example,
     example_of,
 )
-from orchestrator.api.schemas.recording import StreamInfo
+from orchestrator.api.schemas.recording_control import StreamInfo
 
 
 class RecordingSummary(Wire):
-    """One recording of the history."""
+    """One recording in the history."""
 
     id: str
     mint_id: str
@@ -31,11 +31,11 @@ class RecordingSummary(Wire):
     video_codec: str
     audio_codec: str
     output_path: str
-    """The file as it is, or will be called when it is final."""
+    """The path that the final file has or will have."""
     file_url: str | None
-    """Where this server gives the file; null while there is none."""
+    """Address of the file on this server; null while there is none."""
     created_at: Moment
-    """When it was asked for."""
+    """When it was requested."""
     started_at: Moment | None
     """When its first frame was recorded."""
     ended_at: Moment | None
@@ -44,7 +44,7 @@ class RecordingSummary(Wire):
     reason: str | None
     """Why it ended."""
     recovered: bool
-    """Finished by a later server from what was written before everything died (power cut)."""
+    """Whether a later server finished it from its segments after a crash or power cut."""
     error_code: str | None
     error: str | None
     detail: str | None
@@ -78,7 +78,7 @@ class RecordingSummary(Wire):
 
 
 class FileInfo(Wire):
-    """One final file; a recording that was split has one for each part."""
+    """One final file; a split recording has one for each part."""
 
     part: int
     path: str
@@ -88,13 +88,13 @@ class FileInfo(Wire):
     duration_seconds: float | None
     file_size_bytes: int
     integrity: str | None
-    """whole: its streams and its length are what was recorded, and both its ends decode.
-    incomplete: `problem` says what is missing. Null: nobody checked, in an earlier version."""
+    """whole: its streams and duration match what was recorded, and both ends decode.
+    incomplete: `problem` says what is missing. Null: an earlier version did not check it."""
     problem: str | None
     sha256: str | None
-    """Null for a moment after the recording has ended: it is computed then."""
+    """Computed after the recording has ended; null until then."""
     probe: dict[str, Any] | None
-    """What it holds, read from the file itself."""
+    """The contents, read from the file itself."""
 
     model_config = example(
         {
@@ -113,24 +113,24 @@ class FileInfo(Wire):
 
 
 class SegmentInfo(Wire):
-    """One file of a recording, written by one life of one ffmpeg."""
+    """One segment of a recording, written by one run of ffmpeg."""
 
     number: int
     part: int
-    """The final file that it goes into."""
+    """Number of the final file that contains it."""
     started_at: Moment
     ended_at: Moment | None
     offset_seconds: float
-    """Where its first frame stands on the recording's timeline."""
+    """Position of its first frame on the recording's timeline."""
     outcome: str | None
     """finished, failed or killed; null while it runs."""
     returncode: int | None
     speed_step: int | None
-    """The pipeline's speed step it was encoded with; null for segments of an older version."""
+    """The speed step it was encoded with; null for segments of an older version."""
     video_frames: int
     audio_samples: int
     stderr_tail: str | None
-    """ffmpeg's last lines, if it failed."""
+    """The last lines of ffmpeg's stderr, if it failed."""
 
     model_config = example(
         {
@@ -150,19 +150,20 @@ class SegmentInfo(Wire):
 
 
 class EventInfo(Wire):
-    """One line of a recording's story."""
+    """One event of a recording's event log."""
 
     id: int
-    """Grows with every line of any recording."""
+    """Increases with every event of any recording."""
     at: Moment
     level: Literal["info", "warning", "error"]
-    """warning: something went wrong and was dealt with; error: something is lost or over."""
+    """warning: something went wrong and was handled; error: something was lost or the recording
+    failed."""
     kind: str
-    """state, joined, connection, published, unpublished, muted, unmuted, picture, ffmpeg, segment,
-    split, worker, recovered, resumed, file, integrity, …"""
+    """state, joined, connection, published, unpublished, muted, unmuted, missing, arriving,
+    picture, ffmpeg, segment, split, worker, recovered, resumed, file, integrity, …"""
     message: str
     data: dict[str, Any]
-    """The same for programs, where there is more than the kind."""
+    """Details for programs; what it holds depends on the kind."""
 
     model_config = example(
         {
@@ -176,16 +177,16 @@ class EventInfo(Wire):
     )
 
 
-class StoryLine(EventInfo):
-    """The same, and of which recording."""
+class LoggedEvent(EventInfo):
+    """An event with the recording it belongs to."""
 
     recording_id: str
 
     model_config = example({**example_of(EventInfo), "recording_id": RECORDING_ID})
 
 
-class Story(Wire):
-    """Lines of one recording's story, oldest first."""
+class EventLog(Wire):
+    """The event log of one recording, oldest first."""
 
     success: Literal[True] = True
     events: list[EventInfo]
@@ -194,22 +195,22 @@ class Story(Wire):
 
 
 class RecordingDetails(RecordingSummary):
-    """Everything known of one recording."""
+    """Everything known about one recording."""
 
     success: Literal[True] = True
     wanted: str
-    """What was asked last: record or stop."""
+    """The last request: record or stop."""
     figures: dict[str, Any]
-    """The latest figures of its process."""
+    """The latest figures that its worker reported."""
     figures_at: Moment | None
     limits: dict[str, Any]
-    """Where it ends by itself or is split: what was asked for."""
+    """The requested limits: where it ends and where it is split."""
     integrity: str | None
-    """whole when all its files are, else incomplete; null while none was checked."""
+    """whole if all its files are, else incomplete; null while none was checked."""
     sha256: str | None
-    """Of its first file; `files` has those of all parts."""
+    """SHA-256 of its first file; `files` has those of all parts."""
     probe: dict[str, Any] | None
-    """What the first final file holds, read from the file itself."""
+    """The contents of its first final file, read from the file itself."""
     files: list[FileInfo]
     segments: list[SegmentInfo]
     events: list[EventInfo]
@@ -238,7 +239,7 @@ class History(Wire):
     success: Literal[True] = True
     recordings: list[RecordingSummary]
     total: int
-    """How many there are in all that fit the filter."""
+    """Total number of recordings that match the filter."""
     limit: int
     offset: int
 
@@ -254,7 +255,7 @@ class History(Wire):
 
 
 class Deleted(Wire):
-    """A recording that is gone, with its file."""
+    """A recording that was deleted, with its files."""
 
     success: Literal[True] = True
     id: str

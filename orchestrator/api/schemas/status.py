@@ -1,4 +1,5 @@
-"""Wire types of /api/recording/status and /active: how a recording stands, and its live figures."""
+"""Wire types of /api/recording/status and /active: the state of a recording, and its live
+figures."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from orchestrator.api.schemas.common import (
     example,
     example_of,
 )
-from orchestrator.api.schemas.recording import StreamInfo
+from orchestrator.api.schemas.recording_control import StreamInfo
 
 _LIVE: dict[str, Any] = {
     "measured_at": "2024-12-01T14:31:07.000+00:00",
@@ -28,6 +29,7 @@ _LIVE: dict[str, Any] = {
     "frames_written": 1356,
     "frames_dropped": 0,
     "frames_filled": 0,
+    "audio_concealed_s": 0.06,
     "queue_bytes": 0,
     "queue_limit_bytes": 100663296,
     "cpu_cores": 1.31,
@@ -48,16 +50,16 @@ _LIVE: dict[str, Any] = {
 
 
 class Live(Wire):
-    """Figures of a running recording, renewed once a second; null is what nobody measured."""
+    """Figures of a running recording, updated once a second; null where nothing was measured."""
 
     measured_at: Moment | None = None
-    """When the figures were taken."""
+    """When the figures were measured."""
     fps: float | None = None
-    """Pictures a second, over the last second."""
+    """Frames a second, over the last second."""
     speed: float | None = None
-    """Encoder's speed against real time; below 1 it falls behind."""
+    """Encoding speed relative to real time; below 1 the encoder falls behind."""
     speed_step: int | None = None
-    """The pipeline's speed step that is encoded with now, 0 the slowest."""
+    """The speed step in use; 0 is the slowest."""
     bitrate_bps: float | None = None
     file_size_bytes: int | None = None
     """Bytes written so far."""
@@ -66,35 +68,37 @@ class Live(Wire):
     frames_received: int | None = None
     frames_written: int | None = None
     frames_dropped: int | None = None
-    """Frames that arrived and were not written: the encoder was too slow."""
+    """Frames received but not written because the encoder was too slow."""
     frames_filled: int | None = None
-    """Pictures made up while none arrived."""
+    """Frames filled in while none arrived."""
+    audio_concealed_s: float | None = None
+    """Seconds of audio concealed where packets were lost."""
     queue_bytes: int | None = None
-    """Raw frames waiting for the encoder."""
+    """Bytes of raw frames waiting for the encoder."""
     queue_limit_bytes: int | None = None
     cpu_cores: float | None = None
-    """Cores used by the recording's processes together."""
+    """Cores used by the recording's processes."""
     memory_bytes: int | None = None
-    """Resident memory of the recording's processes together."""
+    """Resident memory of the recording's processes."""
     connection: str | None = None
-    """How the connection to the stream stands."""
+    """State of the connection to the stream."""
     participants: int | None = None
     packets_received: int | None = None
     packets_lost: int | None = None
     reconnects: int | None = None
     drift_ppm: float | None = None
-    """How much faster the publisher's sound runs than its own clock, in parts per million; known
-    after some minutes of sender reports. The recording follows it."""
+    """How much faster the publisher's audio runs than its own clock, in parts per million; known
+    after some minutes of sender reports. The recording corrects for it."""
     restarts: int | None = None
-    """How often ffmpeg had to be started again."""
+    """How often ffmpeg was restarted."""
     no_picture_since: Moment | None = None
-    """Since when no picture arrives; null while one does."""
+    """Since when no video has arrived; null while it arrives."""
     no_picture_reason: str | None = None
     no_sound_since: Moment | None = None
-    """Since when no sound arrives: none is published, all is muted, or it stays away."""
+    """Since when no audio has arrived: none is published, all is muted, or none comes."""
     no_sound_reason: str | None = None
     warnings: tuple[str, ...] = ()
-    """What is not as it should be, in words."""
+    """Current problems, in words."""
 
     model_config = example(_LIVE)
 
@@ -117,36 +121,38 @@ _STANDING: dict[str, Any] = {
 
 
 class Standing(Wire):
-    """What the Recording API document and the app ask of a status."""
+    """The fields of a status that the Recording API document and the app define."""
 
     success: Literal[True] = True
     mint_id: str
     is_recording: bool
     state: str
-    """As the desktop app reads it: `recording` from the first frame until the stop begins, also
-    while a lost connection is tried again; `stopped` when nothing runs."""
+    """For the desktop app: `recording` from the first frame until the stop begins, also while
+    reconnecting; `stopped` if nothing is being recorded."""
     recording_state: str | None = None
-    """Exactly: starting, recording, reconnecting or stopping; null when nothing runs."""
+    """The exact state: starting, recording, reconnecting or stopping; null if nothing is being
+    recorded."""
     start_time: Moment | None = None
     output_path: str | None = None
     duration_seconds: float | None = None
     video_codec: str | None = None
     audio_codec: str | None = None
     error: str | None = None
-    """Why the last recording of this stream failed; null when it didn't."""
+    """Why the last recording of this stream failed; null if it did not."""
     id: str | None = None
-    """The recording's own id, for GET /api/recordings/{id}; of the last one when nothing runs."""
+    """The recording's own id, for GET /api/recordings/{id}; of the last recording if none is
+    running."""
     recording_id: str | None = None
-    """Equals `mint_id` while a recording runs."""
+    """Equals `mint_id` while a recording is running."""
 
     model_config = example(_STANDING)
 
 
 class Status(Live, Standing):
-    """How the recording of one stream stands, with its live figures."""
+    """The state of one stream's recording, with its live figures."""
 
     figures: dict[str, Any] | None = None
-    """Everything the recording's process reports, as it reports it."""
+    """Everything the recording's worker reports, unchanged."""
 
     model_config = example(
         {
@@ -180,7 +186,7 @@ class ActiveConfig(Wire):
 
 
 class ActiveRecording(Status):
-    """One of the recordings that run: its status, its stream, how it is encoded."""
+    """One running recording: its status, its stream, and how it is encoded."""
 
     stream_info: StreamInfo
     config: ActiveConfig
@@ -195,12 +201,12 @@ class ActiveRecording(Status):
 
 
 class Active(Wire):
-    """All recordings that run, by stream id."""
+    """All running recordings, by stream id."""
 
     success: Literal[True] = True
     active_recordings: dict[str, ActiveRecording]
     recordings: dict[str, ActiveRecording]
-    """The same as `active_recordings`: what the app reads."""
+    """The same as `active_recordings`; the app reads this one."""
     count: int
 
     model_config = example({"success": True, "active_recordings": {}, "recordings": {}, "count": 0})

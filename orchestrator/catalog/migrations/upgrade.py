@@ -6,7 +6,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, NullPool, create_engine, event
+
+from orchestrator.catalog.migrations.transaction import write_transaction
 
 
 def config() -> Config:
@@ -18,18 +19,8 @@ def config() -> Config:
 
 
 def upgrade(path: Path, *, timeout_s: float) -> None:
-    """Upgrades to head inside one write transaction. Blocking.
-
-    A second process that upgrades at the same time waits at BEGIN IMMEDIATE and then finds nothing
-    left to do; one that is killed half-way leaves the old schema.
-    """
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        poolclass=NullPool,
-        connect_args={"timeout": timeout_s, "isolation_level": None},
-    )
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    with engine.begin() as connection:
+    """Upgrades to head; finds nothing to do where another process did it meanwhile. Blocking."""
+    with write_transaction(path, timeout_s=timeout_s) as connection:
         configuration = config()
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, "head")

@@ -1,4 +1,4 @@
-/** What people do here. Refusals stay beside what was asked for, with their advice. */
+/** The actions of users. Errors of the server stay beside the action, with their advice. */
 
 import * as api from "./api.js";
 import { now, put, say, set } from "./store.js";
@@ -27,15 +27,16 @@ export async function stop(recording) {
   const { mint_id, stream_info } = recording;
   put("stopping", mint_id, true);
   try {
-    await api.post("/api/recording/stop", { mint_id });
-    say(`${title(stream_info, mint_id)} is saved`);
+    const ended = await api.post("/api/recording/stop", { mint_id });
+    const how = ended.state === "aborted" ? "was stopped before its first frame" : "is saved";
+    say(`${title(stream_info, mint_id)} ${how}`);
   } catch (refusal) {
     say(`${refusal.message}. ${refusal.advice}`, "bad");
   }
   put("stopping", mint_id, undefined);
 }
 
-/** True when it is gone. */
+/** True if it was deleted. */
 export async function erase(recording) {
   try {
     await api.remove(`/api/recordings/${recording.id}`);
@@ -50,13 +51,13 @@ export async function erase(recording) {
 
 const HEALTH_MS = 10_000;
 
-/** How the server is, and what recordings may take. */
+/** Loads the health of the server and the capacity for recordings. */
 export async function askHealth() {
   const [health, capacity] = await Promise.allSettled([api.getAnyway("/api/health"), api.get("/api/capacity")]);
   set({ health: health.value ?? null, capacity: capacity.value ?? null });
 }
 
-/** Asks for both now and then, while somebody looks. */
+/** Repeats that regularly while the page is visible. */
 export async function watchHealth() {
   if (!document.hidden && !now().locked) await askHealth();
   setTimeout(watchHealth, HEALTH_MS);

@@ -1,28 +1,34 @@
-/** Calls to the recorder's HTTP API. The browser adds the session's cookie by itself. */
+/** Calls to the recorder's HTTP API. The browser adds the session cookie. */
 
-/** What the server refused, in its own words: what happened, and what to do about it. */
+/** The prefix of the API's paths: behind a proxy the page can be below another path. */
+const BASE = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+
+/** The address of an API path for this browser. */
+export const addressOf = (path) => `${BASE}${path}`;
+
+/** An error of the server: what happened, and what to do about it. */
 export class Refusal extends Error {
   constructor(status, { error, detail = "", code = "" }) {
     super(error);
     this.status = status;
     this.code = code;
-    // `detail` repeats what happened before the advice.
+    // `detail` repeats `error` before the advice.
     this.advice = detail.startsWith(error) ? detail.slice(error.length).replace(/^[.\s]+/, "") : detail;
   }
 }
 
-const SILENT = {
-  error: "The recorder doesn't answer",
-  detail: "Recordings go on without the server. Start it again, or look at its log.",
+const NO_RESPONSE = {
+  error: "The recorder does not respond",
+  detail: "Recordings continue without the server. Restart it, or check its log.",
   code: "silent",
 };
 
 async function answer(method, path, options) {
   let response;
   try {
-    response = await fetch(path, { method, ...options });
+    response = await fetch(addressOf(path), { method, ...options });
   } catch {
-    throw new Refusal(0, SILENT);
+    throw new Refusal(0, NO_RESPONSE);
   }
   return response;
 }
@@ -31,19 +37,19 @@ async function body(response) {
   try {
     return await response.json();
   } catch {
-    throw new Refusal(response.status, { error: `The server answered ${response.status} without words` });
+    throw new Refusal(response.status, { error: `The server responded with status ${response.status} and no details` });
   }
 }
 
-async function told(response) {
-  const said = await body(response);
-  if (!response.ok) throw new Refusal(response.status, said);
-  return said;
+async function successful(response) {
+  const content = await body(response);
+  if (!response.ok) throw new Refusal(response.status, content);
+  return content;
 }
 
-export const get = async (path) => told(await answer("GET", path));
+export const get = async (path) => successful(await answer("GET", path));
 
-/** What is told whatever the status: /api/health answers 503 with all its checks. */
+/** The body, whatever the status: /api/health returns 503 with all its checks. */
 export async function getAnyway(path) {
   const response = await answer("GET", path);
   if (response.status === 401) throw new Refusal(401, await body(response));
@@ -51,22 +57,25 @@ export async function getAnyway(path) {
 }
 
 export const post = async (path, data, headers = {}) =>
-  told(await answer("POST", path, {
+  successful(await answer("POST", path, {
     headers: { "Content-Type": "application/json", ...headers },
     body: data === undefined ? undefined : JSON.stringify(data),
   }));
 
-export const remove = async (path) => told(await answer("DELETE", path));
+export const remove = async (path) => successful(await answer("DELETE", path));
 
-/** A picture as a local address, which the caller revokes; null when there is none now. */
-export async function picture(path) {
+/** An image as a local address, which the caller revokes; null if there is none now. */
+export async function imageUrl(path) {
   try {
-    const response = await fetch(path);
+    const response = await fetch(addressOf(path));
     return response.ok ? URL.createObjectURL(await response.blob()) : null;
   } catch {
     return null;
   }
 }
 
-/** Shows the key once; the answer's cookie stands for it from then on. */
+/** Sends the key once; the cookie in the response replaces it from then on. */
 export const openSession = (key) => post("/api/session", undefined, { "X-API-Key": key });
+
+/** Ends the session on the server, which invalidates all copies of its cookie. */
+export const closeSession = () => remove("/api/session");

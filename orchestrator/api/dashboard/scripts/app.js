@@ -1,38 +1,38 @@
-/** The page: its frame, and which view stands in it. */
+/** The page: its header, and the current view. */
 
 import { html, render, useEffect, useState } from "../vendor/preact.js";
 import { watchHealth } from "./actions.js";
-import { Door } from "./door.js";
 import { follow } from "./events.js";
 import { Live } from "./live.js";
 import { Badge, Count, Notice } from "./parts.js";
 import { Recordings } from "./recordings.js";
+import { SignIn } from "./sign_in.js";
 import { useStore } from "./store.js";
 import { System } from "./system.js";
 
 const VIEWS = { live: ["Live", Live], recordings: ["Recordings", Recordings], system: ["System", System] };
 
-const place = () => {
+const viewName = () => {
   const named = location.hash.replace(/^#\/?/, "");
   return VIEWS[named] ? named : "live";
 };
 
-function usePlace() {
-  const [here, setHere] = useState(place());
+function useViewName() {
+  const [here, setHere] = useState(viewName());
   useEffect(() => {
-    const moved = () => { setHere(place()); scrollTo(0, 0); };
+    const moved = () => { setHere(viewName()); scrollTo(0, 0); };
     addEventListener("hashchange", moved);
     return () => removeEventListener("hashchange", moved);
   }, []);
   return here;
 }
 
-const CONNECTION = { connecting: ["", "Connecting"], lost: ["warn", "Connection lost, trying again"] };
+const CONNECTION = { connecting: ["", "Connecting"], lost: ["warn", "Connection lost, reconnecting"] };
 
 const HEALTH = { ok: ["good", "Ready"], degraded: ["warn", "Ready, with warnings"], not_ready: ["bad", "Can't record now"] };
 
-/** How the server is: the connection first, since without it nothing else is known. */
-function Standing() {
+/** The state of the server: the connection first, because without it nothing else is known. */
+function ServerState() {
   const connection = useStore((state) => state.connection);
   const health = useStore((state) => state.health);
   if (CONNECTION[connection]) return html`<${Badge} kind=${CONNECTION[connection][0]}>${CONNECTION[connection][1]}<//>`;
@@ -49,7 +49,7 @@ function Top({ here }) {
     <nav aria-label="Views"><ul>${Object.entries(VIEWS).map(([name, [title]]) => html`
       <li key=${name}><a href=${`#/${name}`} aria-current=${name === here ? "page" : undefined}>${title}
         ${name === "live" && running > 0 && html`<${Count} of=${running} />`}</a></li>`)}</ul></nav>
-    <div class="end" role="status"><${Standing} /></div>
+    <div class="end" role="status"><${ServerState} /></div>
   </header>`;
 }
 
@@ -60,8 +60,8 @@ function Messages() {
 
 function App() {
   const locked = useStore((state) => state.locked);
-  const here = usePlace();
-  const View = locked ? Door : VIEWS[here][1];
+  const here = useViewName();
+  const View = locked ? SignIn : VIEWS[here][1];
   return html`<${Top} here=${locked ? null : here} /><main id="main"><${View} key=${here} /></main><${Messages} />`;
 }
 

@@ -6,12 +6,12 @@ import * as format from "./format.js";
 import { bounds, history, onSample } from "./machine.js";
 import { useStore } from "./store.js";
 
-/** What a chart shows at the least, in seconds; at the most the ten minutes that are kept. */
+/** The shortest period of a chart in seconds; the longest is the ten minutes of the history. */
 const LEAST_S = 120;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** Draws the bound above which no recording is begun. */
+/** Draws the limit above which no recording can start. */
 const limitLine = (limit) => (plot) => {
   const value = limit();
   if (value === null || value > plot.scales.y.max) return;
@@ -54,7 +54,7 @@ function options(box, { top, limit, words }) {
   };
 }
 
-/** Now, and whole minutes before: two of them, or three. */
+/** The ticks: now and whole minutes before, two or three in all. */
 function moments(plot) {
   const { min, max } = plot.scales.x;
   const step = 60 * Math.max(Math.floor((max - min) / 60 / 2), 1);
@@ -63,7 +63,7 @@ function moments(plot) {
 
 const ago = (seconds) => (seconds ? `−${Math.round(seconds / 60)} min` : "now");
 
-/** A plot of the columns that `data` gives; drawn anew with each sample and for other colours. */
+/** A plot of the columns from `data`; redrawn with each sample and when the colours change. */
 function Plot(chart) {
   const box = useRef();
   const newest = useRef(chart);
@@ -87,7 +87,7 @@ function Plot(chart) {
   return html`<div class="plot" ref=${box} aria-hidden="true" />`;
 }
 
-/** A chart with its newest value in words, which is what screen readers get. */
+/** A chart with its newest value as text, for screen readers. */
 const Chart = ({ title, value, ours, limitWords, ...plot }) => html`
   <figure class="card chart">
     <figcaption><h3>${title}</h3><span class="value">${value}</span></figcaption>
@@ -99,13 +99,13 @@ const Chart = ({ title, value, ours, limitWords, ...plot }) => html`
     </div>
   </figure>`;
 
-/** Drawn again once a second. */
+/** Redraws the component with each sample. */
 function useSamples() {
   const [, draw] = useState();
   useEffect(() => onSample(() => draw({})), []);
 }
 
-/** Space that is kept free: below it no recording begins. */
+/** The disk space that is kept free: below it no recording can start. */
 const useReserve = () => useStore((state) =>
   state.health?.checks?.find((check) => check.name === "disk")?.figures.reserve_bytes ?? null);
 

@@ -1,50 +1,53 @@
-/** Follows /api/events: everything that changes, as it changes. */
+/** Follows /api/events: all changes as they happen. */
 
-import * as api from "./api.js";
+import { feed } from "./feed.js";
 import * as machine from "./machine.js";
 import { now, put, set } from "./store.js";
 
-const AGAIN_MS = 2000;
-const ENDED = new Set(["completed", "failed"]);
+const ENDED = new Set(["completed", "failed", "aborted"]);
 
-let source = null;
-let again = 0;
+let follower = null;
 
-/** Begins, or begins anew: after the key was given. */
+/** Connects, or reconnects after signing in. */
 export function follow() {
-  clearTimeout(again);
-  source?.close();
-  source = new EventSource("/api/events");
-  for (const [name, take] of Object.entries(KINDS)) {
-    source.addEventListener(name, (event) => take(JSON.parse(event.data)));
-  }
-  source.onerror = lost;
+  follower ??= globalThis.SharedWorker ? sharedConnection() : ownConnection();
+  follower();
 }
 
-// The browser comes back by itself after a broken connection; not after an answer that refuses.
-function lost() {
-  set({ connection: "lost" });
-  if (source.readyState !== EventSource.CLOSED) return;
-  again = setTimeout(follow, AGAIN_MS);
-  api.get("/api/recording/formats").catch((refusal) => {
-    if (refusal.status !== 401) return;
-    clearTimeout(again);
-    set({ locked: true });
-  });
+/** One connection for all tabs. */
+function sharedConnection() {
+  const worker = new SharedWorker(new URL("./events-worker.js", import.meta.url), { type: "module" });
+  worker.port.onmessage = ({ data: { kind, data } }) => handle(kind, data);
+  const join = () => worker.port.postMessage(Object.keys(KINDS));
+  // A page in the back-forward cache receives no events until it is shown again.
+  addEventListener("pagehide", () => worker.port.postMessage("leave"));
+  addEventListener("pageshow", (event) => event.persisted && join());
+  worker.onerror = () => { follower = ownConnection(); follower(); };
+  return join;
 }
 
-function present({ figures, recordings, streams }) {
+/** A connection for this tab alone, for browsers without shared workers. */
+const ownConnection = () => feed(Object.keys(KINDS), handle).begin;
+
+function handle(kind, data) {
+  if (kind === "lost") set({ connection: "lost" });
+  else if (kind === "locked") set({ locked: true });
+  else KINDS[kind](JSON.parse(data));
+}
+
+function showCurrent({ figures, recordings, streams }) {
   set({
     connection: "live",
+    locked: false,
     active: Object.fromEntries(recordings.map((row) => [row.id, row])),
     streams: streams ?? now().streams,
     historyVersion: now().historyVersion + 1,
   });
   machine.load().catch(() => machine.add(figures.system));
-  measured(figures);
+  updateFigures(figures);
 }
 
-function measured({ recordings, processes, system }) {
+function updateFigures({ recordings, processes, system }) {
   const active = { ...now().active };
   for (const figures of recordings) {
     if (active[figures.id]) active[figures.id] = { ...active[figures.id], ...figures };
@@ -69,9 +72,9 @@ function deleted({ id }) {
 }
 
 const KINDS = {
-  reset: present,
-  snapshot: present,
-  figures: measured,
+  reset: showCurrent,
+  snapshot: showCurrent,
+  figures: updateFigures,
   recording,
   deleted,
   streams: (streams) => set({ streams }),

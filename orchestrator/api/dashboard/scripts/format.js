@@ -1,4 +1,4 @@
-/** Figures in words. What nobody measured is a dash, never a nought. */
+/** Figures as text. A value that was not measured is a dash, never a zero. */
 
 export const NOTHING = "–";
 
@@ -47,11 +47,11 @@ export const clock = (moment) => new Date(moment).toLocaleTimeString("en", { hou
 const FORMATS = { av1: "AV1", mp4: "MP4", webm: "WebM" };
 export const format = (name) => FORMATS[name] ?? name;
 
-/** What people call a stream: its name, its symbol, else its id. */
+/** The title of a stream: its name, its symbol, else its id. */
 export const title = (stream, id) => stream?.name || stream?.symbol || id;
 
 export const initials = (words) =>
   (words.match(/[\p{L}\p{N}]+/gu) ?? ["?"]).slice(0, 2).map((word) => [...word][0].toUpperCase()).join("");
 
-/** A colour that stays the same for a stream. */
+/** A constant colour for each stream. */
 export const hue = (id) => [...id].reduce((sum, char) => (sum * 31 + char.codePointAt(0)) % 360, 7);

@@ -1,4 +1,4 @@
-/** Drawn in one weight on a grid of 24. They are beside words or have a label: hidden from readers. */
+/** Icons on a grid of 24, in one line width. Hidden from screen readers: all have text or a label. */
 
 import { html } from "../vendor/preact.js";
 

@@ -1,4 +1,4 @@
-/** The view of now: what is recorded, what could be, and the machine beside it. */
+/** The live view: running recordings, live streams, and the machine. */
 
 import { html } from "../vendor/preact.js";
 import { MachineCharts } from "./charts.js";
@@ -25,7 +25,7 @@ function Recordings() {
   return html`<${Section} title="Recording now" count=${active ? rows.length : undefined}>
     ${!active && html`<div class="card"><${Loading} rows=${1} height=${180} /></div>`}
     ${active && !rows.length && html`<div class="card">
-      <${Empty} icon="film" title="Nothing is being recorded">Choose a live stream below to begin.<//></div>`}
+      <${Empty} icon="film" title="Nothing is being recorded">Choose a live stream below to start.<//></div>`}
     <ul class="running">${rows.map((row) => html`<${Running} key=${row.id} recording=${row} />`)}</ul>
   <//>`;
 }

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 
 const KEPT = 600;
 
-/** What /api/system tells; `disk_used_bytes` is reckoned here. */
+/** The columns of /api/system/history; `disk_used_bytes` is computed here. */
 const COLUMNS = ["at", "cpu_cores", "cpu_cores_ours", "memory_bytes", "memory_bytes_ours", "disk_used_bytes"];
 
 let columns = Object.fromEntries(COLUMNS.map((name) => [name, []]));
@@ -13,7 +13,7 @@ const listeners = new Set();
 
 export const history = () => columns;
 
-/** cores, memory_limit_bytes, disk_total_bytes; null until something was told. */
+/** cores, memory_limit_bytes, disk_total_bytes; null until there is a sample. */
 export const bounds = () => limits;
 
 export function onSample(listener) {
@@ -21,21 +21,21 @@ export function onSample(listener) {
   return () => listeners.delete(listener);
 }
 
-const tell = () => listeners.forEach((listener) => listener());
+const notify = () => listeners.forEach((listener) => listener());
 const seconds = (moment) => Date.parse(moment) / 1000;
 const used = (total, free) => (total === null || free === null ? null : total - free);
 
-/** All there is, when the page comes or comes back. */
+/** Loads the history when the page opens or reconnects. */
 export async function load() {
-  const told = await get("/api/system/history");
-  columns = Object.fromEntries(COLUMNS.map((name) => [name, told[name] ?? []]));
-  columns.at = told.at.map(seconds);
-  columns.disk_used_bytes = told.disk_free_bytes.map((free) => used(told.disk_total_bytes, free));
-  limits = told;
-  tell();
+  const past = await get("/api/system/history");
+  columns = Object.fromEntries(COLUMNS.map((name) => [name, past[name] ?? []]));
+  columns.at = past.at.map(seconds);
+  columns.disk_used_bytes = past.disk_free_bytes.map((free) => used(past.disk_total_bytes, free));
+  limits = past;
+  notify();
 }
 
-/** One more second. */
+/** Adds the sample of one second. */
 export function add(system) {
   const sample = {
     ...system,
@@ -48,5 +48,5 @@ export function add(system) {
     if (columns[name].length > KEPT) columns[name].shift();
   }
   limits = system;
-  tell();
+  notify();
 }

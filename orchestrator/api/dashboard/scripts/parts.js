@@ -12,7 +12,7 @@ export const Section = ({ title, count, end, children }) => html`
     ${children}
   </section>`;
 
-/** The view's heading takes the focus when the view is opened: so readers say where one is. */
+/** The heading takes the focus when the view opens, so that screen readers announce the view. */
 export function Heading({ title, children }) {
   const heading = useRef();
   useLayoutEffect(() => {
@@ -34,7 +34,7 @@ export const Notice = ({ kind = "", title, children, onClose, role }) => html`
     ${onClose && html`<button class="plain" onClick=${onClose} aria-label="Dismiss"><${Icon} name="close" size="14" /></button>`}
   </div>`;
 
-/** What the server refused, and what to do about it. */
+/** An error of the server, and what to do about it. */
 export const Refused = ({ refusal, onClose }) => html`
   <${Notice} kind="bad" role="alert" title=${`${refusal.message.replace(/\.$/, "")}.`} onClose=${onClose}>
     ${refusal.advice}
@@ -43,23 +43,23 @@ export const Refused = ({ refusal, onClose }) => html`
 export const Empty = ({ icon, title, children }) => html`
   <div class="empty"><${Icon} name=${icon} size="34" /><strong>${title}</strong><span>${children}</span></div>`;
 
-/** Bars where something is about to come; told to readers once. */
+/** Placeholder bars while loading; screen readers announce them once. */
 export const Loading = ({ rows = 3, height = 72 }) => html`
   <div role="status"><span class="visually-hidden">Loading</span>
     ${Array.from({ length: rows }, () => html`<div class="skeleton" style=${{ height: `${height}px`, margin: "10px" }} />`)}
   </div>`;
 
-/** A stream's place holder: its initials on its own colour. Pictures of other hosts aren't shown. */
-export const Picture = ({ id, title, src, alt = "", children }) => {
+/** A stream's thumbnail, or its initials on its own colour. Images of other hosts are not shown. */
+export const Thumbnail = ({ id, title, src, alt = "", children }) => {
   const [broken, setBroken] = useState(null);
-  return html`<div class="picture has-initials" style=${{ "--hue": hue(id) }}>
+  return html`<div class="thumbnail has-initials" style=${{ "--hue": hue(id) }}>
     <span class="initials" aria-hidden="true">${initials(title)}</span>
     ${src && broken !== src && html`<img src=${src} alt=${alt} loading="lazy" onError=${() => setBroken(src)} />`}
     ${children}
   </div>`;
 };
 
-/** A modal dialog: Escape and the cross close it, and the focus goes back to where it was. */
+/** A modal dialog: Escape and the close button close it, and the focus returns to where it was. */
 export function Dialog({ title, onClose, small, children }) {
   const dialog = useRef();
   useEffect(() => {
@@ -78,7 +78,7 @@ export function Dialog({ title, onClose, small, children }) {
     </dialog>`;
 }
 
-/** Asks before something is done that can't be undone. */
+/** Asks for confirmation of something that can't be undone. */
 export function Question({ title, children, verb, onYes, onClose }) {
   const [busy, setBusy] = useState(false);
   const yes = async () => {
@@ -97,17 +97,17 @@ export function Question({ title, children, verb, onYes, onClose }) {
 
 export const Pair = ({ name, kind = "", children }) => html`<div class=${kind}><dt>${name}</dt><dd>${children}</dd></div>`;
 
-/** What a request gives: [answer, refusal, ask again]; asked anew when `key` changes. */
+/** The response of a request: [answer, refusal, ask again]; repeated when `key` changes. */
 export function useAnswer(ask, key) {
-  const [told, setTold] = useState([null, null]);
+  const [result, setResult] = useState([null, null]);
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     let gone = false;
     ask().then(
-      (answer) => gone || setTold([answer, null]),
-      (refusal) => gone || setTold(([before]) => [before, refusal]),
+      (answer) => gone || setResult([answer, null]),
+      (refusal) => gone || setResult(([before]) => [before, refusal]),
     );
     return () => { gone = true; };
   }, [key, turn]);
-  return [...told, () => setTurn((n) => n + 1)];
+  return [...result, () => setTurn((n) => n + 1)];
 }

@@ -1,35 +1,35 @@
-/** One recording: played in the page, with what its file holds and its story. */
+/** One recording: a player, the facts about its file, and its event log. */
 
 import { html, useState } from "../vendor/preact.js";
-import { get } from "./api.js";
+import { addressOf, get } from "./api.js";
 import * as format from "./format.js";
 import { Icon } from "./icons.js";
 import { Badge, Dialog, Loading, Notice, Pair, Refused, useAnswer } from "./parts.js";
 
 export function Player({ recording, onClose, onDelete }) {
-  const [told, refusal] = useAnswer(() => get(`/api/recordings/${recording.id}`), recording.id);
+  const [details, refusal] = useAnswer(() => get(`/api/recordings/${recording.id}`), recording.id);
   const title = format.title(recording.stream_info, recording.mint_id);
   return html`<${Dialog} title=${title} onClose=${onClose}>
     ${refusal && html`<${Refused} refusal=${refusal} />`}
-    ${!told && !refusal && html`<${Loading} rows=${1} height=${280} />`}
-    ${told && html`<${Film} details=${told} title=${title} />
-      <${Facts} details=${told} />
-      <${Story} events=${told.events} />
+    ${!details && !refusal && html`<${Loading} rows=${1} height=${280} />`}
+    ${details && html`<${Playback} details=${details} title=${title} />
+      <${Facts} details=${details} />
+      <${EventLog} events=${details.events} />
       <div class="actions right">
-        ${told.file_url && html`<a class="button" href=${`${told.file_url}?download=1`} download><${Icon} name="download" />Download</a>`}
+        ${details.file_url && html`<a class="button" href=${`${addressOf(details.file_url)}?download=1`} download><${Icon} name="download" />Download</a>`}
         <button class="danger" onClick=${onDelete}><${Icon} name="trash" />Delete</button>
       </div>`}
   <//>`;
 }
 
-function Film({ details, title }) {
+function Playback({ details, title }) {
   const [part, setPart] = useState(0);
   const [unplayable, setUnplayable] = useState(false);
   const file = details.files[part];
   const address = file?.file_url ?? details.file_url;
   if (!address) return html`<${Notice} kind="bad" title=${details.error ?? "There is no file"}>${details.detail}<//>`;
   return html`<div class="player">
-    <video key=${address} src=${address} controls autoplay playsinline preload="metadata" aria-label=${`Recording of ${title}`}
+    <video key=${address} src=${addressOf(address)} controls autoplay playsinline preload="metadata" aria-label=${`Recording of ${title}`}
       onError=${() => setUnplayable(true)} onLoadedMetadata=${() => setUnplayable(false)} />
     ${unplayable && html`<${Notice} kind="warn" title="This browser can't play the file.">
       It may lack the codec (${details.video_codec}, ${details.audio_codec}); download it for another player.<//>`}
@@ -50,8 +50,8 @@ function Facts({ details: d }) {
     <${Pair} name="Recorded">${format.day(d.started_at ?? d.created_at)}<//>
     <${Pair} name="Length">${format.duration(d.duration_seconds)}<//>
     <${Pair} name="Size">${format.bytes(d.file_size_bytes)}<//>
-    <${Pair} name="Picture">${format.size(video?.width, video?.height)} · ${d.video_codec}<//>
-    <${Pair} name="Sound">${d.audio_codec}<//>
+    <${Pair} name="Video">${format.size(video?.width, video?.height)} · ${d.video_codec}<//>
+    <${Pair} name="Audio">${d.audio_codec}<//>
     <${Pair} name="Pipeline">${d.pipeline} · ${d.video_quality}<//>
     <${Pair} name="File"><${Badge} kind=${kind}>${words}<//><//>
     <${Pair} name="Ended">${d.reason ?? format.NOTHING}<//>
@@ -60,8 +60,8 @@ function Facts({ details: d }) {
   </dl>`;
 }
 
-const Story = ({ events }) => html`<details>
-  <summary>Story (${format.plural(events.length, "line")})</summary>
-  <ul class="story" tabindex="0" aria-label="Story">${events.map((e, at) => html`
+const EventLog = ({ events }) => html`<details>
+  <summary>Event log (${format.plural(events.length, "event")})</summary>
+  <ul class="event-log" tabindex="0" aria-label="Event log">${events.map((e, at) => html`
     <li key=${at}><time datetime=${e.at}>${format.clock(e.at)}</time><span class=${e.level ?? ""}>${e.message}</span></li>`)}</ul>
 </details>`;

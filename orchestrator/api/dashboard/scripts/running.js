@@ -1,27 +1,27 @@
-/** One recording that runs: its picture, its figures, and how to end it. */
+/** One running recording: its preview, its figures, and its stop button. */
 
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { stop } from "./actions.js";
-import { picture } from "./api.js";
+import { imageUrl } from "./api.js";
 import * as format from "./format.js";
 import { Icon } from "./icons.js";
-import { Notice, Pair, Picture } from "./parts.js";
+import { Notice, Pair, Thumbnail } from "./parts.js";
 import { useStore } from "./store.js";
 
 const EVERY_MS = 2000;
 
-/** A preview, asked for while the page is seen: the server makes none otherwise. */
+/** A preview, requested only while the page is visible: the server makes none otherwise. */
 function usePreview(mintId) {
   const [address, setAddress] = useState(null);
   useEffect(() => {
     let timer, shown = null, gone = false;
     const next = async () => {
-      const made = document.hidden ? null : await picture(`/api/recording/preview/${encodeURIComponent(mintId)}.jpg`);
-      if (gone) return made && URL.revokeObjectURL(made);
-      if (made) {
-        setAddress(made);
+      const preview = document.hidden ? null : await imageUrl(`/api/recording/preview/${encodeURIComponent(mintId)}.jpg`);
+      if (gone) return preview && URL.revokeObjectURL(preview);
+      if (preview) {
+        setAddress(preview);
         if (shown) URL.revokeObjectURL(shown);
-        shown = made;
+        shown = preview;
       }
       timer = setTimeout(next, EVERY_MS);
     };
@@ -49,9 +49,9 @@ export function Running({ recording }) {
   const asked = useStore((store) => store.stopping[mint_id]);
   const ending = asked || state === "stopping";
   return html`<li class="card"><div class="parts">
-    <${Picture} id=${mint_id} title=${title} src=${preview} alt=${`Live preview of ${title}`}>
-      <span class="on-picture top-left"><i class="dot ${state === "recording" ? "live" : ""}" />${WORDS[state] ?? state}</span>
-      <span class="on-picture bottom-right" data-part="time">${format.duration(recording.duration_seconds)}</span>
+    <${Thumbnail} id=${mint_id} title=${title} src=${preview} alt=${`Live preview of ${title}`}>
+      <span class="on-thumbnail top-left"><i class="dot ${state === "recording" ? "live" : ""}" />${WORDS[state] ?? state}</span>
+      <span class="on-thumbnail bottom-right" data-part="time">${format.duration(recording.duration_seconds)}</span>
     <//>
     <div class="body">
       <div class="title">
@@ -80,9 +80,9 @@ const Figures = ({ recording: r }) => html`<dl class="pairs">
 </dl>`;
 
 function Warnings({ recording: r }) {
-  const told = [...(r.warnings ?? [])];
-  if (!told.length) return null;
-  return html`<ul class="warnings">${told.map((words) => html`<li key=${words}><${Notice} kind="warn">${words}<//></li>`)}</ul>`;
+  const warnings = [...(r.warnings ?? [])];
+  if (!warnings.length) return null;
+  return html`<ul class="warnings">${warnings.map((words) => html`<li key=${words}><${Notice} kind="warn">${words}<//></li>`)}</ul>`;
 }
 
 function Processes({ id }) {

@@ -1,27 +1,27 @@
-/** What the page knows, and which parts of it want to hear of what. */
+/** The state of the page, and the components that depend on it. */
 
 import { useLayoutEffect, useState } from "../vendor/preact.js";
 
 const state = {
   /** connecting, live or lost */
   connection: "connecting",
-  /** The server wants its API key. */
+  /** The server requires its API key. */
   locked: false,
-  /** Recordings that run, by id: the history's line of each with its newest figures. */
+  /** Running recordings by id: their summary with the newest figures. */
   active: null,
-  /** The newest list of live streams; null until it came. */
+  /** The newest list of live streams; null until it was received. */
   streams: null,
   processes: null,
   health: null,
-  /** How the machine is bounded: /api/capacity, null where it isn't known. */
+  /** The capacity of the machine (/api/capacity); null if unknown. */
   capacity: null,
-  /** By stream: true while the answer is awaited. */
+  /** By stream: true while waiting for the response. */
   starting: {},
   stopping: {},
-  /** By stream: why its last start was refused. */
+  /** By stream: the error of its last start. */
   refusals: {},
   messages: [],
-  /** Grows when the history is another one. */
+  /** Increases when the history has changed. */
   historyVersion: 0,
   options: remembered(),
 };
@@ -35,7 +35,7 @@ export function set(patch) {
   for (const listener of listeners) listener();
 }
 
-/** One part of the state; the component is drawn again when it is another. */
+/** A part of the state; redraws the component when it changes. */
 export function useStore(select) {
   const [, draw] = useState();
   const selected = select(state);
@@ -53,7 +53,7 @@ export function useStore(select) {
   return selected;
 }
 
-/** A key of one of the maps above set, or taken away with undefined. */
+/** Sets a key in one of the maps above, or removes it with undefined. */
 export function put(map, key, value) {
   const { [key]: _, ...rest } = state[map];
   set({ [map]: value === undefined ? rest : { ...rest, [key]: value } });
@@ -62,14 +62,14 @@ export function put(map, key, value) {
 const SHOWN_MS = 6000;
 let spoken = 0;
 
-/** Says something for a few seconds; screen readers read it. */
+/** Shows a message for a few seconds; screen readers read it. */
 export function say(text, kind = "good") {
   const message = { text, kind, key: spoken++ };
   set({ messages: [...state.messages.slice(-2), message] });
   setTimeout(() => set({ messages: state.messages.filter((m) => m !== message) }), SHOWN_MS);
 }
 
-/** How the next recording is to be made. */
+/** Sets options for the next recording. */
 export function choose(options) {
   set({ options: { ...state.options, ...options } });
   localStorage.setItem("options", JSON.stringify(state.options));

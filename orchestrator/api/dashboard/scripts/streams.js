@@ -1,11 +1,11 @@
-/** What is live now, and how it would be recorded. */
+/** The live streams, and the options to record them with. */
 
 import { html, useState } from "../vendor/preact.js";
 import { start } from "./actions.js";
 import { get } from "./api.js";
 import * as format from "./format.js";
 import { Icon } from "./icons.js";
-import { Badge, Empty, Loading, Notice, Picture, Refused, Section, useAnswer } from "./parts.js";
+import { Badge, Empty, Loading, Notice, Thumbnail, Refused, Section, useAnswer } from "./parts.js";
 import { choose, put, useStore } from "./store.js";
 
 const fits = (stream, words) => {
@@ -14,10 +14,10 @@ const fits = (stream, words) => {
 };
 
 export function Streams() {
-  const told = useStore((state) => state.streams);
+  const list = useStore((state) => state.streams);
   const [words, setWords] = useState("");
-  const found = (told?.streams ?? []).filter((stream) => fits(stream, words));
-  return html`<${Section} title="Live streams" count=${told ? told.count : undefined}>
+  const found = (list?.streams ?? []).filter((stream) => fits(stream, words));
+  return html`<${Section} title="Live streams" count=${list ? list.count : undefined}>
     <div class="card">
       <div class="toolbar">
         <label class="search"><${Icon} name="search" /><span class="visually-hidden">Search live streams</span>
@@ -25,24 +25,24 @@ export function Streams() {
         </label>
         <${Choices} />
       </div>
-      ${!told && html`<${Loading} />`}
+      ${!list && html`<${Loading} />`}
       <ul class="streams">
-        ${(told?.failures ?? []).map((f) => html`<li key=${f.discovery}>
+        ${(list?.failures ?? []).map((f) => html`<li key=${f.discovery}>
           <${Notice} kind="warn" title=${`${f.error.replace(/\.$/, "")}.`}>${f.detail}<//></li>`)}
         ${found.map((stream) => html`<${Stream} key=${stream.mint_id} stream=${stream} />`)}
       </ul>
-      ${told && !found.length && html`<${Nothing} words=${words} failures=${told.failures} />`}
+      ${list && !found.length && html`<${Nothing} words=${words} failures=${list.failures} />`}
     </div>
   <//>`;
 }
 
 function Nothing({ words, failures }) {
-  if (words) return html`<${Empty} icon="search" title="No live stream fits">Nothing live is called “${words}”.<//>`;
+  if (words) return html`<${Empty} icon="search" title="No live stream fits">No live stream matches “${words}”.<//>`;
   if (failures.length) return null;
-  return html`<${Empty} icon="signal" title="Nothing is live">Streams appear here as soon as they begin.<//>`;
+  return html`<${Empty} icon="signal" title="Nothing is live">Streams appear here as soon as they go live.<//>`;
 }
 
-/** Format, quality and pipeline of what is recorded next; remembered by this browser. */
+/** Format, quality and pipeline of the next recording; stored in this browser. */
 function Choices() {
   const options = useStore((state) => state.options);
   const [formats] = useAnswer(() => get("/api/recording/formats"));
@@ -71,7 +71,7 @@ function Stream({ stream }) {
   const refusal = useStore((state) => state.refusals[mint_id]);
   return html`<li>
     <div class="stream">
-      <${Picture} id=${mint_id} title=${title} />
+      <${Thumbnail} id=${mint_id} title=${title} />
       <div class="words">
         <div class="name"><strong class="truncate">${title}</strong>
           ${stream.symbol && stream.symbol !== title && html`<span class="soft">${stream.symbol}</span>`}</div>

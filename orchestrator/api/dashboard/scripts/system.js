@@ -1,12 +1,12 @@
-/** The server itself: whether it is well, what its processes use, how it is set. */
+/** The server: its health, processes and settings. */
 
 import { html, useState } from "../vendor/preact.js";
-import { get, post } from "./api.js";
+import { closeSession, get, post } from "./api.js";
 import { MachineCharts } from "./charts.js";
 import * as format from "./format.js";
 import { Icon } from "./icons.js";
 import { Dialog, Heading, Loading, Notice, Refused, Section, useAnswer } from "./parts.js";
-import { say, useStore } from "./store.js";
+import { say, set, useStore } from "./store.js";
 
 export const System = () => html`<div class="view">
   <${Heading} title="System" />
@@ -62,16 +62,16 @@ const Process = ({ process: p, onLog }) => html`<tr>
 </tr>`;
 
 function Log({ process, onClose }) {
-  const [told, refusal, again] = useAnswer(() => get(process.log_url), process.pid);
+  const [log, refusal, again] = useAnswer(() => get(process.log_url), process.pid);
   return html`<${Dialog} title=${`Log of ${ROLES[process.role]} ${process.pid}`} onClose=${onClose}>
     ${refusal && html`<${Refused} refusal=${refusal} />`}
-    ${told && html`<pre class="log" tabindex="0">${told.lines.join("\n") || "It has written nothing yet."}</pre>`}
+    ${log && html`<pre class="log" tabindex="0">${log.lines.join("\n") || "The log is empty."}</pre>`}
     <div class="actions right"><button onClick=${again}>Read again</button></div>
   <//>`;
 }
 
 function OutputDirectory() {
-  const [told, refusal, again] = useAnswer(() => get("/api/recording/output-directory"));
+  const [folder, refusal, again] = useAnswer(() => get("/api/recording/output-directory"));
   const [typed, setTyped] = useState(null);
   const [refused, setRefused] = useState(null);
   const save = async (event) => {
@@ -86,28 +86,42 @@ function OutputDirectory() {
       setRefused(reason);
     }
   };
-  const now = told?.output_directory ?? "";
+  const now = folder?.output_directory ?? "";
   return html`<${Section} title="Output directory">
     <form class="card directory" onSubmit=${save}>
-      <label class="field"><span>Where the next recording goes; those that run stay where they are</span>
-        <input type="text" spellcheck=${false} value=${typed ?? now} disabled=${!told} onInput=${(e) => setTyped(e.target.value)} /></label>
+      <label class="field"><span>Folder for new recordings; running recordings stay where they are</span>
+        <input type="text" spellcheck=${false} value=${typed ?? now} disabled=${!folder} onInput=${(e) => setTyped(e.target.value)} /></label>
       <button class="primary" disabled=${typed === null || typed === now}>Save</button>
-      ${told && !told.exists && html`<${Notice}>It will be made when the first recording begins.<//>`}
-      ${told?.exists && !told.writable && html`<${Notice} kind="bad" title="It can't be written to.">Choose another one, or change its rights.<//>`}
+      ${folder && !folder.exists && html`<${Notice}>It will be created when the first recording starts.<//>`}
+      ${folder?.exists && !folder.writable && html`<${Notice} kind="bad" title="It is not writable.">Choose another folder, or change its permissions.<//>`}
       ${(refused ?? refusal) && html`<${Refused} refusal=${refused ?? refusal} />`}
     </form>
   <//>`;
 }
 
 function Settings() {
-  const [told, refusal] = useAnswer(() => get("/api/settings"));
-  return html`<${Section} title="Settings">
+  const [list, refusal] = useAnswer(() => get("/api/settings"));
+  const locked = list?.settings.some((s) => s.name === "api_key" && s.value);
+  return html`<${Section} title="Settings" end=${locked && html`<${SignOut} />`}>
     ${refusal && html`<${Refused} refusal=${refusal} />`}
     <div class="card scroll" tabindex="0" role="region" aria-label="Settings">
-      ${!told && !refusal && html`<${Loading} />`}
-      ${told && html`<table><thead><tr><th scope="col">Setting</th><th scope="col">Value</th><th scope="col">From</th><th scope="col">Meaning</th></tr></thead>
-        <tbody>${told.settings.map((s) => html`<tr key=${s.name}><th scope="row"><code>${s.name}</code></th>
+      ${!list && !refusal && html`<${Loading} />`}
+      ${list && html`<table><thead><tr><th scope="col">Setting</th><th scope="col">Value</th><th scope="col">From</th><th scope="col">Meaning</th></tr></thead>
+        <tbody>${list.settings.map((s) => html`<tr key=${s.name}><th scope="row"><code>${s.name}</code></th>
           <td class="wide">${s.value || format.NOTHING}</td><td class="soft">${s.origin}</td><td class="wide soft">${s.description}</td></tr>`)}</tbody></table>`}
     </div>
   <//>`;
+}
+
+function SignOut() {
+  const [refused, setRefused] = useState(null);
+  const leave = async () => {
+    try {
+      await closeSession();
+      set({ locked: true });
+    } catch (reason) {
+      setRefused(reason);
+    }
+  };
+  return html`<button class="plain" onClick=${leave}>Sign out</button>${refused && html`<${Refused} refusal=${refused} />`}`;
 }

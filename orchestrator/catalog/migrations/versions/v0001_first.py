@@ -47,7 +47,6 @@ def _recordings() -> None:
         ["mint_id"],
         unique=True,
         sqlite_where=_IS_ACTIVE,
-        postgresql_where=_IS_ACTIVE,
     )
     op.create_index("recordings_newest_first", "recordings", ["created_at", "id"])
 

@@ -1,0 +1,1 @@
+"""Access control: origins, API key, sessions, reverse proxies, limits."""

@@ -1,0 +1,282 @@
+"""Wire types of /api/recording: the Recording API document's, with what the desktop app adds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from orchestrator.api.schemas.common import (
+    MINT_ID,
+    OUTPUT_PATH,
+    RECORDING_ID,
+    Moment,
+    Wire,
+    example,
+    example_of,
+)
+from orchestrator.recordings.formats import DEFAULT_FORMAT
+from orchestrator.recordings.start_request import DEFAULT_QUALITY
+
+StreamId = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""A stream's id: any characters that are not control characters."""
+
+Quality = Literal["low", "medium", "high", "best"]
+"""`best` is what newer builds of the app call `high`."""
+
+
+class StartBody(Wire):
+    """Which stream to record, and how."""
+
+    mint_id: StreamId
+    """The stream: `mint_id` of GET /api/streams; on a LiveKit server, the name of the room."""
+    output_format: str | None = Field(DEFAULT_FORMAT, max_length=64)
+    """av1, mp4, webm or the format of your own pipeline; GET /api/recording/formats lists them.
+
+    h264 means mp4, vp9 means webm."""
+    video_quality: Quality = DEFAULT_QUALITY
+    """Determines the video bit rate; GET /api/recording/formats lists the qualities."""
+    audio_quality: Quality = DEFAULT_QUALITY
+    """Determines the audio bit rate."""
+    output_directory: str | None = Field(None, max_length=4096)
+    """Folder for this file; by default the one of GET /api/recording/output-directory."""
+    pipeline: str | None = Field(None, max_length=64)
+    """Pipeline to encode with (GET /api/pipelines); else the one named like the format."""
+    speed_step: int | None = Field(None, ge=0, le=99)
+    """Speed step of the pipeline's encoder (GET /api/capacity), 0 is the slowest. Null: the
+    slowest step that fits, and a faster one if the encoder falls behind."""
+    max_duration_s: float | None = Field(None, ge=0, le=1e9)
+    """The recording ends after this many seconds; 0 or null: no limit."""
+    max_size_bytes: int | None = Field(None, ge=0, le=2**60)
+    """The recording ends before its files exceed this size; 0 or null: no limit."""
+    split_minutes: float | None = Field(None, ge=0, le=1e7)
+    """A new file begins after this many minutes, without losing a frame; 0 or null: one file."""
+    split_bytes: int | None = Field(None, ge=0, le=2**60)
+    """A new file begins before one exceeds this size; 0 or null: one file."""
+
+    model_config = example(
+        {
+            "mint_id": MINT_ID,
+            "output_format": "av1",
+            "video_quality": "high",
+            "audio_quality": "high",
+            "output_directory": "/path/to/recordings",
+        }
+    )
+
+
+class StopBody(Wire):
+    """The stream whose recording is to end."""
+
+    mint_id: StreamId
+    """The stream, as given to /start."""
+
+    model_config = example({"mint_id": MINT_ID})
+
+
+class StreamInfo(Wire):
+    """The stream as it was when the recording began; null where the platform reported nothing."""
+
+    name: str | None
+    symbol: str | None
+    num_participants: int
+    """Viewers and publishers."""
+
+    model_config = example({"name": "Example Coin", "symbol": "EXC", "num_participants": 150})
+
+
+class StartConfig(Wire):
+    """The options in effect, with aliases and defaults resolved."""
+
+    output_format: str
+    video_quality: str
+    audio_quality: str
+    pipeline: str
+    video_codec: str
+    """ffmpeg's name for the encoder."""
+    audio_codec: str
+
+    model_config = example(
+        {
+            "output_format": "av1",
+            "video_quality": "high",
+            "audio_quality": "high",
+            "pipeline": "av1",
+            "video_codec": "libaom-av1",
+            "audio_codec": "aac",
+        }
+    )
+
+
+class Started(Wire):
+    """A recording that has begun: its first frames are recorded."""
+
+    success: Literal[True] = True
+    mint_id: str
+    recording_id: str
+    """Equals `mint_id`, as the Recording API document has it."""
+    id: str
+    """The recording's own id, for GET /api/recordings/{id}."""
+    output_path: str
+    """The path that the final file will have."""
+    state: str
+    is_recording: bool
+    start_time: Moment | None
+    """When the first frame was recorded."""
+    stream_info: StreamInfo
+    config: StartConfig
+
+    model_config = example(
+        {
+            "success": True,
+            "mint_id": MINT_ID,
+            "recording_id": MINT_ID,
+            "id": RECORDING_ID,
+            "output_path": OUTPUT_PATH,
+            "state": "recording",
+            "is_recording": True,
+            "start_time": "2024-12-01T14:30:22.000+00:00",
+            "stream_info": {"name": "Example Coin", "symbol": "EXC", "num_participants": 150},
+            "config": {
+                "output_format": "av1",
+                "video_quality": "high",
+                "audio_quality": "high",
+                "pipeline": "av1",
+                "video_codec": "libaom-av1",
+                "audio_codec": "aac",
+            },
+        }
+    )
+
+
+class Stopped(Wire):
+    """A recording that has ended: its file is final and was read back."""
+
+    success: Literal[True] = True
+    mint_id: str
+    recording_id: str
+    """Equals `mint_id`, as the Recording API document has it."""
+    id: str
+    """The recording's own id, for GET /api/recordings/{id}/file."""
+    final_path: str | None
+    """Null if it was stopped before its first frame (`state` is aborted) and has no file."""
+    output_path: str | None
+    """The same as `final_path`; the app reads this one."""
+    duration_seconds: float | None
+    file_size_bytes: int | None
+    state: str
+    is_recording: Literal[False] = False
+    start_time: Moment | None
+    reason: str | None
+    """Why it ended."""
+
+    model_config = example(
+        {
+            "success": True,
+            "mint_id": MINT_ID,
+            "recording_id": MINT_ID,
+            "id": RECORDING_ID,
+            "final_path": OUTPUT_PATH,
+            "output_path": OUTPUT_PATH,
+            "duration_seconds": 120.5,
+            "file_size_bytes": 15728640,
+            "state": "completed",
+            "is_recording": False,
+            "start_time": "2024-12-01T14:30:22.000+00:00",
+            "reason": "stopped",
+        }
+    )
+
+
+class OutputDirectory(Wire):
+    """Where the next recording goes."""
+
+    success: Literal[True] = True
+    output_directory: str
+    exists: bool
+    writable: bool
+
+    model_config = example(
+        {
+            "success": True,
+            "output_directory": "/Users/user/.haven-player/recordings",
+            "exists": True,
+            "writable": True,
+        }
+    )
+
+
+class SetOutputDirectoryBody(Wire):
+    """The output directory to use from now on."""
+
+    directory: str = Field(min_length=1, max_length=4096)
+    """Absolute path below an allowed folder. Its last part is created if the parent folder
+    exists."""
+
+    model_config = example({"directory": "/custom/recording/path"})
+
+
+class FormatCodecs(Wire):
+    """The codecs and bit rates of a format at the default quality."""
+
+    video_codec: str
+    audio_codec: str
+    video_bitrate: str
+    audio_bitrate: str
+    extension: str
+
+    model_config = example(
+        {
+            "video_codec": "libaom-av1",
+            "audio_codec": "aac",
+            "video_bitrate": "2M",
+            "audio_bitrate": "128k",
+            "extension": "av1",
+        }
+    )
+
+
+class QualityPreset(Wire):
+    """Bit rates of a quality, in ffmpeg's notation."""
+
+    video_bitrate: str
+    audio_bitrate: str
+
+    model_config = example({"video_bitrate": "2M", "audio_bitrate": "128k"})
+
+
+_FORMATS: dict[str, Any] = {
+    "formats": ["av1"],
+    "codecs": {"av1": example_of(FormatCodecs)},
+    "quality_presets": {"high": {"video_bitrate": "2M", "audio_bitrate": "128k"}},
+}
+
+
+class SupportedFormats(Wire):
+    """Formats, their codecs, and the qualities."""
+
+    formats: list[str]
+    codecs: dict[str, FormatCodecs]
+    quality_presets: dict[str, QualityPreset]
+
+    model_config = example(_FORMATS)
+
+
+class Formats(SupportedFormats):
+    """The available formats and qualities; the app also reads `formats` and `quality_presets` at
+    this level."""
+
+    success: Literal[True] = True
+    supported_formats: SupportedFormats
+    default_format: str
+    recommended_formats: list[str]
+
+    model_config = example(
+        {
+            "success": True,
+            "supported_formats": _FORMATS,
+            "default_format": "av1",
+            "recommended_formats": ["av1", "mp4"],
+            **_FORMATS,
+        }
+    )

@@ -1,0 +1,1 @@
+"""What recordings cost in CPU, which are admitted, and at which speed step."""

@@ -1,0 +1,1 @@
+"""The commands of `orchestrator`, one module for each."""

@@ -1,0 +1,146 @@
+"""`orchestrator record`: one recording, on the terminal, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from orchestrator.cli.formatting import Config
+
+if TYPE_CHECKING:
+    from orchestrator.catalog.models import Recording
+    from orchestrator.cli.output_target import Target
+    from orchestrator.recordings.start_request import StartRequest
+    from orchestrator.settings import Settings
+
+UNITS_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def _seconds(text: str) -> float:
+    parts = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if parts is None or float(parts[1]) == 0:
+        raise typer.BadParameter(f"{text} is no duration like 90, 90s, 15m or 1.5h")
+    return float(parts[1]) * UNITS_S[parts[2]]
+
+
+Stream = Annotated[str, typer.Argument(help="Id of a live stream: a room's name, or demo.")]
+Format = Annotated[
+    str | None, typer.Option(help="av1, mp4, webm or a pipeline's own format. [default: av1]")
+]
+VideoQuality = Annotated[str, typer.Option(help="Video bit rate: low, medium or high.")]
+AudioQuality = Annotated[str, typer.Option(help="Audio bit rate: low, medium or high.")]
+PipelineName = Annotated[
+    str | None, typer.Option(help="Pipeline to encode with, instead of --format.")
+]
+Duration = Annotated[
+    float | None,
+    typer.Option(parser=_seconds, metavar="TIME", help="Stop after this time: 90, 90s, 15m, 1.5h."),
+]
+Output = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="PATH", help="Folder or file to record to: talk.mp4."),
+]
+Wait = Annotated[
+    bool,
+    typer.Option(
+        "--wait", help="Wait until it is live and unmuted; --duration counts from then on."
+    ),
+]
+
+
+def record(
+    stream: Stream,
+    format: Format = None,
+    quality: VideoQuality = "high",
+    audio_quality: AudioQuality = "high",
+    pipeline: PipelineName = None,
+    duration: Duration = None,
+    output: Output = None,
+    wait: Wait = False,
+    config: Config = None,
+) -> None:
+    """Record a live stream until it ends, --duration is over, or Ctrl-C. Needs no server."""
+    from orchestrator.cli.standard_streams import outlive_readers
+    from orchestrator.recordings.limits import requested_limits
+    from orchestrator.recordings.start_request import StartedBy, StartRequest
+
+    where = _target(output, format, pipeline, config) if output else None
+    folder = _made(where.folder, config) if where else None
+    outlive_readers()
+    settings = _settings(config, folder)
+    request = StartRequest(
+        started_by=StartedBy.WATCH if wait else StartedBy.USER,
+        stream_id=stream,
+        output_format=format,
+        pipeline=where.pipeline if where and where.pipeline else pipeline,
+        video_quality=quality,
+        audio_quality=audio_quality,
+        output_directory=str(folder) if folder else None,
+        file_name=where.file_name if where else None,
+        limits=requested_limits(duration, None, None, None),
+    )
+    _run(settings, request, wait)
+
+
+def _settings(config: Path | None, folder: Path | None) -> Settings:
+    """The settings, with their warnings printed and logging configured."""
+    from orchestrator import logs
+    from orchestrator.settings import load_settings, warnings
+
+    settings = load_settings(config=config, output_directory=folder)
+    for text in warnings(settings):
+        _say(f"warning: {text}")
+    # Log lines would break up the progress line.
+    logs.configure("debug" if settings.log_level == "debug" else "warning", settings.log_format)
+    return settings
+
+
+def _run(settings: Settings, request: StartRequest, wait: bool) -> None:
+    from orchestrator.cli.progress import summary
+
+    try:
+        ended = asyncio.run(_record(settings, request, wait))
+    except asyncio.CancelledError:
+        _say("Interrupted. The worker process is still finishing the file.")
+        raise typer.Exit(130) from None
+    summary(ended)
+
+
+async def _record(settings: Settings, request: StartRequest, wait: bool) -> Recording:
+    from orchestrator.cli.terminal_recording import TerminalRecording
+    from orchestrator.server.manager import create_manager
+
+    # A manager that closes finishes all recordings; those of a server are not ours.
+    manager = create_manager(settings.model_copy(update={"leave_recordings_running": True}))
+    await manager.open()
+    try:
+        wait_s = settings.watch_period_s if wait else None
+        return await TerminalRecording(manager, request, wait_s).run()
+    finally:
+        await manager.close()
+
+
+def _target(output: str, format: str | None, pipeline: str | None, config: Path | None) -> Target:
+    from orchestrator.cli.output_target import target
+    from orchestrator.encoding.pipeline.loading import Pipelines
+    from orchestrator.settings import load_settings
+
+    pipelines = Pipelines.load(load_settings(config=config).pipelines_directory)
+    return target(output, format, pipeline, pipelines)
+
+
+def _made(folder: Path, config: Path | None) -> Path:
+    from orchestrator.mediafiles.paths import make_output_directory
+    from orchestrator.settings import load_settings
+
+    access = load_settings(config=config).file_access
+    # On the command line any path may be chosen; the roots bind only clients of the API.
+    return make_output_directory(folder, [Path(folder.anchor)], access)
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)

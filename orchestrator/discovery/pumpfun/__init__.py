@@ -1,0 +1,1 @@
+"""pump.fun's live streams: finding and joining them."""

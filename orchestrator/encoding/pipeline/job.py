@@ -1,0 +1,133 @@
+"""What a pipeline gets and what it is: the job to build, and the loaded file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from orchestrator.encoding.pipeline.safe_options import safe_options
+from orchestrator.encoding.process.capabilities import HYBRID_FRAGMENTED
+
+UNKNOWN_COST: Final = 0.03
+"""CPU seconds for a megapixel of an encoder that nobody measured: twice what libaom takes."""
+
+
+MIXED_SIZES: Final = frozenset({"libvpx", "libvpx-vp9", "libaom-av1", "libsvtav1", "librav1e"})
+"""Encoders of codecs whose keyframes tell the frame size in every container (VP8, VP9, AV1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a pipeline is to build: the streams of the one input, and what was asked for."""
+
+    video: Any
+    """Raw yuv420p frames (ffmpeg-python stream), time base 1/90000, no fixed rate."""
+    audio: Any
+    """PCM s16le, 48 kHz, stereo."""
+    output: str
+    """The file that becomes the recording."""
+    width: int
+    height: int
+    video_bitrate_bps: int
+    audio_bitrate_bps: int
+    speed: int
+    """Index into the pipeline's SPEEDS: 0 is the slowest and best."""
+    threads: int
+    """For an encoder, as few as keep pace; 0 leaves it to the encoder."""
+    tags: Mapping[str, str]
+    """What is written into the file: title, comment, creation_time and so on."""
+    aside: str = ""
+    """Path without extension for more files (images, HLS), beside the finished recording."""
+    features: frozenset[str] = frozenset({HYBRID_FRAGMENTED})
+    """What this ffmpeg can do and older ones can't (capabilities.FEATURES)."""
+    container: str = "mp4"
+    """The pipeline's own, of the output."""
+
+    @property
+    def safe_options(self) -> dict[str, Any]:
+        """Output options that keep the recording safe, to begin a pipeline's options with."""
+        return {**safe_options(self.container, self.movflags), **self.metadata}
+
+    @property
+    def tile_columns(self) -> int:
+        """Binary logarithm of the columns of tiles for libaom and libvpx, as their options take it.
+
+        No more than threads, which is all they are for, and none narrower than some 500 pixels.
+        """
+        by_size = 0 if self.width < 960 else 1 if self.width < 2560 else 2
+        return min(by_size, (self.threads or 4).bit_length() - 1)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Output options that write the tags.
+
+        ffmpeg-python can't repeat an option; ffmpeg ignores what follows ``-metadata:g``, so that
+        numbers tell the options apart.
+        """
+        clean = ((k, v.replace("\0", "")) for k, v in self.tags.items())
+        return {f"metadata:g:{i}": f"{k}={v}" for i, (k, v) in enumerate(clean)}
+
+    @property
+    def movflags(self) -> str:
+        """MP4 that is whole up to the last second when ffmpeg is killed, as this ffmpeg can."""
+        # delay_moov: without the edit list that it makes room for, the encoder's priming samples
+        # would move everything but the first frame by 21 ms.
+        common = "+delay_moov+use_metadata_tags"
+        if HYBRID_FRAGMENTED in self.features:
+            # Fragments while it grows, one plain moov when it is closed (ffmpeg 7.1 and later).
+            return f"+hybrid_fragmented{common}"
+        return f"+frag_keyframe+default_base_moof{common}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline file, loaded: what it makes and how."""
+
+    name: str
+    description: str
+    format: str
+    """The word clients ask for: av1, mp4, webm or the pipeline's own."""
+    extension: str
+    container: str
+    """ffmpeg's name of the muxer (``-f``) of segments and of the joined file."""
+    segment_suffix: str
+    mime_type: str
+    video_codec: str
+    """ffmpeg's name of the encoder."""
+    audio_codec: str
+    speeds: tuple[str, ...]
+    """The encoder's speed steps in words, slowest and best first."""
+    default_speed: int
+    path: Path
+    build: Callable[[Job], Any]
+    shipped: tuple[float, ...] = ()
+    """CPU seconds that each step takes for a megapixel, as measured by who wrote the pipeline."""
+    least_pixels: tuple[int, ...] = ()
+    """Frames that are smaller than this don't use a step; none: every size uses all."""
+    fixed_rate: bool = False
+    """Its encoder plans its bits by the rate that it began with: another wants another run."""
+    largest_frame: tuple[int, int] | None = None
+    """Width and height of the largest frame it takes; None: what its codec's levels allow."""
+    smallest_frame: tuple[int, int] = (16, 16)
+    mixed_sizes: bool = False
+    """One file may hold frames of several sizes, and plays everywhere."""
+    digest: str = ""
+    """Of the file: what was measured of another one doesn't hold."""
+
+    @property
+    def costs(self) -> tuple[float, ...]:
+        """The same, with a cautious guess where nobody measured."""
+        return self.shipped or (UNKNOWN_COST,) * len(self.speeds)
+
+    def steps_for(self, width: int, height: int) -> int:
+        """How many of the steps, the slowest first, frames of this size use."""
+        if not self.least_pixels:
+            return len(self.speeds)
+        return sum(1 for least in self.least_pixels if width * height >= least)
+
+    @property
+    def encoders(self) -> frozenset[str]:
+        """The encoders an ffmpeg must have for it."""
+        return frozenset({self.video_codec, self.audio_codec})

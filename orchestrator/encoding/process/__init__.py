@@ -1,0 +1,1 @@
+"""The supervised ffmpeg process: its start, its progress, its stop, its end."""

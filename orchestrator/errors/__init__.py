@@ -1,0 +1,135 @@
+"""All errors that users see, with their HTTP status, what happened, and what to do.
+
+::
+
+    HavenError                    500  the root; `error` says what, `detail` what to do
+    ├─ InvalidRequest             422  a bad value
+    │  └─ InvalidOutputDirectory  400  the path can't hold recordings
+    ├─ NotFound                   404
+    │  ├─ StreamNotFound               unknown or not live
+    │  ├─ RecordingNotFound
+    │  ├─ VideoNotFound                no final file at this path
+    │  ├─ NotWatched                   the stream isn't watched
+    │  ├─ NothingToStop
+    │  └─ NoFrame                    audio only, or nothing recorded yet
+    ├─ AlreadyActive              409  the stream is being recorded
+    ├─ StillActive                409  the recording has to end first
+    ├─ StoppedWhileStarting       409  /stop came before the first frame
+    ├─ Unavailable                503  not possible on this machine now
+    │  ├─ FFmpegNotFound
+    │  ├─ EncoderMissing
+    │  ├─ TooManyRecordings            max_recordings is reached
+    │  ├─ TooManyWatches               the limit of watches is reached
+    │  ├─ NoCapacity                   too little CPU for another recording
+    │  └─ PipelineBroken               a pipeline that doesn't load or build
+    ├─ NotEnoughDisk              507
+    ├─ SourceError                502  the stream can't be received
+    │  ├─ SourceRefused                wrong key or token, or no such room
+    │  ├─ SourceUnreachable            no answer
+    │  ├─ SourceGarbled                an answer that can't be parsed
+    │  ├─ SourceBusy              503  too many requests; `retry_after_s` if known
+    │  ├─ NoMedia                 504  joined, but no media came
+    │  │  ├─ NobodyPublishes           listed as live, but nobody publishes
+    │  │  └─ EverybodyMuted            everything published is muted
+    │  ├─ UnsupportedCodec        422  no codec that can be received
+    │  └─ VideoTooLarge           422  larger than max_frame_pixels
+    ├─ EncodingFailed             500  ffmpeg failed repeatedly; has its last lines
+    ├─ WorkerFailed               500  the worker process died
+    ├─ OutputLost                 500  the output folder disappeared
+    └─ SettingsError              2    (exit code) a bad setting
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.errors.base import HavenError
+from orchestrator.errors.machine import (
+    EncoderMissing,
+    FFmpegNotFound,
+    NoCapacity,
+    NotEnoughDisk,
+    PipelineBroken,
+    TooManyRecordings,
+    TooManyWatches,
+    Unavailable,
+)
+from orchestrator.errors.recording import EncodingFailed, OutputLost, WorkerFailed
+from orchestrator.errors.requests import (
+    AlreadyActive,
+    InvalidOutputDirectory,
+    InvalidRequest,
+    NoFrame,
+    NotFound,
+    NothingToStop,
+    NotWatched,
+    RecordingNotFound,
+    StillActive,
+    StoppedWhileStarting,
+    StreamNotFound,
+    VideoNotFound,
+)
+from orchestrator.errors.settings import SettingsError
+from orchestrator.errors.sources import (
+    EverybodyMuted,
+    NobodyPublishes,
+    NoMedia,
+    SourceBusy,
+    SourceError,
+    SourceGarbled,
+    SourceRefused,
+    SourceUnreachable,
+    UnsupportedCodec,
+    VideoTooLarge,
+)
+
+__all__ = [
+    "AlreadyActive",
+    "EncoderMissing",
+    "EncodingFailed",
+    "EverybodyMuted",
+    "FFmpegNotFound",
+    "HavenError",
+    "InvalidOutputDirectory",
+    "InvalidRequest",
+    "NoCapacity",
+    "NoFrame",
+    "NoMedia",
+    "NobodyPublishes",
+    "NotEnoughDisk",
+    "NotFound",
+    "NotWatched",
+    "NothingToStop",
+    "OutputLost",
+    "PipelineBroken",
+    "RecordingNotFound",
+    "SettingsError",
+    "SourceBusy",
+    "SourceError",
+    "SourceGarbled",
+    "SourceRefused",
+    "SourceUnreachable",
+    "StillActive",
+    "StoppedWhileStarting",
+    "StreamNotFound",
+    "TooManyRecordings",
+    "TooManyWatches",
+    "Unavailable",
+    "UnsupportedCodec",
+    "VideoNotFound",
+    "VideoTooLarge",
+    "WorkerFailed",
+    "restore",
+]
+
+
+def _tree(cls: type[HavenError]) -> list[type[HavenError]]:
+    return [cls, *(below for sub in cls.__subclasses__() for below in _tree(sub))]
+
+
+def restore(code: str, error: str, detail: str, **context: Any) -> HavenError:
+    """The error that another process wrote to the catalog, with its class and status."""
+    cls = {c.code: c for c in _tree(HavenError)}.get(code, HavenError)
+    restored = cls.__new__(cls)
+    HavenError.__init__(restored, error, detail, **context)
+    return restored

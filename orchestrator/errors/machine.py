@@ -1,0 +1,62 @@
+"""Errors of this machine: ffmpeg, pipelines, capacity and disk space."""
+
+from __future__ import annotations
+
+from orchestrator.errors.base import HavenError
+
+
+class Unavailable(HavenError):
+    """Not possible on this machine at present."""
+
+    status = 503
+    code = "unavailable"
+
+
+class FFmpegNotFound(Unavailable):
+    """No usable ffmpeg."""
+
+    code = "ffmpeg_not_found"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(
+            "FFmpeg not found. Please install FFmpeg to create AV1 videos.",
+            detail
+            or "Set ORCHESTRATOR_FFMPEG to its path; `orchestrator doctor` shows what was tried.",
+        )
+
+
+class EncoderMissing(Unavailable):
+    """The ffmpeg in use lacks an encoder of the pipeline."""
+
+    code = "encoder_missing"
+
+
+class TooManyRecordings(Unavailable):
+    """The limit `max_recordings` is reached."""
+
+    code = "too_many_recordings"
+
+
+class NoCapacity(Unavailable):
+    """Too little CPU for another recording; the context says what would fit (`fits`)."""
+
+    code = "no_capacity"
+
+
+class TooManyWatches(Unavailable):
+    """The limit of watched streams is reached."""
+
+    code = "too_many_watches"
+
+
+class PipelineBroken(Unavailable):
+    """A pipeline file that doesn't load, or whose build() returns no output."""
+
+    code = "pipeline_broken"
+
+
+class NotEnoughDisk(HavenError):
+    """Too little free disk space, a full quota or a file size limit."""
+
+    status = 507
+    code = "not_enough_disk"

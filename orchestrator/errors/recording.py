@@ -1,0 +1,23 @@
+"""Recordings that fail while they run."""
+
+from __future__ import annotations
+
+from orchestrator.errors.base import HavenError
+
+
+class EncodingFailed(HavenError):
+    """ffmpeg failed repeatedly; `context["stderr"]` has its last lines."""
+
+    code = "encoding_failed"
+
+
+class WorkerFailed(HavenError):
+    """The worker process of the recording died, or never answered."""
+
+    code = "worker_failed"
+
+
+class OutputLost(HavenError):
+    """The folder of a recording disappeared while it ran."""
+
+    code = "output_lost"

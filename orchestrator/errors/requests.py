@@ -1,0 +1,118 @@
+"""Requests that can't be carried out as they are: bad values, unknown ids, conflicts."""
+
+from __future__ import annotations
+
+from orchestrator.errors.base import HavenError
+
+
+class InvalidRequest(HavenError):
+    """A bad value in the request; nothing was changed."""
+
+    status = 422
+    code = "invalid_request"
+
+
+class InvalidOutputDirectory(InvalidRequest):
+    """The output directory is missing, not a directory, not writable or not allowed."""
+
+    status = 400
+    code = "invalid_output_directory"
+
+
+class NotFound(HavenError):
+    """The requested object does not exist."""
+
+    status = 404
+    code = "not_found"
+
+
+class StreamNotFound(NotFound):
+    """No directory lists the stream, or it is not live."""
+
+    code = "stream_not_found"
+
+    def __init__(self, stream_id: str, detail: str = "") -> None:
+        super().__init__(
+            f"Stream not found or not live for mint_id: {stream_id}",
+            detail or "Check the id, and that the stream is live now; GET /api/streams lists them.",
+        )
+
+
+class RecordingNotFound(NotFound):
+    """No recording has this id."""
+
+    code = "recording_not_found"
+
+    def __init__(self, recording_id: str) -> None:
+        super().__init__(
+            f"No recording with id {recording_id}", "GET /api/recordings lists all recordings."
+        )
+
+
+class VideoNotFound(NotFound):
+    """No finished recording has a file at this path."""
+
+    code = "video_not_found"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"No recording has the file {path[:400]}",
+            "GET /api/videos/ lists the files of recordings; other files can't be added.",
+        )
+
+
+class NotWatched(NotFound):
+    """The stream isn't watched."""
+
+    code = "not_watched"
+
+    def __init__(self, stream_id: str) -> None:
+        super().__init__(
+            f"Stream {stream_id} isn't watched",
+            "GET /api/recording/watch lists the watched streams.",
+        )
+
+
+class NothingToStop(NotFound):
+    """/stop for a stream that is not being recorded."""
+
+    code = "nothing_to_stop"
+
+    def __init__(self, stream_id: str) -> None:
+        super().__init__(
+            f"No active recording found for {stream_id}",
+            "GET /api/recording/active lists the running recordings.",
+        )
+
+
+class NoFrame(NotFound):
+    """There is no frame to show: audio only, nothing recorded yet, or nothing that decodes."""
+
+    code = "no_picture"
+
+
+class AlreadyActive(HavenError):
+    """/start for a stream that is being recorded."""
+
+    status = 409
+    code = "already_active"
+
+    def __init__(self, stream_id: str) -> None:
+        super().__init__(
+            f"Recording already active for {stream_id}",
+            "Stop it first, or watch it with GET /api/recording/status.",
+        )
+
+
+class StillActive(HavenError):
+    """The recording has to be stopped first."""
+
+    status = 409
+    code = "still_active"
+
+
+class StoppedWhileStarting(HavenError):
+    """/stop ended the recording before its first frame."""
+
+    status = 409
+    code = "stopped_while_starting"

@@ -1,0 +1,33 @@
+"""Deletes a recording that has ended: its files, its work folder and its row."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from orchestrator.catalog.ended_recordings import EndedRecordings
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.store import Catalog
+from orchestrator.errors import StillActive
+from orchestrator.recordings.states import ACTIVE
+
+
+async def delete_recording(catalog: Catalog, recording_id: str) -> None:
+    """Deletes all of it. Raises RecordingNotFound, and StillActive while it runs."""
+    recording = await catalog.get(recording_id)
+    if recording.state in ACTIVE:
+        raise StillActive(
+            f"Recording {recording_id} is still running.",
+            "Stop it with POST /api/recording/stop, then delete it.",
+        )
+    files = await catalog.files(recording_id)
+    if not await EndedRecordings(catalog).is_replaced(recording):
+        await asyncio.to_thread(_remove_files, recording, [Path(file.path) for file in files])
+    await catalog.delete(recording_id)
+
+
+def _remove_files(recording: Recording, files: list[Path]) -> None:
+    for path in {Path(recording.output_path), *files}:
+        path.unlink(missing_ok=True)
+    shutil.rmtree(recording.work_directory, ignore_errors=True)

@@ -1,0 +1,136 @@
+"""The row of a new recording: made of a prepared request, admitted and put into the catalog."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import uuid
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import structlog
+
+from orchestrator.capacity.admission import Capacity, admit_recording
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.reservations import Admit
+from orchestrator.catalog.store import Catalog
+from orchestrator.errors import (
+    AlreadyActive,
+    HavenError,
+    NoCapacity,
+    RecordingNotFound,
+    TooManyRecordings,
+    Unavailable,
+)
+from orchestrator.media import Stream
+from orchestrator.mediafiles.paths import Place
+from orchestrator.server.request_check import CheckedRequest
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRequest:
+    """All that admission decides by, and that the row is made of."""
+
+    checked: CheckedRequest
+    stream: Stream
+    """The live stream, with what its directory knows of its video."""
+    capacity: Capacity
+    place: Place
+    """The file name, reserved on the disk."""
+    created_at: datetime
+
+
+async def admit(catalog: Catalog, prepared: PreparedRequest, most: int | None) -> Recording:
+    """The row, in the catalog, with its CPU reserved: one transaction decides and creates it.
+
+    Raises TooManyRecordings beyond `most` recordings, NoCapacity, and AlreadyActive to whoever
+    comes second.
+    """
+    checked, recording = prepared.checked, recording_row(prepared)
+    decide = admit_recording(prepared.capacity, checked.pipeline, checked.speed_step, most)
+    await add_recording(catalog, recording, decide)
+    return recording
+
+
+def recording_row(prepared: PreparedRequest) -> Recording:
+    """The new recording's row, not yet in the catalog."""
+    checked, pipeline = prepared.checked, prepared.checked.pipeline
+    return Recording(
+        id=uuid.uuid4().hex,
+        stream_id=prepared.stream.id,
+        stream=asdict(prepared.stream),
+        output_format=pipeline.format,
+        pipeline=pipeline.name,
+        video_quality=checked.video_quality,
+        audio_quality=checked.audio_quality,
+        video_codec=pipeline.video_codec,
+        audio_codec=pipeline.audio_codec,
+        output_path=str(prepared.place.output),
+        work_directory=str(prepared.place.work),
+        limits=checked.limits.as_dict(),
+        started_by=checked.started_by.value,
+        created_at=prepared.created_at,
+    )
+
+
+async def add_recording(catalog: Catalog, recording: Recording, admit: Admit | None = None) -> None:
+    """Writes the row into the catalog; if that fails, removes its work folder.
+
+    Raises AlreadyActive if the stream is being recorded, and what `admit` raises (Catalog.create).
+
+    If the caller is cancelled while the row is being written, first the row is removed and then
+    its folder: no row in the catalog ever lacks its folder.
+    """
+    adding = asyncio.ensure_future(_create_row(catalog, recording, admit))
+    try:
+        await asyncio.shield(adding)
+    except asyncio.CancelledError:
+        await asyncio.shield(_withdraw(catalog, recording, adding))
+        raise
+
+
+async def _create_row(catalog: Catalog, recording: Recording, admit: Admit | None) -> None:
+    try:
+        await catalog.create(recording, admit=admit)
+    except (AlreadyActive, TooManyRecordings, NoCapacity):
+        await _give_back(recording)
+        raise
+    except HavenError:
+        # A database in trouble may say so after it has committed.
+        if await _is_unknown(catalog, recording.id):
+            await _give_back(recording)
+        raise
+
+
+async def _withdraw(catalog: Catalog, recording: Recording, adding: asyncio.Future[None]) -> None:
+    """Undoes what `adding` does. A row that can't be removed now keeps its folder."""
+    try:
+        await adding
+    except HavenError:
+        return  # `_create_row` has cleaned up
+    try:
+        await catalog.delete(recording.id)
+    except HavenError as error:
+        log.warning(
+            "could not remove the cancelled recording from the catalog",
+            recording=recording.id,
+            error=error.error,
+        )
+        return
+    await _give_back(recording)
+
+
+async def _is_unknown(catalog: Catalog, id: str) -> bool:
+    try:
+        await catalog.get(id)
+    except RecordingNotFound:
+        return True
+    except Unavailable as error:
+        log.warning("can't tell whether the row was written", recording=id, error=error.error)
+    return False
+
+
+async def _give_back(recording: Recording) -> None:
+    await asyncio.to_thread(shutil.rmtree, recording.work_directory, ignore_errors=True)

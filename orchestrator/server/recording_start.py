@@ -1,0 +1,112 @@
+"""Starts a recording: the steps of a request, in one direction.
+
+::
+
+    StartRequest ─ check ─▶ CheckedRequest ─ resolve ─▶ ResolvedRequest
+      ─ prepare ─▶ PreparedRequest ─ admit ─▶ Recording (its row) ─ launch ─▶ frames
+
+Each step is done once, and needs nothing but what the one before gives. What is asked for is
+checked by `request_check`, the row is made by `new_recording`, the worker is started by
+`recording_workers`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.store import Catalog
+from orchestrator.discovery.directory import Directory
+from orchestrator.errors import AlreadyActive, EverybodyMuted
+from orchestrator.media import Stream
+from orchestrator.recordings.catalog_polling import poll_until
+from orchestrator.recordings.outcome import failure_of, has_begun, start_failure, stopped_early
+from orchestrator.recordings.start_request import StartedBy, StartRequest
+from orchestrator.recordings.states import RecordingState
+from orchestrator.server.deletion import delete_recording
+from orchestrator.server.encoders import Encoders
+from orchestrator.server.new_recording import PreparedRequest, admit
+from orchestrator.server.output_folders import OutputFolders
+from orchestrator.server.recording_workers import RecordingWorkers
+from orchestrator.server.request_check import CheckedRequest, RequestCheck
+from orchestrator.server.throttle import StartThrottle
+from orchestrator.server.watchdog import Watchdog
+from orchestrator.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedRequest:
+    """A checked request whose stream is live, and wasn't being recorded."""
+
+    checked: CheckedRequest
+    stream: Stream
+
+
+class RecordingStart:
+    """What `start` needs of the server's parts."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        directory: Directory,
+        requests: RequestCheck,
+        *,
+        encoders: Encoders,
+        folders: OutputFolders,
+        workers: RecordingWorkers,
+        watchdog: Watchdog,
+    ) -> None:
+        self._settings, self._catalog, self._directory = settings, catalog, directory
+        self._requests, self._encoders, self._folders = requests, encoders, folders
+        self._workers, self._watchdog = workers, watchdog
+        self._throttle = StartThrottle()
+
+    async def start(self, request: StartRequest) -> Recording:
+        """Returns when frames are being recorded; raises a HavenError that says why not."""
+        deadline = time.monotonic() + self._settings.start_timeout_s
+        resolved = await self._resolve(await self._requests.check(request))
+        async with self._throttle.slot(request.stream_id, deadline):
+            prepared = await self._prepare(resolved)
+            recording = await admit(self._catalog, prepared, self._settings.max_recordings or None)
+            await self._launch(recording)
+            return await self._wait_for_frames(recording, deadline)
+
+    async def _resolve(self, checked: CheckedRequest) -> ResolvedRequest:
+        if await self._catalog.active_of(checked.stream_id):
+            raise AlreadyActive(checked.stream_id)
+        return ResolvedRequest(checked, await self._directory.find(checked.stream_id))
+
+    async def _prepare(self, resolved: ResolvedRequest) -> PreparedRequest:
+        """Looks for video and at the CPU, and reserves the file name."""
+        checked, pipeline, now = resolved.checked, resolved.checked.pipeline, datetime.now(UTC)
+        capacity, stream = await asyncio.gather(
+            self._encoders.capacity(pipeline), self._directory.with_video_known(resolved.stream)
+        )
+        extension = self._settings.av1_extension if pipeline.format == "av1" else pipeline.extension
+        place = await self._folders.place(checked.folder, stream, now, extension, checked.file_name)
+        return PreparedRequest(checked, stream, capacity, place, now)
+
+    async def _launch(self, recording: Recording) -> None:
+        # Shielded: a row without a worker would wait until the watchdog notices it.
+        await asyncio.shield(asyncio.ensure_future(self._workers.launch(recording)))
+
+    async def _wait_for_frames(self, recording: Recording, deadline: float) -> Recording:
+        left_s = max(deadline - time.monotonic(), 0.0)
+        row = await poll_until(self._catalog, recording.id, has_begun, left_s)
+        if row is None:
+            error = await start_failure(self._catalog, recording, self._settings.start_timeout_s)
+            await self._watchdog.want_stop(recording, error)
+            raise error
+        if row.state == RecordingState.ABORTED:
+            raise stopped_early(row.stream_id)
+        if row.state == RecordingState.FAILED:
+            error = failure_of(row)
+            if isinstance(error, EverybodyMuted) and row.started_by != StartedBy.USER:
+                # The watch waits for the unmute: nothing has failed.
+                await delete_recording(self._catalog, row.id)
+            raise error
+        return row

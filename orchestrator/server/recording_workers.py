@@ -1,0 +1,143 @@
+"""Starts the worker of a recording and writes its pid into the catalog (`launcher` spawns it)."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.store import Catalog
+from orchestrator.discovery.directory import Directory
+from orchestrator.errors import HavenError, WorkerFailed
+from orchestrator.media import Endpoint, Stream
+from orchestrator.recordings import orphans
+from orchestrator.recordings.job import Job, identity_of, runtime_directory
+from orchestrator.recordings.outcome import is_only_to_finish
+from orchestrator.recordings.states import RecordingState
+from orchestrator.server.launcher import Launcher, WorkerHandle
+from orchestrator.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class RecordingWorkers:
+    """The workers of recordings, by the recording's row."""
+
+    def __init__(
+        self, settings: Settings, catalog: Catalog, directory: Directory, launcher: Launcher
+    ) -> None:
+        self._settings, self._catalog, self._directory = settings, catalog, directory
+        self._launcher = launcher
+
+    def alive(self, recording: Recording) -> bool | None:
+        """Whether its worker runs; None when its row names none."""
+        worker = worker_of(recording)
+        return None if worker is None else self._launcher.alive(worker)
+
+    def wake(self, recording: Recording) -> None:
+        """Make its worker read its row now."""
+        if (worker := worker_of(recording)) is not None:
+            self._launcher.wake(worker)
+
+    def reap(self) -> bool:
+        """Let go of the processes that have ended; whether there were any."""
+        return self._launcher.reap()
+
+    async def keep_ready(self) -> None:
+        """Keep one worker in reserve, so that the next recording starts at once."""
+        try:
+            await self._launcher.keep_ready()
+        except OSError as error:
+            log.warning("no worker in reserve", error=str(error))
+
+    def ready(self) -> int | None:
+        """The pid of the process that waits for the next recording."""
+        return self._launcher.ready()
+
+    async def close(self) -> None:
+        """Wait for workers that are about to end, or leave them running (a setting)."""
+        await self._launcher.close(leave=self._settings.leave_recordings_running)
+
+    async def launch(self, recording: Recording) -> None:
+        """Start its next worker, unless another server does; fail the recording if none starts."""
+        if not await self._catalog.claim(recording.id, recording.worker_starts):
+            return
+        with bound_contextvars(recording=recording.id):
+            await self._launch_or_fail(recording)
+
+    async def _launch_or_fail(self, recording: Recording) -> None:
+        try:
+            await self._launch(recording)
+        except HavenError as error:
+            await self._not_launched(recording, error)
+        except OSError as error:
+            failure = WorkerFailed(
+                f"No worker could be started for {recording.stream_id}: {error}.",
+                "Free some memory or processes.",
+            )
+            await self._not_launched(recording, failure)
+
+    async def fail(self, recording: Recording, failure: HavenError) -> None:
+        """Ends the recording as failed, without a worker; orphaned ffmpegs are killed."""
+        log.error("recording failed", error=failure.error)
+        await asyncio.to_thread(orphans.kill_all, Path(recording.work_directory))
+        await asyncio.to_thread(shutil.rmtree, runtime_directory(recording.id), ignore_errors=True)
+        await self._catalog.update(
+            recording.id,
+            state=RecordingState.FAILED.value,
+            ended_at=datetime.now(UTC),
+            error_code=failure.code,
+            error=failure.error,
+            detail=failure.detail,
+        )
+        change = {"from": recording.state, "to": RecordingState.FAILED.value}
+        await self._catalog.add_event(recording.id, "state", failure.error, **change)
+
+    async def _launch(self, recording: Recording) -> None:
+        asked_ns = time.monotonic_ns()
+        endpoint = await self._endpoint(recording)
+        log_path = Path(recording.work_directory) / "worker.log"
+        job = Job(
+            recording.id,
+            recording.worker_starts + 1,
+            self._settings,
+            endpoint,
+            log_path,
+            self._directory.demo_url(),
+            asked_ns,
+        )
+        worker = await self._launcher.start(job.line(), log_path)
+        columns = {"worker_created": worker.created, "worker_boot": worker.boot}
+        try:
+            await self._catalog.update(recording.id, worker_pid=worker.pid, **columns)
+        except BaseException:  # nobody could find it again
+            await self._launcher.kill(worker)
+            raise
+
+    async def _endpoint(self, recording: Recording) -> Endpoint | None:
+        if is_only_to_finish(recording):
+            return None  # a stream that is gone mustn't prevent the file from being made
+        stream = Stream(**recording.stream)
+        return await self._directory.endpoint(stream, identity_of(recording.id))
+
+    async def _not_launched(self, recording: Recording, error: HavenError) -> None:
+        if recording.worker_starts:
+            # Something is recorded already: the watchdog tries again, and finally finishes it.
+            log.warning("no worker could be started; trying again", error=error.error)
+            return
+        await asyncio.to_thread(shutil.rmtree, recording.work_directory, ignore_errors=True)
+        await self.fail(recording, error)
+
+
+def worker_of(recording: Recording) -> WorkerHandle | None:
+    """The worker that the recording's row names."""
+    pid, created, boot = recording.worker_pid, recording.worker_created, recording.worker_boot
+    if pid is None or created is None or boot is None:
+        return None
+    return WorkerHandle(pid, created, boot)

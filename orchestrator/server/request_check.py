@@ -1,0 +1,82 @@
+"""The first step of a start: what a request means on this server, and whether it can be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.capacity.admission import pinned_step
+from orchestrator.encoding.pipeline.command import Pipeline
+from orchestrator.encoding.pipeline.loading import Pipelines
+from orchestrator.errors import InvalidRequest
+from orchestrator.mediafiles import paths
+from orchestrator.recordings.formats import format_named, pipeline_for
+from orchestrator.recordings.limits import Limits
+from orchestrator.recordings.start_request import StartedBy, StartRequest, quality_named
+from orchestrator.server.encoders import Encoders
+from orchestrator.server.output_folders import OutputFolders
+from orchestrator.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRequest:
+    """A request that this server can do, its words replaced by what they mean.
+
+    Whether its stream is live isn't known yet.
+    """
+
+    stream_id: str
+    pipeline: Pipeline
+    video_quality: str
+    audio_quality: str
+    folder: Path
+    file_name: str | None
+    """The name asked for; None: made of the stream's name and the time."""
+    limits: Limits
+    speed_step: int | None
+    """The step to keep; None: the slowest that the CPU budget allows."""
+    started_by: StartedBy
+
+
+class RequestCheck:
+    """Checks requests for `/start`, watches and the command line."""
+
+    def __init__(self, settings: Settings, encoders: Encoders, folders: OutputFolders) -> None:
+        self._settings, self._encoders, self._folders = settings, encoders, folders
+
+    async def check(self, request: StartRequest) -> CheckedRequest:
+        """What it means here. Raises a HavenError that says why it can't be done."""
+        stream_id = paths.check_stream_id(request.stream_id)
+        video = quality_named(request.video_quality, "video_quality")
+        audio = quality_named(request.audio_quality, "audio_quality")
+        pipeline = pipeline_of(request, self._encoders.pipelines)
+        speed_step = pinned_step(self._settings, pipeline, request.speed_step)
+        folder = await self._folders.for_request(request.output_directory)
+        await self._encoders.require(pipeline)
+        return CheckedRequest(
+            stream_id=stream_id,
+            pipeline=pipeline,
+            video_quality=video,
+            audio_quality=audio,
+            folder=folder,
+            file_name=request.file_name,
+            limits=request.limits,
+            speed_step=speed_step,
+            started_by=request.started_by,
+        )
+
+
+def pipeline_of(request: StartRequest, pipelines: Pipelines) -> Pipeline:
+    """The pipeline that it names, else that of its format.
+
+    Raises InvalidRequest, or PipelineBroken.
+    """
+    if not request.pipeline:
+        return pipeline_for(pipelines, request.output_format)
+    pipeline = pipelines.get(request.pipeline)
+    if request.output_format and format_named(pipelines, request.output_format) != pipeline.format:
+        raise InvalidRequest(
+            f"Pipeline {pipeline.name} makes {pipeline.format}, not {request.output_format}.",
+            "Leave output_format out, or choose another pipeline.",
+        )
+    return pipeline

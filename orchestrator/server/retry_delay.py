@@ -1,0 +1,25 @@
+"""Exponential back-off: how long to wait until something that failed is tried again. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from orchestrator.errors import HavenError
+
+MOST_S: Final = 600.0
+"""Longest wait, unless the other side asks for a longer one."""
+
+
+@dataclass(slots=True)
+class RetryDelay:
+    """Counts failures in a row: the first wait is `first_s` seconds, each failure doubles it."""
+
+    first_s: float
+    failures: int = 0
+
+    def failed(self, error: HavenError) -> float:
+        """Seconds to wait after one more failure, at least those that the other side asked for."""
+        wait_s = min(self.first_s * 2.0 ** min(self.failures, 16), MOST_S)
+        self.failures += 1
+        return max(wait_s, float(error.context.get("retry_after_s") or 0.0))

@@ -1,0 +1,1 @@
+"""Watches: streams that are recorded whenever they are live."""

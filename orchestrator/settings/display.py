@@ -1,0 +1,37 @@
+"""The settings as shown on the terminal and in the browser."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from orchestrator.settings.fields import Settings
+from orchestrator.settings.loading import origins
+from orchestrator.settings.value_types import masked
+
+
+class Shown(NamedTuple):
+    """One setting as text; secrets are masked, unset ones empty."""
+
+    name: str
+    value: str
+    origin: str
+    """Where it was set, or `default`."""
+    description: str
+
+
+def shown(settings: Settings) -> list[Shown]:
+    """All of them, in the order of `Settings`."""
+    where = origins(settings)
+    return [
+        Shown(name, _words(masked(value)), where[name], _meaning(name)) for name, value in settings
+    ]
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    return "" if value is None else str(value)
+
+
+def _meaning(name: str) -> str:
+    return str(Settings.model_fields[name].description)

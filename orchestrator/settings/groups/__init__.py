@@ -1,0 +1,1 @@
+"""The settings by topic; `fields.Settings` is all of them."""

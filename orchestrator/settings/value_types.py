@@ -1,0 +1,127 @@
+"""Types of settings: how their values are parsed and validated."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+_PATH_PREFIX: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]{1,64}){1,8}")
+_OURS: Final = re.compile(r"/(?:api|dashboard|docs|livez|metrics|openapi\.json|readyz)(?:/|$)")
+
+APP: Final = "haven-recorder"
+PREFIX: Final = "ORCHESTRATOR_"
+
+SHORTEST_KEY: Final = 16
+"""Least characters of an API key."""
+
+FFMPEG_ENVIRONMENT: Final = (
+    *("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_*"),
+    # Where its libraries are, and those of GPUs.
+    *("LD_LIBRARY_PATH", "DYLD_*", "LIBVA_*", "VDPAU_*", "CUDA_VISIBLE_DEVICES"),
+    *("FONTCONFIG_*", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_DATA_DIRS"),
+    "SVT_LOG",
+)
+"""Passed to ffmpeg by default: locations, and no credentials."""
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?|\*")
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        message = f"{path} needs a home folder: set HOME, or use an absolute path"
+        raise ValueError(message) from error
+
+
+def _url(value: str, schemes: tuple[str, ...]) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
+        raise ValueError(
+            f"should begin with {', '.join(f'{s}://' for s in schemes)} and name a host"
+        )
+    return value
+
+
+def _origin(value: str) -> str:
+    if value in ("null", "*"):
+        return value
+    if urlsplit(_url(value, ("http", "https"))).path:
+        raise ValueError("an origin has no path, not even a trailing slash")
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ip_network(value, strict=False))
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is not an address or network like 10.0.0.5 or 10.0.0.0/8"
+        ) from None
+
+
+def _variable(value: str) -> str:
+    if not _VARIABLE.fullmatch(value):
+        raise ValueError(f"{value!r} is not a variable's name, nor a prefix like LC_*")
+    return value
+
+
+def is_path_prefix(value: str) -> bool:
+    """Whether it can prefix our paths: /a or /a/b, but none of our own paths."""
+    return bool(_PATH_PREFIX.fullmatch(value)) and _OURS.match(value) is None
+
+
+def _path_prefix(value: str) -> str:
+    value = value.rstrip("/")
+    if value and not is_path_prefix(value):
+        raise ValueError(
+            "should be a path like /recorder of letters, digits and ._~-, and none of the API's own"
+        )
+    return value
+
+
+def _key(value: SecretStr) -> SecretStr:
+    length = len(value.get_secret_value())
+    if length < SHORTEST_KEY:
+        raise ValueError(
+            f"it has {length} characters and could be guessed: use at least {SHORTEST_KEY}, "
+            "for example from `openssl rand -hex 24`"
+        )
+    return value
+
+
+def temporary() -> Path:
+    """The system's temporary folder; if none is usable, that is reported where one is needed."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        return Path("/tmp")
+
+
+def _items(value: object) -> object:
+    return [i.strip() for i in value.split(",") if i.strip()] if isinstance(value, str) else value
+
+
+AnyPath = Annotated[Path, AfterValidator(_expanded)]
+Folder = Annotated[Path, AfterValidator(_expanded), AfterValidator(Path.absolute)]
+Listed = BeforeValidator(_items)
+RoomUrl = Annotated[str, AfterValidator(lambda v: _url(v, ("ws", "wss", "http", "https")))]
+HttpUrl = Annotated[str, AfterValidator(lambda v: _url(v, ("http", "https")))]
+Origin = Annotated[str, AfterValidator(_origin)]
+Variable = Annotated[str, AfterValidator(_variable)]
+PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
+Network = Annotated[str, AfterValidator(_network)]
+ApiKey = Annotated[SecretStr, AfterValidator(_key)]
+
+
+def masked(value: Any) -> Any:
+    """The value without the password of a URL in it."""
+    return (
+        re.sub(r"(://[^:/@\s]*):[^@/\s]+@", r"\1:***@", value) if isinstance(value, str) else value
+    )

@@ -1,0 +1,1 @@
+"""What knows aiortc: the peer connection, packets, jitter buffers, decoders. Nothing else does."""

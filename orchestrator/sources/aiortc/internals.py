@@ -1,0 +1,50 @@
+"""Private names of aiortc that a recorder needs (see `receiver_tap`)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aioice import Connection
+from aiortc import RTCPeerConnection, RTCRtpReceiver
+
+INTERNALS: Final = {
+    name: f"_RTCRtpReceiver__{name}"
+    for name in (
+        "active_ssrc",
+        "codecs",
+        "decoder_error",
+        "decoder_queue",
+        "jitter_buffer",
+        "lsr",
+        "lsr_time",
+        "nack_generator",
+        "remote_bitrate_estimator",
+        "remote_streams",
+        "rtx_ssrc",
+        "timestamp_mapper",
+    )
+}
+"""Attributes of `RTCRtpReceiver` read or replaced here."""
+
+CONNECT: Final = "_RTCPeerConnection__connect"
+"""Starts transports and receivers; harmless where they are started."""
+
+
+async def start_receivers(connection: RTCPeerConnection) -> None:
+    """Starts the receivers that aiortc left out because the transport was not connected yet."""
+    await getattr(connection, CONNECT)()
+
+
+def unroute(receiver: RTCRtpReceiver) -> None:
+    """Forgets which RTP streams this receiver got; a description names the next ones."""
+    table = receiver.transport._rtp_router.ssrc_table
+    for ssrc in [each for each, known in table.items() if known is receiver]:
+        del table[ssrc]
+
+
+def ice_connection(connection: RTCPeerConnection) -> Connection | None:
+    """The one ICE connection that everything is bundled on; None before there is any."""
+    transports = [each.receiver.transport for each in connection.getTransceivers()]
+    if connection.sctp is not None:
+        transports.append(connection.sctp.transport)
+    return transports[0].transport._connection if transports else None

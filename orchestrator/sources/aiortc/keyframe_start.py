@@ -1,0 +1,79 @@
+"""Where a keyframe begins among RTP packets. Pure.
+
+An H.264 keyframe brings its parameter sets, its size among them, in NAL units of its own, which
+stand anywhere in its packets: behind a delimiter or SEI, alone or aggregated. A decoder that gets
+its slices without them uses the old ones: the wrong size until the next keyframe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Final
+
+from aiortc.codecs.vpx import VpxPayloadDescriptor
+
+_SLICE_OF_IDR: Final = 5
+_SPS: Final = 7
+_STAP_A: Final = 24
+_FU_A: Final = 28
+"""NAL unit types (RFC 6184 §5.2)."""
+
+
+class KeyframeStart(IntEnum):
+    """Whether an RTP packet begins a keyframe."""
+
+    NONE = 0
+    SLICE = 1
+    """The first slice of a keyframe: decoding can begin here if nothing of the frame is missing
+    before it."""
+    KEYFRAME = 2
+    """A keyframe, with all that is needed to decode it."""
+
+
+def keyframe_start(codec: str, payload: bytes) -> KeyframeStart:
+    """Whether an RTP payload of `codec` (``VP8`` or ``H264``) begins a keyframe."""
+    if not payload:
+        return KeyframeStart.NONE
+    return _vp8(payload) if codec == "VP8" else _h264(payload)
+
+
+def _vp8(payload: bytes) -> KeyframeStart:
+    if payload[0] & 0x17 != 0x10:  # RFC 7741 §4.2: S is set and PID is 0 where a frame begins
+        return KeyframeStart.NONE
+    try:
+        _, rest = VpxPayloadDescriptor.parse(payload)
+    except ValueError:
+        return KeyframeStart.NONE
+    # RFC 7741 §4.3: P is 0 in keyframes.
+    return KeyframeStart.KEYFRAME if rest and not rest[0] & 1 else KeyframeStart.NONE
+
+
+def _h264(payload: bytes) -> KeyframeStart:
+    return max((_nal_begins(nal) for nal in _nals(payload)), default=KeyframeStart.NONE)
+
+
+def _nal_begins(nal: bytes) -> KeyframeStart:
+    """Of a NAL unit's first bytes."""
+    if nal[0] & 0x1F == _SPS:
+        return KeyframeStart.KEYFRAME
+    # first_mb_in_slice is 0 in a frame's first slice: one bit that is set (ITU-T H.264 §7.3.3).
+    first_slice = nal[0] & 0x1F == _SLICE_OF_IDR and len(nal) > 1 and nal[1] & 0x80
+    return KeyframeStart.SLICE if first_slice else KeyframeStart.NONE
+
+
+def _nals(payload: bytes) -> Iterator[bytes]:
+    """The first bytes of each NAL unit that begins in an RTP payload (RFC 6184 §5.6 to §5.8)."""
+    kind = payload[0] & 0x1F
+    if kind == _STAP_A:
+        at = 1
+        while at + 2 < len(payload):
+            size = int.from_bytes(payload[at : at + 2])
+            if size:
+                yield payload[at + 2 : at + 4]
+            at += 2 + size
+    elif kind == _FU_A:
+        if len(payload) > 2 and payload[1] & 0x80:
+            yield bytes((payload[1] & 0x1F, payload[2]))
+    else:
+        yield payload[:2]

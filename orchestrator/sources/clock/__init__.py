@@ -1,0 +1,1 @@
+"""RTP time and sender reports to the time of this machine."""

@@ -1,0 +1,1 @@
+"""LiveKit: signalling, rooms, subscriptions."""

@@ -1,0 +1,68 @@
+"""What sessions over a peer connection share: their end, their media, the way to the receiver."""
+
+from __future__ import annotations
+
+import asyncio
+
+from orchestrator.sources.aiortc.peer import Peer, PeerStatistics
+from orchestrator.sources.received_media import DecodedFrame, SenderReport
+from orchestrator.sources.receiver import Receiver
+from orchestrator.sources.reconnecting import SessionEnd
+
+
+class PeerSession:
+    """The part of a reconnecting.Session that doesn't depend on the protocol.
+
+    It is what the peer calls (aiortc.peer.PeerListener), and hands the media on to the receiver.
+    """
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._peer: Peer | None = None
+        self._end: asyncio.Future[SessionEnd] = asyncio.get_running_loop().create_future()
+        self._media = asyncio.Event()
+
+    async def wait_until_ended(self) -> SessionEnd:
+        """Why it ended."""
+        return await asyncio.shield(self._end)
+
+    async def wait_until_media(self) -> None:
+        """Returns when media can flow."""
+        await self._media.wait()
+
+    async def flush(self) -> None:
+        """Delivers the frames received so far."""
+        if self._peer is not None:
+            await self._peer.flush()
+
+    def statistics(self) -> PeerStatistics:
+        """The connection's counters."""
+        return self._peer.statistics() if self._peer is not None else PeerStatistics()
+
+    # -- called by the peer
+
+    @property
+    def max_frame_pixels(self) -> int:
+        return self._receiver.max_frame_pixels
+
+    def video_too_large(self, label: str, width: int, height: int) -> None:
+        self._receiver.video_too_large(label, width, height)
+
+    def frame_arrived(self, arrived: DecodedFrame) -> None:
+        self._receiver.frame_arrived(arrived)
+
+    def report_arrived(self, arrived: SenderReport) -> None:
+        self._receiver.report_arrived(arrived)
+
+    def media_connected(self) -> None:
+        self._media.set()
+
+    def media_lost(self, reason: str) -> None:
+        self._ended(SessionEnd(reason, again=True))
+
+    # -- inside
+
+    def _ended(self, end: SessionEnd) -> None:
+        """The first reason counts."""
+        if not self._end.done():
+            self._end.set_result(end)

@@ -1,0 +1,1 @@
+"""WHEP: one resource over HTTP."""

@@ -1,0 +1,237 @@
+"""The HTTP requests of a WHEP session (draft-ietf-wish-whep), and what the answers mean.
+
+The token goes to the origin of the address it was given for and to no other one, whatever a
+redirection or a `Location` says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+from urllib.parse import urljoin
+
+import httpx
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
+
+from orchestrator.errors import SourceBusy, SourceError, SourceRefused, SourceUnreachable
+from orchestrator.http_responses import HttpResponse, origin, read
+from orchestrator.media import WhepEndpoint
+from orchestrator.retry_after_header import retry_after_s
+from orchestrator.sources.aiortc.ice import IceServer
+from orchestrator.stop_policy import STOP
+
+DELETE_S: Final = STOP.leave_s
+MAX_SDP_BYTES: Final = 1 << 20
+MAX_REDIRECTIONS: Final = 5
+
+MOST_TRIES: Final = 3
+"""A server that is busy is asked so often, when it says how long to wait and that is soon."""
+
+SDP: Final = "application/sdp"
+
+_NO_WHEP: Final = "The address is not that of a WHEP resource."
+_ADVICE: Final[dict[int, str]] = {
+    401: "Check the token.",
+    403: "The token does not allow watching this stream.",
+    404: "Check the address, and that the stream is live now.",
+    405: _NO_WHEP,
+    406: "The server can't send what can be received here: VP8 or H.264, and Opus or G.711.",
+    409: "The stream is not live now.",
+    415: _NO_WHEP,
+}
+_LINK: Final = re.compile(r"<([^>]*)>((?:\s*;\s*[\w-]+=(?:\"[^\"]*\"|[^;,\s]*))*)")
+_PARAMETER: Final = re.compile(r"([\w-]+)=(?:\"([^\"]*)\"|([^;,\s]*))")
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What the server describes: its answer, or an offer of its own that it wants answered."""
+
+    sdp: str
+    is_offer: bool
+    ice_servers: tuple[IceServer, ...] = ()
+
+
+def _is_busy(answer: HttpResponse) -> bool:
+    return answer.status in (429, 503)
+
+
+def _answer_of(tried: RetryCallState) -> HttpResponse:
+    assert tried.outcome is not None
+    answer: HttpResponse = tried.outcome.result()
+    return answer
+
+
+def _asked_s(tried: RetryCallState) -> float:
+    """How long the server asks to wait; for ever if it doesn't say."""
+    wait_s = retry_after_s(_answer_of(tried).headers.get("retry-after"))
+    return math.inf if wait_s is None else wait_s
+
+
+def _is_last(deadline: float, tried: RetryCallState) -> bool:
+    too_late = time.monotonic() + tried.upcoming_sleep >= deadline
+    return too_late or tried.attempt_number >= MOST_TRIES
+
+
+def ice_servers(links: Iterable[str]) -> list[IceServer]:
+    """The servers of `Link: <turn:…>; rel="ice-server"` headers (RFC 9725 §4.6, RFC 8288)."""
+    servers = []
+    for header in links:
+        for url, rest in _LINK.findall(header):
+            parameters = {
+                name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(rest)
+            }
+            if "ice-server" in parameters.get("rel", "").lower().split():
+                credential = parameters.get("credential", "")
+                servers.append(IceServer((url,), parameters.get("username", ""), credential))
+    return servers
+
+
+class WhepClient:
+    """The HTTP side of one WHEP session."""
+
+    def __init__(self, endpoint: WhepEndpoint, *, timeout_s: float) -> None:
+        self._url = endpoint.url
+        self._token = endpoint.token
+        self._timeout_s = timeout_s
+        self._session: httpx.URL | None = None
+        """The session on the server, to be taken back."""
+        self._etag: str | None = None
+        self._client = httpx.AsyncClient(timeout=timeout_s)
+
+    async def offer(self, sdp: str) -> Description:
+        """Asks for a session; raises SourceError. One that is busy is asked again, if soon."""
+        try:
+            # httpx's own limits count anew with every byte that comes.
+            async with asyncio.timeout(self._timeout_s):
+                return await self._offer(sdp)
+        except TimeoutError as late:
+            raise self._unreachable(f"no answer within {self._timeout_s:.0f} s") from late
+
+    async def answer(self, sdp: str) -> None:
+        """Answers the server's own offer."""
+        if self._session is None:
+            raise SourceError(
+                f"The WHEP server {self._url} sent an offer but no address for the answer.",
+                "Its 406 response needs a Location header: ask its operator.",
+            )
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answer = await self._send("PATCH", self._session, sdp, etag=self._etag)
+        except TimeoutError as late:
+            raise self._unreachable(f"no answer within {self._timeout_s:.0f} s") from late
+        if not 200 <= answer.status < 300:
+            raise self._refused(answer)
+
+    async def close(self) -> None:
+        """Takes the session back from the server, and ends the connection."""
+        session, self._session = self._session, None
+        # A server that doesn't answer notices by itself that nobody is there.
+        with contextlib.suppress(TimeoutError, SourceError):
+            if session is not None:
+                async with asyncio.timeout(DELETE_S):
+                    await self._send("DELETE", session)
+        await self._client.aclose()
+
+    # -- inside
+
+    async def _offer(self, sdp: str) -> Description:
+        retrying = AsyncRetrying(
+            retry=retry_if_result(_is_busy),
+            wait=_asked_s,
+            stop=partial(_is_last, time.monotonic() + self._timeout_s),
+            retry_error_callback=_answer_of,
+        )
+        answer: HttpResponse = await retrying(self._post, sdp)
+        if _is_busy(answer):
+            raise self._busy(answer, retry_after_s(answer.headers.get("retry-after")))
+        return self._described(answer)
+
+    async def _post(self, sdp: str) -> HttpResponse:
+        try:
+            url = httpx.URL(self._url)
+        except httpx.InvalidURL as wrong:
+            raise SourceError(f"{self._url} is not the address of a WHEP resource.") from wrong
+        for _ in range(MAX_REDIRECTIONS + 1):
+            answer = await self._send("POST", url, sdp)
+            to = answer.headers.get("location")
+            # Others than these may turn into a GET, which creates no session.
+            if answer.status not in (307, 308) or to is None:
+                return answer
+            url = self._joined(answer.url, to)
+        raise SourceError(f"The WHEP server {self._url} redirects too often.")
+
+    async def _send(
+        self, method: str, url: httpx.URL, sdp: str | None = None, *, etag: str | None = None
+    ) -> HttpResponse:
+        headers = {"Accept": SDP, "Accept-Encoding": "identity"}
+        if sdp is not None:
+            headers["Content-Type"] = SDP
+        if etag is not None:
+            headers["If-Match"] = etag
+        if self._token and origin(url) == origin(httpx.URL(self._url)):
+            headers["Authorization"] = f"Bearer {self._token}"
+        try:
+            async with self._client.stream(method, url, content=sdp, headers=headers) as response:
+                return await read(response, MAX_SDP_BYTES)
+        except httpx.UnsupportedProtocol as wrong:
+            raise SourceError(f"{url} is not the address of a WHEP resource.") from wrong
+        except httpx.HTTPError as problem:
+            raise self._unreachable(str(problem) or type(problem).__name__) from problem
+
+    def _described(self, answer: HttpResponse) -> Description:
+        # Some drafts have a server that can't take our offer make one: 406, with a session.
+        kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        is_offer = answer.status == 406 and kind == SDP
+        if answer.status in (201, 406):
+            to = answer.headers.get("location")
+            self._session = None if to is None else self._joined(answer.url, to)
+            self._etag = answer.headers.get("etag")
+        if answer.status != 201 and not is_offer:
+            raise self._refused(answer)
+        servers = ice_servers(answer.headers.get_list("link"))
+        return Description(answer.text, is_offer, tuple(servers))
+
+    def _joined(self, base: httpx.URL, to: str) -> httpx.URL:
+        try:
+            return httpx.URL(urljoin(str(base), to))
+        except (httpx.InvalidURL, ValueError) as wrong:
+            raise SourceError(
+                f"The WHEP server {self._url} redirects to something that is not an address."
+            ) from wrong
+
+    def _refused(self, answer: HttpResponse) -> SourceError:
+        if answer.status >= 500:
+            return self._unreachable(answer.said)
+        advice = _ADVICE.get(answer.status, "Check the address and the server's log.")
+        where, to = "", answer.headers.get("location", "")
+        if 300 <= answer.status < 400 and to:
+            advice = f"The stream is at another address, use that one: {to[:200]}"
+        if origin(answer.url) != origin(httpx.URL(self._url)):
+            where = (
+                f" after a redirect to {answer.url.scheme}://{answer.url.netloc.decode('ascii')}"
+            )
+            if self._token and answer.status in (401, 403):
+                advice = "It redirects to a host where the token isn't sent: use that address."
+        return SourceRefused(f"The WHEP server {self._url} refused{where} ({answer.said}).", advice)
+
+    def _busy(self, answer: HttpResponse, wait_s: float | None) -> SourceBusy:
+        when = "later" if wait_s is None else f"in {wait_s:.0f} s"
+        return SourceBusy(
+            f"The WHEP server {self._url} is busy ({answer.said}).",
+            f"Try again {when}.",
+            retry_after_s=wait_s,
+        )
+
+    def _unreachable(self, why: str) -> SourceUnreachable:
+        return SourceUnreachable(
+            f"The WHEP server {self._url} can't be reached: {why}.",
+            "Check that it runs, that the address is right and that a firewall lets it through.",
+        )

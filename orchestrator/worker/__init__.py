@@ -1,0 +1,1 @@
+"""One recording from its first connection to its final file, in a process of its own."""

@@ -1,0 +1,1 @@
+"""The end of a recording: its final files from its segments."""

@@ -1,0 +1,62 @@
+"""Waits for a recording's first frame, or for the reason why none will come."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final
+
+from orchestrator.catalog.models import Recording
+from orchestrator.media import TITLES
+from orchestrator.recordings.outcome import stopped_early
+from orchestrator.worker.tracks.capture import Capture
+
+UNSUPPORTED_WAIT_S: Final = 4.0
+"""How long to wait for a backup codec when a video's codec can't be received."""
+
+
+MUTED_WAIT_S: Final = 3.0
+"""How long everybody may be muted before a start fails."""
+
+_LOOK_S: Final = 0.1
+
+
+async def until_first_frame(
+    recording: Recording, capture: Capture, stop: asyncio.Future[str], timeout_s: float
+) -> None:
+    """Returns when something is recorded; raises the reason when nothing will be."""
+    began = asyncio.create_task(capture.began.wait())
+    hopeless = [asyncio.create_task(each(capture)) for each in (_unsupported, _muted)]
+    if recording.started_at is not None:
+        hopeless.pop().cancel()  # a recording that is resumed goes on while everybody is muted
+    waits: set[asyncio.Future[Any]] = {began, *hopeless, capture.closed, stop}
+    try:
+        await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in (began, *hopeless):
+            each.cancel()
+    if capture.began.is_set():
+        return
+    if stop.done():
+        raise stopped_early(recording.stream_id)
+    if capture.closed.done() and (why := capture.closed.result().error):
+        raise why
+    listed_by = recording.stream["discovery"]
+    raise capture.selection.why_nothing(TITLES.get(listed_by, listed_by))
+
+
+async def _unsupported(capture: Capture) -> None:
+    """Returns when the only video stays one that can't be received."""
+    while True:
+        await asyncio.sleep(UNSUPPORTED_WAIT_S)
+        if capture.unsupported is not None:
+            return
+
+
+async def _muted(capture: Capture) -> None:
+    """Returns when everybody has been muted for a while."""
+    since = time.monotonic()
+    while time.monotonic() - since < MUTED_WAIT_S:
+        await asyncio.sleep(_LOOK_S)
+        if not capture.selection.everybody_muted:
+            since = time.monotonic()

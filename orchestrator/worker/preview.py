@@ -1,0 +1,54 @@
+"""Makes a preview image of what is recorded, while somebody asks (recordings.preview_files)."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import av
+import structlog
+
+from orchestrator.periodic import Periodic
+from orchestrator.recordings.preview_files import WANTED_S, is_newer
+from orchestrator.recordings.thumbnails import jpeg
+
+log = structlog.get_logger(__name__)
+
+PERIOD_S: Final = 0.8
+"""Seconds between two preview images while somebody asks."""
+
+
+class Preview:
+    """Keeps the newest frame, and makes an image of it when one is wanted."""
+
+    def __init__(self, folder: Path) -> None:
+        self._wanted, self._image = folder / "preview.wanted", folder / "preview.jpg"
+        self._newest: av.VideoFrame | None = None
+
+    def take(self, frame: av.VideoFrame, *, filler: bool) -> None:
+        """Called in the writer's thread for each frame of video written.
+
+        Filler counts only after a real frame: a recording of audio alone has no preview.
+        """
+        if self._newest is not None or not filler:
+            self._newest = frame
+
+    async def run(self) -> None:
+        """Until cancelled. A preview is worth no recording: what fails is tried again."""
+        await Periodic(
+            partial(asyncio.to_thread, self.make),
+            PERIOD_S,
+            failure="preview not made; trying again",
+            foreseen=(OSError, av.FFmpegError),
+            at_once=False,
+        ).run()
+
+    def make(self) -> None:
+        """Writes an image of the newest frame, if somebody asked lately. Blocking."""
+        if (frame := self._newest) is None or not is_newer(self._wanted, WANTED_S):
+            return
+        unfinished = self._image.with_suffix(".part")
+        unfinished.write_bytes(jpeg(frame))
+        unfinished.replace(self._image)

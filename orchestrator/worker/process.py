@@ -1,0 +1,174 @@
+"""The process of one recording: reads its job from standard input, records, exits.
+
+``python -m orchestrator.worker`` waits for one line of JSON: the recording's id and the
+settings. SIGUSR1: look at what is wanted. SIGTERM, SIGINT: finish the file and exit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.store import Catalog
+from orchestrator.discovery.directory import Directory
+from orchestrator.encoding.pipeline.loading import Pipelines
+from orchestrator.encoding.process.capabilities import usable_ffmpeg
+from orchestrator.errors import HavenError
+from orchestrator.logs import configure
+from orchestrator.media import Endpoint, Stream
+from orchestrator.monitor.usage import boot_id, created
+from orchestrator.recordings.job import Job, identity_of, runtime_directory
+from orchestrator.recordings.states import STOPPED_BY_SIGNAL
+from orchestrator.settings import Settings
+from orchestrator.sources.create import create
+from orchestrator.sources.source import OnEvent, Source
+from orchestrator.worker.context import WorkerContext
+from orchestrator.worker.disk_sync import DiskSync
+from orchestrator.worker.preview import Preview
+from orchestrator.worker.recorder import Recorder
+from orchestrator.worker.segments.segment_encoding import SegmentEncoding
+from orchestrator.worker.stderr_log import StderrLog
+
+log = structlog.get_logger(__name__)
+
+
+async def record(job: Job) -> None:
+    """Runs one worker until its recording has ended."""
+    catalog = Catalog(job.settings.database_url)
+    await catalog.open(migrate=False)
+    try:
+        recording = await catalog.get(job.recording_id)
+        if recording.worker_starts != job.number:
+            log.warning(
+                "a newer worker has taken over this recording; exiting",
+                number=job.number,
+                current=recording.worker_starts,
+            )
+            return
+        # The server that started us writes this, too, but may die first.
+        await catalog.update(recording.id, **worker_columns(os.getpid()))
+        await _record(recording, job, catalog)
+    finally:
+        await catalog.close()
+
+
+async def _record(recording: Recording, job: Job, catalog: Catalog) -> None:
+    directory = Directory.from_settings(job.settings, demo_url=job.demo_url)
+    runtime = runtime_directory(recording.id)
+    try:
+        await asyncio.to_thread(_make_runtime, runtime)
+        preview = Preview(runtime)
+        recorder, encoding = _recorder(recording, job, catalog, directory, preview)
+        _obey_signals(recorder)
+        disk_sync = DiskSync(Path(recording.work_directory), catalog.path)
+        beside = [asyncio.create_task(job.run()) for job in (disk_sync, preview)]
+        background = [encoding, *beside]
+        try:
+            await recorder.run()
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+    finally:
+        await directory.close()
+        await asyncio.to_thread(shutil.rmtree, runtime, ignore_errors=True)
+
+
+def worker_columns(pid: int) -> dict[str, Any]:
+    """What the recording's row says of its worker."""
+    return {"worker_pid": pid, "worker_created": created(pid), "worker_boot": boot_id()}
+
+
+def _recorder(
+    recording: Recording, job: Job, catalog: Catalog, directory: Directory, preview: Preview
+) -> tuple[Recorder, asyncio.Task[SegmentEncoding]]:
+    """The recorder, and the look for pipeline and ffmpeg that runs while it connects."""
+    stream, settings = Stream(**recording.stream), job.settings
+
+    async def renew() -> Endpoint:
+        return await directory.endpoint(stream, identity_of(recording.id))
+
+    async def connect(on_event: OnEvent) -> Source:
+        return create(
+            job.endpoint or await renew(),
+            on_event,
+            renew=renew,
+            connect_timeout_s=settings.connect_timeout_s,
+            reconnect_timeout_s=settings.reconnect_timeout_s,
+            max_frame_pixels=settings.max_frame_pixels,
+        )
+
+    encoding = asyncio.create_task(_encoding(recording, stream, settings))
+    runtime = runtime_directory(recording.id)
+    context = WorkerContext(settings, catalog, connect, encoding, runtime, preview, job.asked_ns)
+    return Recorder(recording, context), encoding
+
+
+async def _encoding(recording: Recording, stream: Stream, settings: Settings) -> SegmentEncoding:
+    pipelines = await asyncio.to_thread(Pipelines.load, settings.pipelines_directory)
+    pipeline = pipelines.get(recording.pipeline)
+    ffmpeg = await usable_ffmpeg(settings, pipeline)
+    tags = _tags(recording, stream)
+    return SegmentEncoding(
+        pipeline,
+        pipelines.by_name,
+        ffmpeg,
+        settings.encoder_threads,
+        tags,
+        settings.fast_start,
+        settings.file_access,
+    )
+
+
+def _tags(recording: Recording, stream: Stream) -> dict[str, str]:
+    began = recording.created_at.isoformat(timespec="milliseconds")
+    return {
+        "title": stream.name or stream.symbol or stream.id,
+        "comment": f"Live stream {stream.id}, recorded by Haven Recorder",
+        "stream_id": stream.id,
+        "creation_time": began.replace("+00:00", "Z"),
+        "recording_id": recording.id,
+        "encoder_settings": (
+            f"pipeline={recording.pipeline} video={recording.video_codec}"
+            f"/{recording.video_quality} audio={recording.audio_codec}/{recording.audio_quality}"
+        ),
+    }
+
+
+def _obey_signals(recorder: Recorder) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, recorder.wake)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})  # the launcher blocked it
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, recorder.stop, STOPPED_BY_SIGNAL)
+
+
+def _make_runtime(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
+
+
+def main() -> int:
+    """Exit status 0 when the recording's end is in the catalog, whatever it was."""
+    line = sys.stdin.readline()
+    if not line.strip():
+        return 0  # a worker in reserve that was not needed
+    job = Job.read(line)
+    # A worker in reserve shares the server's stderr until here.
+    StderrLog(job.log).start()
+    configure(job.settings.log_level, job.settings.log_format)
+    structlog.contextvars.bind_contextvars(recording=job.recording_id)
+    try:
+        asyncio.run(record(job))
+    except HavenError as error:
+        log.error("the worker failed", error=error.error, detail=error.detail)
+        return 1
+    return 0

@@ -1,0 +1,222 @@
+"""One recording from its first connection to its final file, in its own worker process.
+
+Read `run`: open the source, wait for the first frame, record until something ends it, finish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import structlog
+
+from orchestrator.catalog.models import Recording
+from orchestrator.encoding.process.supervisor import Supervisor
+from orchestrator.errors import HavenError, Unavailable
+from orchestrator.periodic import Periodic
+from orchestrator.pipes.frame_queue import FrameQueue
+from orchestrator.recordings import orphans
+from orchestrator.recordings.checksums import add_checksums
+from orchestrator.recordings.outcome import is_only_to_finish
+from orchestrator.recordings.states import STOPPED, RecordingState, may_follow
+from orchestrator.sources.source import Source
+from orchestrator.worker.catalog_entry import CatalogEntry
+from orchestrator.worker.context import WorkerContext
+from orchestrator.worker.encoding_control import EncodingControl
+from orchestrator.worker.finishing.finish import conclude
+from orchestrator.worker.first_frame import until_first_frame
+from orchestrator.worker.recording_setup import (
+    known_canvas,
+    known_colors,
+)
+from orchestrator.worker.status_report import PERIOD_S, StatusReporter
+from orchestrator.worker.task_group import first_error
+from orchestrator.worker.time_origin import TimeOrigin, known_origin_ns
+from orchestrator.worker.tracks.capture import Capture
+from orchestrator.worker.tracks.selection_policy import SelectionPolicy
+
+log = structlog.get_logger(__name__)
+
+TICK_S: Final = 0.1
+
+_S = RecordingState
+
+
+class Recorder:
+    """Runs one recording. `stop` from outside ends it with a proper file."""
+
+    def __init__(self, recording: Recording, context: WorkerContext) -> None:
+        self._recording = recording
+        self._context = context
+        self._settings, self._catalog = context.settings, context.catalog
+        self._entry = CatalogEntry(recording, context.catalog)
+        self._stop_reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._failure: HavenError | None = None
+        self._status = StatusReporter(context.catalog, recording.id, os.getpid(), context.asked_ns)
+        self._capture = Capture(
+            FrameQueue(self._settings.queue_bytes),
+            SelectionPolicy(self._settings.video_track_preference, recording.stream.get("creator")),
+            origin_ns=known_origin_ns(recording),
+            canvas_policy=known_canvas(recording, follows=self._settings.canvas == "follow"),
+            colors=known_colors(recording),
+            note=self._entry.note,
+        )
+        self._origin = TimeOrigin(self._entry, self._capture)
+        self._encoding = EncodingControl(
+            context, self._entry, self._capture, stop=self.stop, fail=self._fail
+        )
+
+    def wake(self) -> None:
+        """Look now at what is wanted; called by the signal handler."""
+        self._entry.look()
+
+    def stop(self, reason: str) -> None:
+        """End the recording; the first reason is kept."""
+        if not self._stop_reason.done():
+            self._stop_reason.set_result(reason)
+
+    async def run(self) -> None:
+        """The whole recording. Any failure ends in the catalog, never in a lost segment."""
+        error: HavenError | None = None
+        stop, reserve = partial(self.stop, STOPPED), self._encoding.speed.reserve
+        async with self._entry.opened(on_stop=stop, on_reserved=reserve):
+            orphaned = asyncio.create_task(orphans.wait_until_ended(await self._orphans()))
+            try:
+                if not is_only_to_finish(self._recording):
+                    await self._record()
+            except* HavenError as group:
+                error = first_error(group)
+                log.warning("recording ended by an error", error=error.error, detail=error.detail)
+            reason = self._stop_reason.result() if self._stop_reason.done() else None
+            await orphaned
+            await self._save_segments()
+            await conclude(self._entry, self._context.encoding, reason, self._failure or error)
+        await add_checksums(self._catalog, self._recording.id)
+
+    async def _orphans(self) -> list[psutil.Process]:
+        """Looked for before an ffmpeg of our own runs; a first worker has none."""
+        if self._recording.worker_starts <= 1:
+            return []
+        work = Path(self._recording.work_directory)
+        return await asyncio.to_thread(orphans.writing_into, work)
+
+    # -- recording
+
+    async def _record(self) -> None:
+        async with self._source() as source, asyncio.TaskGroup() as tasks:
+            report = partial(self._report_once, source)
+            helpers = [
+                tasks.create_task(self._follow_wanted(source)),
+                tasks.create_task(Periodic(self._tick, TICK_S, failure=None, at_once=False).run()),
+                tasks.create_task(Periodic(report, PERIOD_S, failure=None).run()),
+            ]
+            try:
+                await until_first_frame(
+                    self._recording,
+                    self._capture,
+                    self._stop_reason,
+                    self._settings.connect_timeout_s,
+                )
+                await self._encode(source)
+            finally:
+                for helper in helpers:
+                    helper.cancel()
+
+    @asynccontextmanager
+    async def _source(self) -> AsyncIterator[Source]:
+        source = await self._context.connect(self._capture.on_event)
+        try:
+            await source.open()
+            self._entry.note("joined", "Connected to the stream.")
+            yield source
+        finally:
+            await source.close()
+
+    async def _encode(self, source: Source) -> None:
+        supervisor = await self._encoding.prepare()
+        ffmpeg = asyncio.create_task(supervisor.run())
+        try:
+            await self._wait_running(ffmpeg)
+            if self._encoding.running.is_set():
+                await self._origin.begin()
+            control = self._encoding.start()
+            try:
+                await self._until_ended(ffmpeg)
+            finally:
+                control.cancel()
+        finally:
+            await self._wind_up(source, supervisor)
+            await self._report_once(source)
+        await ffmpeg
+
+    async def _wait_running(self, ffmpeg: asyncio.Task[None]) -> None:
+        running = asyncio.create_task(self._encoding.running.wait())
+        waits: set[asyncio.Future[Any]] = {running, ffmpeg, self._stop_reason}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            running.cancel()
+
+    async def _until_ended(self, ffmpeg: asyncio.Task[None]) -> None:
+        ended: set[asyncio.Future[Any]] = {ffmpeg, self._capture.closed, self._stop_reason}
+        await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+        if self._capture.closed.done():
+            closed = self._capture.closed.result()
+            self.stop(closed.error.error if closed.error else closed.reason)
+
+    async def _wind_up(self, source: Source, supervisor: Supervisor) -> None:
+        """Take the frames that have come, release what is held, let ffmpeg finish its file."""
+        try:
+            if may_follow(self._entry.state, _S.STOPPING):
+                await self._entry.change_state(_S.STOPPING)
+            await source.flush()
+        finally:
+            self._capture.finish()
+            await supervisor.stop()
+
+    # -- background
+
+    async def _follow_wanted(self, source: Source) -> None:
+        """Subscribe to the selected tracks; keep the state `reconnecting` true."""
+        while True:
+            await self._capture.wanted_changed.wait()
+            self._capture.wanted_changed.clear()
+            await source.subscribe(self._capture.wanted)
+            if self._entry.state in (_S.RECORDING, _S.RECONNECTING):
+                connected = self._capture.connected
+                await self._entry.change_state(_S.RECORDING if connected else _S.RECONNECTING)
+
+    def _tick(self) -> None:
+        self._capture.tick()
+        self._encoding.tick()
+        idle = self._capture.selection.idle_since
+        grace = self._settings.unpublished_timeout_s
+        if self._capture.began.is_set() and idle and time.monotonic() - idle > grace:
+            self.stop(f"nothing was published for {grace:g} s")
+
+    async def _report_once(self, source: Source) -> None:
+        try:
+            segments = self._encoding.segments
+            self._capture.look()
+            await self._status.report(self._capture, source, segments, self._encoding.supervisor)
+            await self._origin.follow()
+            if segments is not None:
+                await segments.save_all()
+        except Unavailable as error:
+            log.warning("status report not written", error=error.error)
+
+    async def _save_segments(self) -> None:
+        """Segments that the catalog was too busy to list belong in the file, too."""
+        if (segments := self._encoding.segments) is not None:
+            await self._entry.with_retries("the segments", segments.save_all)
+
+    def _fail(self, error: HavenError) -> None:
+        self._failure = self._failure or error
+        self.stop(error.error)

@@ -1,0 +1,1 @@
+"""Segments: runs of ffmpeg, one after the other, that together make one recording."""

@@ -1,0 +1,28 @@
+"""What stays the same for all segments of a recording: pipeline, ffmpeg, tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from orchestrator.encoding.pipeline.command import Pipeline
+from orchestrator.encoding.process.capabilities import FFmpeg
+from orchestrator.file_access import FileAccess
+
+FastStart = Literal["auto", "always", "never"]
+"""When an MP4's index comes first (settings.fields, fast_start)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEncoding:
+    """What stays the same for all segments of a recording."""
+
+    pipeline: Pipeline
+    pipelines: Mapping[str, Pipeline]
+    """All pipelines by name: other recordings use them beside this one."""
+    ffmpeg: FFmpeg
+    threads: int
+    tags: Mapping[str, str]
+    fast_start: FastStart = "auto"
+    file_access: FileAccess = "private"

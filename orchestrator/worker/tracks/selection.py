@@ -1,0 +1,261 @@
+"""Which tracks of a room are recorded now; which of them don't arrive, since when and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from orchestrator.errors import (
+    EverybodyMuted,
+    HavenError,
+    NobodyPublishes,
+    NoMedia,
+    UnsupportedCodec,
+    VideoTooLarge,
+)
+from orchestrator.media import Publication, TrackKind
+from orchestrator.worker.tracks.missing_tracks import ADVICE, MissingTracks
+from orchestrator.worker.tracks.selection_policy import (
+    MOST_AUDIO,
+    SelectionPolicy,
+    choose_audio,
+    codec_name,
+    described,
+    receivable_audio,
+)
+
+STALL_S: Final = 2.0
+"""Video or audio that is missing for so long is warned about."""
+
+
+@dataclass(slots=True)
+class Absence:
+    """Video or audio that is missing: why, and since when."""
+
+    reason: str | None = None
+    since: datetime | None = None
+
+    def look(self, reason: str | None) -> None:
+        """Why it is missing now; None while it arrives. `since` is the first such moment."""
+        self.reason = reason
+        self.since = None if reason is None else self.since or datetime.now(UTC)
+
+
+class TrackSelection:
+    """The publications of a room, and which of them the policy selects."""
+
+    def __init__(
+        self, policy: SelectionPolicy, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.publications: dict[str, Publication] = {}
+        self.video: Publication | None = None
+        """The video to record."""
+        self.audio: dict[str, Publication] = {}
+        """The audio to record, by sid."""
+        self._audio_left_out = 0
+        self.idle_since: float | None = clock()
+        """Since when nothing is published; None while something is."""
+        self.no_video, self.no_audio = Absence(), Absence()
+        self._policy = policy
+        self._clock = clock
+        self._recorded_sid: str | None = None
+        """Sid of the video that is recorded until the first frame of `video` arrives."""
+        self._began_at = clock()
+        self._frame_at: dict[str, float] = {}
+        self._too_large: dict[str, str] = {}
+        """Why no frame of these is decoded, by sid."""
+        self._missing_tracks = MissingTracks(clock)
+
+    def put(self, publication: Publication) -> None:
+        """A publication is new or has changed; `choose` follows."""
+        self.publications[publication.sid] = publication
+
+    def remove(self, sid: str) -> Publication | None:
+        """A publication is gone, and returned; `choose` follows."""
+        self._frame_at.pop(sid, None)
+        self._too_large.pop(sid, None)
+        return self.publications.pop(sid, None)
+
+    def choose(self) -> None:
+        """Chooses anew what is recorded; once for all that changed together."""
+        everything = self.publications.values()
+        current = self.video.sid if self.video is not None else None
+        self.video = self._policy.choose_video(everything, current)
+        audio = receivable_audio(everything)
+        self.audio = {p.sid: p for p in choose_audio(audio, self.audio)}
+        self._audio_left_out = len(audio) - len(self.audio)
+        shown = self.publications.get(self._recorded_sid or "")
+        if shown is None or shown.muted:
+            self._recorded_sid = None
+        self.idle_since = None if self.publications else self.idle_since or self._clock()
+        self._missing_tracks.expect(self._expected())
+
+    def refuse(self, sid: str, size: str, max_pixels: int) -> bool:
+        """A video is too large to decode, until its next frame; False if it was before."""
+        known = sid in self._too_large
+        self._too_large[sid] = (
+            f"The video is {size}, more than the limit of {max_pixels} pixels"
+            " (ORCHESTRATOR_MAX_FRAME_PIXELS): no frame of it is recorded."
+        )
+        self._missing_tracks.expect(self._expected())
+        return not known
+
+    def takes(self, sid: str) -> bool:
+        """A frame arrived: whether it is to be recorded."""
+        if self._too_large.pop(sid, None):
+            self._missing_tracks.expect(self._expected())
+        if self.video is not None and sid == self.video.sid:
+            self._recorded_sid = sid
+        elif sid != self._recorded_sid and sid not in self.audio:
+            return False
+        self._frame_at[sid] = self._clock()
+        self._missing_tracks.arrived(sid)
+        return True
+
+    def reconnected(self) -> None:
+        """A new connection: each track has to begin again."""
+        self._missing_tracks.restart()
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """Sids to subscribe to: what is selected, and the previous video until the next arrives."""
+        videos = {self._recorded_sid} if self._recorded_sid is not None else set()
+        if self.video is not None:
+            videos.add(self.video.sid)
+        return frozenset(videos | self.audio.keys())
+
+    @property
+    def expects_video(self) -> bool:
+        """Whether frames of video should be arriving."""
+        return self._recorded_sid is not None or (self.video is not None and not self.video.muted)
+
+    @property
+    def expects_audio(self) -> frozenset[str]:
+        """The publications whose audio should be arriving."""
+        return frozenset(p.sid for p in self.audio.values() if not p.muted)
+
+    @property
+    def unsupported(self) -> Publication | None:
+        """The selected video, if its codec can't be received and no frame of it arrived."""
+        video = self.video
+        if video is None or video.receivable or video.sid in self._frame_at:
+            return None
+        return video
+
+    @property
+    def everybody_muted(self) -> bool:
+        """Whether everything published that could be recorded is muted."""
+        selected = [*self.audio.values(), *([self.video] if self.video is not None else [])]
+        return bool(selected) and all(publication.muted for publication in selected)
+
+    def look(self) -> None:
+        """Time passed: update what is missing."""
+        self.no_video.look(self._why_no_video())
+        self.no_audio.look(self._why_no_audio())
+
+    def why_nothing(self, listed_by: str) -> HavenError:
+        """Why no frame has arrived, as an error; `listed_by`: who lists the stream as live."""
+        if not self.publications:
+            return NobodyPublishes(
+                f"{listed_by} lists the stream as live, but nobody publishes in the room:"
+                " joined it, and there is nothing to record.",
+                "Start publishing, then start the recording again.",
+            )
+        if (video := self.video) is not None and not video.receivable:
+            return _unsupported(video)
+        if video is not None and (why := self._too_large.get(video.sid)):
+            return VideoTooLarge(
+                why, "Publish a smaller video, or raise the setting; memory grows with it."
+            )
+        known = ", ".join(described(p) for p in self.publications.values())
+        if self.everybody_muted:
+            return EverybodyMuted(
+                f"Everything published is muted ({known}).",
+                "Start again when somebody has unmuted, or let a watch begin by itself"
+                " (POST /api/recording/watch, `orchestrator record --wait`).",
+            )
+        return NoMedia(
+            f"No frame arrived of what is published ({known}).",
+            "Check that the publisher is sending and not muted, and that UDP gets through.",
+        )
+
+    def warnings(self) -> list[str]:
+        """What is missing in the recording now, in words."""
+        warnings = [
+            f"{described(p)} can't be received and is missing in the recording."
+            for p in self.publications.values()
+            if not p.receivable and p.kind is not TrackKind.VIDEO
+        ]
+        if self.video is not None and (large := self._too_large.get(self.video.sid)):
+            warnings.append(large)
+        if self._audio_left_out:
+            warnings.append(
+                f"Only {MOST_AUDIO} of {MOST_AUDIO + self._audio_left_out} audio tracks are"
+                f" recorded, those published first; left out: {self._audio_left_out}."
+            )
+        missing = (self.no_video.reason, self.no_audio.reason)
+        return warnings + [why for why in missing if why is not None and why not in warnings]
+
+    def not_started(self) -> dict[str, str]:
+        """A warning for each publication that should be arriving and never began, by sid."""
+        return {
+            sid: f"Nothing has arrived from {described(self.publications[sid])} in {late_s:.0f} s;"
+            f" it is missing in the recording. {ADVICE}"
+            for sid, late_s in self._missing_tracks.not_started().items()
+        }
+
+    def missing(self) -> list[str]:
+        """The same, and audio that has stopped while other audio goes on."""
+        stalled = self._missing_tracks.stalled() if self.no_audio.reason is None else {}
+        return [
+            *self.not_started().values(),
+            *(
+                f"Nothing has arrived from {described(self.publications[sid])} for {gone_s:.0f} s;"
+                f" silence is recorded in its place. {ADVICE}"
+                for sid, gone_s in stalled.items()
+                if sid in self.audio
+            ),
+        ]
+
+    def _expected(self) -> set[str]:
+        sids = set(self.expects_audio)
+        if self.video is not None and self.video.receivable and not self.video.muted:
+            sids.add(self.video.sid)
+        return sids - self._too_large.keys()
+
+    def _why_no_video(self) -> str | None:
+        video = self.video
+        if video is None:
+            return "No video is published; black frames are recorded."
+        if self.unsupported is not None:
+            return _unsupported(video).error
+        if video.muted:
+            return "The video is muted; black frames are recorded."
+        if self._recorded_sid in (None, video.sid) and (large := self._too_large.get(video.sid)):
+            return large
+        missing_s = self._missing_s({self._recorded_sid or video.sid})
+        held = f"No video for {missing_s:.0f} s; the last frame is held."
+        return held if missing_s >= STALL_S else None
+
+    def _why_no_audio(self) -> str | None:
+        if not self.audio:
+            return "No audio is published; silence is recorded."
+        if not self.expects_audio:
+            return "All audio is muted; silence is recorded."
+        missing_s = self._missing_s(self.expects_audio)
+        warning = f"No audio for {missing_s:.0f} s; silence is recorded."
+        return warning if missing_s >= STALL_S else None
+
+    def _missing_s(self, sids: set[str] | frozenset[str]) -> float:
+        latest = max(self._frame_at.get(sid, self._began_at) for sid in sids)
+        return self._clock() - latest
+
+
+def _unsupported(video: Publication) -> UnsupportedCodec:
+    return UnsupportedCodec(
+        f"The video is published as {codec_name(video)}, which can't be received.",
+        "Have the publisher send VP8 or H.264 (unencrypted), then start again.",
+    )

@@ -1,0 +1,1 @@
+"""What the pipelines' ffmpegs cost, and what comes of them."""

@@ -1,0 +1,39 @@
+"""A tone over a real network that loses packets: it goes on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.kit.network import why_no_namespaces
+
+pytestmark = [pytest.mark.livekit, pytest.mark.real_time]
+
+
+def test_at_three_percent_loss_a_tone_goes_on_without_silence_or_clicks() -> None:
+    """Without concealment: zeros for 960 samples, steps of 17 times the tone's own."""
+    if (missing := why_no_namespaces()) is not None:
+        pytest.skip(f"no network that loses packets: {missing}")
+    command = [
+        sys.executable,
+        "-m",
+        "tests.kit.sources.lossy_tone",
+        "--loss",
+        "3",
+        "--seconds",
+        "6",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    assert found["packets_lost"] > 3, "else this shows nothing"
+    assert found["longest_zeros"] < 900
+    assert found["step"] < 4
+    assert 0.9 < found["level"] < 1.05
+    lost_s = 0.02 * found["packets_lost"]
+    assert found["concealed_s"] == pytest.approx(lost_s, abs=max(0.1, 0.5 * lost_s))
+    # Some frames are on their way from their decoders when both are counted.
+    assert found["received_s"] == pytest.approx(0.02 * found["frames_received"], abs=0.2)

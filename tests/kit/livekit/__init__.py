@@ -1,0 +1,1 @@
+"""Real LiveKit rooms for tests, and who publishes in them."""

@@ -1,0 +1,211 @@
+"""A small WHEP server on a real socket: aiortc sends numbered video frames and beeps."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from fractions import Fraction
+
+import av
+from aiohttp import web
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket
+from multidict import CIMultiDict
+
+from tests.kit.ports import free_port
+from tests.kit.signals.codes import beep, draw
+
+FPS = 30
+RATE = 48_000
+TOKEN = "letmein"
+
+
+class NumberedFrames(MediaStreamTrack):
+    """Video frames that show their number."""
+
+    kind = "video"
+
+    def __init__(self, began: float, late_s: float = 0) -> None:
+        super().__init__()
+        self._began = began
+        self._number = int(late_s * FPS)
+        """Of the next one; the first comes late."""
+
+    async def recv(self) -> av.VideoFrame:
+        await asyncio.sleep(max(0.0, self._began + self._number / FPS - time.monotonic()))
+        frame = draw(self._number, width=320, height=180, fps=FPS)
+        frame.pts, frame.time_base = self._number * 90_000 // FPS, Fraction(1, 90_000)
+        self._number += 1
+        return frame
+
+
+class Beeps(MediaStreamTrack):
+    """A beep each second, in step with the flashes."""
+
+    kind = "audio"
+
+    def __init__(self, began: float) -> None:
+        super().__init__()
+        self._began = began
+        self._at = self._stalled = 0
+
+    async def recv(self) -> av.AudioFrame:
+        # A packet of audio exists once it was heard to its end.
+        due = self._began + (self._at + 960) / RATE
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        frame = av.AudioFrame.from_ndarray(
+            beep(self._at, 960, RATE).reshape(1, -1), format="s16", layout="mono"
+        )
+        frame.pts = self._at - self._stalled
+        frame.sample_rate, frame.time_base = RATE, Fraction(1, RATE)
+        self._at += 960
+        return frame
+
+    def stall(self, for_s: float) -> None:
+        """Nothing is captured for so long, and the RTP clock stands still."""
+        samples = int(for_s * RATE) // 960 * 960
+        self._at, self._stalled = self._at + samples, self._stalled + samples
+
+
+class WhepServer:
+    """Serves /stream; /unknown answers 404. Counts what was taken back by DELETE.
+
+    `counter`: it takes no offers and makes one (406). `links`: ICE servers of its answer.
+    `late_s`: when the first frame comes.
+    """
+
+    def __init__(
+        self,
+        *,
+        audio: bool = True,
+        counter: bool = False,
+        links: Sequence[str] = (),
+        late_s: float = 0,
+    ) -> None:
+        self.connections: dict[str, RTCPeerConnection] = {}
+        self.deleted = 0
+        self.posts = 0
+        self.links = links
+        self.rejects_audio = False
+        """Its answer has nothing but the m-line for audio, with port 0."""
+        self._audio = audio
+        self._counter = counter
+        self._late_s = late_s
+        self._wall_clock_s = 0.0
+        self._beeps: list[Beeps] = []
+        self._runner: web.AppRunner | None = None
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}/stream"
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_post("/stream", self._offer)
+        app.router.add_delete("/sessions/{id}", self._delete)
+        app.router.add_patch("/sessions/{id}", self._answer)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        await site.start()
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(each.close() for each in self.connections.values()))
+        self.connections.clear()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def step_wall_clock(self, by_s: float) -> None:
+        """Sets the clock that sender reports are made with."""
+        self._wall_clock_s += by_s
+
+    def stall_audio(self, for_s: float) -> None:
+        """Nothing is heard for so long; the RTP clock stands still."""
+        for each in self._beeps:
+            each.stall(for_s)
+
+    def _tell_wrong_time(self, sender: RTCRtpSender) -> None:
+        send = sender._send_rtcp
+
+        async def send_wrong_time(packets: list[AnyRtcpPacket]) -> None:
+            for packet in packets:
+                if isinstance(packet, RtcpSrPacket) and packet.sender_info.ntp_timestamp:
+                    packet.sender_info.ntp_timestamp += int(self._wall_clock_s * (1 << 32))
+            await send(packets)
+
+        setattr(sender, "_send_rtcp", send_wrong_time)  # noqa: B010
+
+    async def _offer(self, request: web.Request) -> web.Response:
+        self.posts += 1
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return web.Response(status=401, text="who are you?")
+        assert request.content_type == "application/sdp"
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        name = f"s{self.posts}"
+        self.connections[name] = connection
+        began = time.monotonic()
+        if not self._counter:
+            offer = RTCSessionDescription(sdp=await request.text(), type="offer")
+            await connection.setRemoteDescription(offer)
+        if self._audio:
+            self._beeps.append(Beeps(began))
+            self._tell_wrong_time(connection.addTrack(self._beeps[-1]))
+        self._tell_wrong_time(connection.addTrack(NumberedFrames(began, self._late_s)))
+        await connection.setLocalDescription()
+        sdp = connection.localDescription.sdp
+        if self.rejects_audio:
+            sdp = rejecting_audio(sdp)
+        headers = CIMultiDict(Location=f"/sessions/{name}", ETag='"first"')
+        for link in self.links:
+            headers.add("Link", link)
+        return web.Response(
+            status=406 if self._counter else 201,
+            text=sdp,
+            content_type="application/sdp",
+            headers=headers,
+        )
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        assert request.content_type == "application/sdp"
+        assert request.headers["If-Match"] == '"first"'
+        answer = RTCSessionDescription(sdp=await request.text(), type="answer")
+        await self.connections[request.match_info["id"]].setRemoteDescription(answer)
+        return web.Response(status=204)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        connection = self.connections.pop(request.match_info["id"], None)
+        if connection is None:
+            return web.Response(status=404)
+        self.deleted += 1
+        await connection.close()
+        return web.Response()
+
+
+def rejecting_audio(sdp: str) -> str:
+    """The answer as servers write it that have no audio: its section is one line."""
+    session, audio, video = sdp.split("m=")
+    assert audio.startswith("audio")
+    session = session.replace("BUNDLE 0 1", "BUNDLE 1")
+    return f"{session}m=audio 0 UDP/TLS/RTP/SAVPF 0\r\nm={video}"
+
+
+@asynccontextmanager
+async def whep_server(
+    *,
+    audio: bool = True,
+    counter: bool = False,
+    links: Sequence[str] = (),
+    late_s: float = 0,
+) -> AsyncIterator[WhepServer]:
+    server = WhepServer(audio=audio, counter=counter, links=links, late_s=late_s)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()

@@ -1,0 +1,1 @@
+"""How true the times in a recording are (`python -m tests.kit.timing`)."""

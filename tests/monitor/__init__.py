@@ -1,1 +1,0 @@
-"""Tests of what measures processes and the machine."""

@@ -1,0 +1,107 @@
+"""/metrics: what it says, in Prometheus' form and by its conventions; the shipped dashboard."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from orchestrator import __version__
+from orchestrator.errors import SourceUnreachable
+from tests.kit.api.memory import FIGURES, MINT, MemoryManager, recording
+
+DASHBOARD = Path(__file__).parents[4] / "docs" / "grafana.json"
+UNITS = ("_total", "_bytes", "_seconds", "_ratio", "_cores")
+PLAIN = {
+    *("haven_build_info", "haven_recordings", "haven_recording_info", "haven_recording_warnings"),
+    *("haven_discovery_failing", "haven_event_clients", "haven_process_threads"),
+    *("haven_recording_frame_rate", "haven_machine_load1"),
+}
+"""Counts of things and a load: they have no unit."""
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def samples(text: str) -> Samples:
+    """Each value by its name and labels."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.fixture
+def usage() -> dict[str, Any]:
+    """What a worker reports of one process."""
+    return {"cpu_seconds": 12.5, "rss_bytes": 200, "threads": 9, "since": "2024-12-01T14:30:20Z"}
+
+
+@pytest.fixture(autouse=True)
+def rows(manager: MemoryManager, usage: dict[str, Any]) -> None:
+    """One that records and one that failed."""
+    figures = {"processes": {"worker": usage | {"pid": 11}, "ffmpeg": usage | {"pid": 12}}}
+    now = datetime.now(UTC)
+    manager.rows += [
+        recording(id="r1", figures=FIGURES | figures, figures_at=now),
+        recording("gone", id="r0", state="failed"),
+    ]
+    manager.directory.failures["demo"] = SourceUnreachable("Nothing answers.")
+
+
+async def test_what_is_measured(client: httpx.AsyncClient) -> None:
+    response = await client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=")
+    found = samples(response.text)
+    mine = ("recording_id", "r1")
+    assert found["haven_recording_frames_dropped_total", frozenset({mine})] == 4
+    assert found["haven_recording_queue_bytes", frozenset({mine})] == 1382400
+    ffmpeg = frozenset({mine, ("role", "ffmpeg")})
+    assert found["haven_process_cpu_seconds_total", ffmpeg] == 12.5
+    assert found["haven_process_start_time_seconds", ffmpeg] == 1733063420
+    server = frozenset({("role", "server"), ("recording_id", "")})
+    assert found["haven_process_resident_memory_bytes", server] > 10**7
+    assert ("haven_process_restarts_total", server) not in found, "it doesn't know"
+    assert found["haven_recordings", frozenset({("state", "failed")})] == 1
+    assert found["haven_discovery_failing", frozenset({("directory", "demo")})] == 1
+    assert found["haven_build_info", frozenset({("version", __version__)})] == 1
+    (info,) = [dict(labels) for name, labels in found if name == "haven_recording_info"]
+    assert (info["recording_id"], info["mint_id"], info["state"]) == ("r1", MINT, "recording")
+
+
+async def test_names_follow_the_conventions(client: httpx.AsyncClient) -> None:
+    text = (await client.get("/metrics")).text
+    for family in text_string_to_metric_families(text):
+        assert family.name.startswith("haven_")
+        assert family.documentation.endswith(".")
+        for sample in family.samples:
+            assert sample.name.endswith(UNITS) or sample.name in PLAIN
+            assert sample.name.endswith("_total") is (family.type == "counter")
+
+
+async def test_openmetrics_for_who_asks(client: httpx.AsyncClient) -> None:
+    asked = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    response = await client.get("/metrics", headers=asked)
+    assert response.headers["content-type"].startswith("application/openmetrics-text")
+    assert response.text.endswith("# EOF\n")
+
+
+async def test_the_dashboard_asks_for_what_there_is(client: httpx.AsyncClient) -> None:
+    families = text_string_to_metric_families((await client.get("/metrics")).text)
+    there = {f.name + ("_total" if f.type == "counter" else "") for f in families}
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    asked = {
+        name
+        for panel in panels
+        for target in panel["targets"]
+        for name in re.findall(r"haven_\w+", target["expr"])
+    }
+    assert len(panels) > 10
+    assert asked
+    assert asked <= there

@@ -1,0 +1,31 @@
+"""What a recording that goes on after a crash is started with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator.recordings.limits import NO_LIMITS, Limits
+from orchestrator.server.resume import limits_left
+from tests.kit.catalog.rows import recording
+
+
+@pytest.mark.parametrize(
+    ("limits", "left"),
+    [
+        ({}, NO_LIMITS),
+        ({"max_duration_s": 100.0, "split_s": 30.0}, Limits(max_duration_s=40.0, split_s=30.0)),
+        ({"max_size_bytes": 3_000_000}, Limits(max_size_bytes=2_000_000)),
+        ({"max_duration_s": 60.5}, None),
+        ({"max_size_bytes": 1_000_001}, None),
+    ],
+)
+def test_limits_count_from_the_first_beginning(limits: dict[str, Any], left: Limits | None) -> None:
+    ended = recording("a", limits=limits, duration_s=60.0, size_bytes=1_000_000)
+    assert limits_left(ended) == left
+
+
+def test_nothing_recorded_leaves_all() -> None:
+    ended = recording("a", limits={"max_duration_s": 9.0}, duration_s=None, size_bytes=None)
+    assert limits_left(ended) == Limits(max_duration_s=9.0)
