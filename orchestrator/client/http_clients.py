@@ -13,6 +13,7 @@ from orchestrator.api.schemas.common import Failure
 from orchestrator.client import calls
 from orchestrator.client.calls import Call
 from orchestrator.client.errors import ClientError, no_answer, unexpected
+from orchestrator.retry_after_header import retry_after_s
 from orchestrator.stop_policy import STOP
 
 URL: Final = "http://127.0.0.1:8000"
@@ -157,6 +158,6 @@ def _read(call: Call[T], answer: httpx.Response) -> T:
     except ValidationError as error:
         raise unexpected(str(answer.url), answer.status_code) from error
     if isinstance(read, Failure):
-        wait = answer.headers.get("retry-after", "")
-        raise ClientError(read, answer.status_code, float(wait) if wait.isdecimal() else None)
+        wait = retry_after_s(answer.headers.get("retry-after"))
+        raise ClientError(read, answer.status_code, wait)
     return read

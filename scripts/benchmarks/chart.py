@@ -7,9 +7,9 @@ The files are what `./scripts/bench --json FILE` wrote; several runs become one 
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
@@ -134,6 +134,8 @@ def _drawn(panel: Panel, top: int) -> Iterator[str]:
 
 if __name__ == "__main__":
     measured: dict[str, Any] = {}
-    for file in sys.argv[1:]:
-        measured |= json.loads(Path(file).read_text())
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", type=Path, nargs="+", help="of ./scripts/bench --json")
+    for file in parser.parse_args().files:
+        measured |= json.loads(file.read_text())
     print(chart(measured))

@@ -5,6 +5,7 @@ Records the demo stream for a minute, at first without a page, then with one ope
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import shutil
 import sys
@@ -90,4 +91,5 @@ def _seconds(process: psutil.Process) -> float:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     asyncio.run(main())

@@ -8,9 +8,9 @@ noise, as many of both as in an hour, since an index grows with their number.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -82,6 +82,8 @@ def measure(pipeline: Pipeline, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    chosen = Pipelines.load(None).get(sys.argv[1] if len(sys.argv) > 1 else "mp4")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pipeline", nargs="?", default="mp4")
+    chosen = Pipelines.load(None).get(parser.parse_args().pipeline)
     with tempfile.TemporaryDirectory(prefix="haven-hour-") as name:
         measure(chosen, Path(name))

@@ -162,6 +162,7 @@ async def test_together_in_time_and_measured(manager: Manager, livekit_server: S
     assert all(abs(offset) < 0.5 for offset in offsets), offsets
 
 
+@pytest.mark.all_only  # nine publishers beside three recordings
 async def test_three_rooms_at_once(manager: Manager, livekit_server: Server) -> None:
     rooms = ["one", "two", "three"]
 

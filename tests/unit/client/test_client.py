@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +154,22 @@ async def test_no_server_or_no_recorder(raised: Raised, url: str) -> None:
     assert (error.code, error.status) == ("unauthorized", 401)
     error = await raised(Call("GET", "../docs", Stopped))
     assert (error.code, error.status) == ("unexpected_answer", 200)
+
+
+async def test_a_date_to_try_again_at_is_read(raised: Raised) -> None:
+    body = b'{"success": false, "error": "Busy", "detail": "Busy.", "code": "source_busy"}'
+    head = (
+        f"HTTP/1.1 503 Busy\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
+        f"Retry-After: {formatdate(time.time() + 100, usegmt=True)}\r\n\r\n"
+    )
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head.encode() + body)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        error = await raised(calls.health(), f"http://127.0.0.1:{port}")
+    assert error.status == 503
+    assert error.retry_after_s == pytest.approx(100, abs=30)
