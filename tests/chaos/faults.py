@@ -103,7 +103,7 @@ async def _cut_network(world: World, lasts_s: float) -> float:
     began_s = world.now_s()
     await world.wire.cut()
     await asyncio.sleep(lasts_s)
-    await world.wire.mend()
+    await world.wire.restore()
     return began_s
 
 

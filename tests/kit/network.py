@@ -31,7 +31,7 @@ _PATH: Final = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
 
 class Wire:
-    """A TCP relay to a port of this machine, which can be cut and mended."""
+    """A TCP relay to a port of this machine, which can be cut and restored."""
 
     def __init__(self, port: int) -> None:
         self._to = port
@@ -39,7 +39,7 @@ class Wire:
         self._flows: set[asyncio.Task[None]] = set()
         self.port = free_port()
 
-    async def mend(self) -> None:
+    async def restore(self) -> None:
         """Lets connections through, at the same port as before."""
         self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
 
@@ -82,7 +82,7 @@ class Wire:
 async def wired(port: int) -> AsyncIterator[Wire]:
     """A relay to the port, open."""
     wire = Wire(port)
-    await wire.mend()
+    await wire.restore()
     try:
         yield wire
     finally:

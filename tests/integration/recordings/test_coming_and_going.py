@@ -67,7 +67,7 @@ async def test_an_expired_token_is_replaced_by_a_fresh_one(
             await until_received(manager, room, 3 * FPS)  # longer than the first token lives
             await wire.cut()
             await until_state(manager, room, "reconnecting")
-            await wire.mend()
+            await wire.restore()
             await until_state(manager, room, "recording")
             await until_more(manager, room, FPS)
             ended = await manager.stop(room)

@@ -166,7 +166,7 @@ async def test_everybody_is_heard_again_after_the_connection_was_lost(
         await ears.until(*tones)
         await wire.cut()
         await ears.watcher.until(lambda: ears.watcher.of(ConnectionLost))
-        await wire.mend()
+        await wire.restore()
         await ears.watcher.until(lambda: ears.watcher.of(ConnectionRestored))
         ears.forget()
         await ears.until(*tones)

@@ -68,7 +68,7 @@ async def reconnect(world: World) -> None:
     await asyncio.sleep((world.seconds - outage_s) / 2)
     await world.wire.cut()
     await asyncio.sleep(outage_s)
-    await world.wire.mend()
+    await world.wire.restore()
     await asyncio.sleep((world.seconds - outage_s) / 2)
 
 

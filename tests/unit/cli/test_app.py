@@ -127,7 +127,7 @@ def test_ffmpegs_last_lines_are_shown(
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(SettingsError("bad", "mend it"), 2), (KeyboardInterrupt(), 130)]
+    ("error", "code"), [(SettingsError("bad", "correct it"), 2), (KeyboardInterrupt(), 130)]
 )
 def test_exit_codes(
     error: BaseException,
