@@ -21,7 +21,7 @@ from tests.kit.chromium import chromium, play
 from tests.kit.fakes import REAL, REAL_FFMPEG
 from tests.kit.signals.codes import draw, luma_of, read_code
 
-pytestmark = pytest.mark.real_time
+pytestmark = pytest.mark.slow
 
 SIZES: Final = ((320, 180), (1280, 720), (360, 640))
 FRAMES: Final = 45

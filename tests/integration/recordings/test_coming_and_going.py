@@ -53,6 +53,7 @@ async def test_a_host_who_comes_back_is_recorded_on(
     assert kinds.count("unpublished") == 2
 
 
+@pytest.mark.all_only
 async def test_an_expired_token_is_replaced_by_a_fresh_one(
     settings_for: Callable[..., Settings],
     livekit_server: Server,

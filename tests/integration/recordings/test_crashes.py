@@ -114,6 +114,7 @@ async def set_ahead(machine: Machine, id: str, step: timedelta) -> None:
     await catalog.close()
 
 
+@pytest.mark.all_only
 async def test_an_ffmpeg_that_stands_still_after_its_worker_died_is_ended(
     machine: Machine, livekit_server: Server
 ) -> None:
@@ -133,6 +134,7 @@ async def test_an_ffmpeg_that_stands_still_after_its_worker_died_is_ended(
     await machine.until_nothing_is_left()
 
 
+@pytest.mark.all_only
 async def test_after_a_power_cut_neither_the_network_nor_the_last_commits_are_needed(
     machine: Machine, livekit_server: Server
 ) -> None:
@@ -167,6 +169,7 @@ async def until_it_has_a_worker(machine: Machine, room: str) -> None:
     await catalog.close()
 
 
+@pytest.mark.all_only
 async def test_a_power_cut_before_the_first_frame_is_no_recording(
     machine: Machine, livekit_server: Server
 ) -> None:
@@ -217,6 +220,7 @@ async def test_after_a_power_cut_the_files_are_made_of_what_was_written(
     await machine.until_nothing_is_left()
 
 
+@pytest.mark.all_only
 async def test_after_a_power_cut_it_is_recorded_on_when_told_so(
     machine: Machine, livekit_server: Server
 ) -> None:

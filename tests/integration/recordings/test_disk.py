@@ -29,6 +29,7 @@ pytestmark = pytest.mark.real_time
 MIB = 2**20
 
 
+@pytest.mark.all_only
 @pytest.mark.livekit
 async def test_a_disk_that_fills_at_once_costs_nothing_written(
     settings_for: Callable[..., Settings], livekit_server: Server, disk: Disk
@@ -97,6 +98,7 @@ async def test_a_folder_that_disappears(
     assert read(segment).in_order, "it lies where it was taken to"
 
 
+@pytest.mark.all_only
 @pytest.mark.livekit
 async def test_a_quota_that_is_used_up_while_it_records(
     settings_for: Callable[..., Settings], livekit_server: Server, tmp_path: Path

@@ -45,7 +45,7 @@ def true_times(path: Path) -> list[float]:
     return [at - first_at - (code - first) / FPS for at, code in reading.codes]
 
 
-@pytest.mark.parametrize("output_format", ["webm", "av1"])
+@pytest.mark.parametrize("output_format", [pytest.param("webm", marks=pytest.mark.all_only), "av1"])
 async def test_a_killed_ffmpeg_costs_what_was_in_the_making(
     manager: Manager, livekit_server: Server, output_format: str
 ) -> None:

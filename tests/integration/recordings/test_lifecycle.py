@@ -105,6 +105,7 @@ async def test_a_second_server_is_refused_and_a_recorder_beside_it_is_not(
     await machine.until_nothing_is_left()
 
 
+@pytest.mark.all_only
 async def test_record_works_beside_a_server_and_leaves_its_recordings_alone(
     machine: Machine, livekit_server: Server
 ) -> None:
@@ -126,6 +127,7 @@ async def test_record_works_beside_a_server_and_leaves_its_recordings_alone(
     await machine.until_nothing_is_left()
 
 
+@pytest.mark.all_only
 async def test_without_a_server_record_finishes_what_a_crash_left(
     machine: Machine, livekit_server: Server
 ) -> None:

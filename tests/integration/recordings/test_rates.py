@@ -55,6 +55,7 @@ def test_one_that_changes_for_ever_is_followed_ever_more_slowly() -> None:
     assert LONGEST_S > 10
 
 
+@pytest.mark.all_only
 @pytest.mark.livekit
 async def test_capacity_and_the_encoder_count_the_true_rate(
     manager: Manager, livekit_server: Server

@@ -84,7 +84,7 @@ def check(row: Recording, seen: Seen) -> None:
     assert wrong == [] or row.pipeline == "webm"
 
 
-@pytest.mark.parametrize("pipeline", ["mp4", "webm"])
+@pytest.mark.parametrize("pipeline", ["mp4", pytest.param("webm", marks=pytest.mark.all_only)])
 async def test_a_window_that_grows_and_turns(
     manager: Manager, livekit_server: Server, pipeline: str
 ) -> None:

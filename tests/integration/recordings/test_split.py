@@ -130,6 +130,7 @@ async def test_a_killed_worker_keeps_the_parts(manager: Manager, livekit_server:
     assert not Path(ended.work_directory).exists()
 
 
+@pytest.mark.all_only
 async def test_splits_by_size_and_ends_by_size(manager: Manager, livekit_server: Server) -> None:
     async with conference(livekit_server, "size"):
         # What comes until audio has its place, after up to 6 s, is written at once.

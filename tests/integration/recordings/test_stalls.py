@@ -42,6 +42,7 @@ def offsets(reading: Reading, start_s: float, end_s: float) -> list[float]:
     return [min((beep - flash for beep in reading.beeps), key=abs) for flash in flashes]
 
 
+@pytest.mark.all_only
 @pytest.mark.timeout(120)
 async def test_a_microphone_that_stalls_is_heard_again_at_once_and_in_step(
     manager: Manager, livekit_server: Server

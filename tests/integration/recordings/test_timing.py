@@ -42,6 +42,7 @@ async def test_a_publisher_that_catches_up_is_right_from_the_first_frame(tmp_pat
     assert found.audio_gaps == 0
 
 
+@pytest.mark.all_only
 @pytest.mark.timeout(240)
 def test_at_five_percent_loss_nothing_moves_and_little_is_missing() -> None:
     if (missing := why_no_namespaces()) is not None:

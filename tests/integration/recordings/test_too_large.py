@@ -23,7 +23,7 @@ MOST = 320 * 180
 TOO_LARGE = f"The video is 640x360, more than the limit of {MOST} pixels"
 
 
-@pytest.mark.parametrize("codec", ["vp8", "h264"])
+@pytest.mark.parametrize("codec", ["vp8", pytest.param("h264", marks=pytest.mark.all_only)])
 async def test_audio_is_recorded_and_the_video_once_it_fits(
     settings_for: Callable[..., Settings], livekit_server: Server, codec: str
 ) -> None:

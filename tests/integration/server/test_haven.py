@@ -78,6 +78,7 @@ async def app_of(settings: Settings) -> AsyncIterator[App]:
             await app.http.aclose()
 
 
+@pytest.mark.all_only
 async def test_a_stream_is_waited_for_by_one_server_after_the_other(
     settings_for: Callable[..., Settings], stand_in: PumpFun, livekit_server: Server
 ) -> None:
@@ -108,6 +109,7 @@ async def test_a_stream_is_waited_for_by_one_server_after_the_other(
     await nothing_left()
 
 
+@pytest.mark.all_only
 async def test_the_agent_goes_to_the_most_watched_stream(
     settings_for: Callable[..., Settings],
     stand_in: PumpFun,
@@ -143,6 +145,7 @@ async def test_the_agent_goes_to_the_most_watched_stream(
     await nothing_left()
 
 
+@pytest.mark.all_only
 async def test_record_all(
     settings_for: Callable[..., Settings], stand_in: PumpFun, livekit_server: Server
 ) -> None:
@@ -181,6 +184,7 @@ FAULTS: Final = (Fault.SLOW, Fault.LIMITED, Fault.WRONG_TYPES, None)
 """None: nobody listens."""
 
 
+@pytest.mark.all_only
 async def test_while_pump_fun_fails_everything_answers_and_recordings_go_on(
     settings_for: Callable[..., Settings], stand_in: PumpFun, livekit_server: Server
 ) -> None:

@@ -49,7 +49,7 @@ async def test_a_server_whose_wall_clock_is_set_goes_on_as_if_nothing_was() -> N
         assert median(watcher.offsets_ms()[-5:]) == pytest.approx(OFFSET_MS, abs=WITHIN_MS)
 
 
-@pytest.mark.parametrize("stall_s", [0.4, 3])
+@pytest.mark.parametrize("stall_s", [pytest.param(0.4, marks=pytest.mark.all_only), 3])
 async def test_a_microphone_that_stalls_is_heard_in_step_within_a_second(stall_s: float) -> None:
     async with (
         whep_server() as server,
