@@ -14,7 +14,7 @@ from orchestrator.recordings.outcome import is_final
 
 log = structlog.get_logger(__name__)
 
-POLL_S: Final = 0.04
+POLL_S: Final = 0.02
 
 
 async def poll_until(
