@@ -25,6 +25,8 @@ def publications_in(sdp: str, participant: str) -> dict[str, Publication]:
         sections = SessionDescription.parse(sdp).media
     except (AssertionError, AttributeError, IndexError, KeyError, StopIteration) as wrong:
         raise ValueError(f"not SDP: {wrong}") from wrong
+    if not sections:
+        raise ValueError("not SDP: it has no m-line")
     found: dict[TrackKind, tuple[str, Publication]] = {}
     for section in sections:
         publication = _publication_of(section, participant)

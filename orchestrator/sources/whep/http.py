@@ -59,6 +59,18 @@ class Description:
     ice_servers: tuple[IceServer, ...] = ()
 
 
+def _address(text: str) -> httpx.URL:
+    """Parses an address; raises ValueError for anything that a request would fail on."""
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as wrong:
+        raise ValueError(str(wrong)) from wrong
+    _, _, port = origin(url)  # httpx decodes the host's name (IDNA) only here
+    if port is not None and port > 0xFFFF:
+        raise ValueError(f"there is no port {port}")
+    return url
+
+
 def _is_busy(answer: HttpResponse) -> bool:
     return answer.status in (429, 503)
 
@@ -156,8 +168,8 @@ class WhepClient:
 
     async def _post(self, sdp: str) -> HttpResponse:
         try:
-            url = httpx.URL(self._url)
-        except httpx.InvalidURL as wrong:
+            url = _address(self._url)
+        except ValueError as wrong:
             raise SourceError(f"{self._url} is not the address of a WHEP resource.") from wrong
         for _ in range(MAX_REDIRECTIONS + 1):
             answer = await self._send("POST", url, sdp)
@@ -183,6 +195,8 @@ class WhepClient:
                 return await read(response, MAX_SDP_BYTES)
         except httpx.UnsupportedProtocol as wrong:
             raise SourceError(f"{url} is not the address of a WHEP resource.") from wrong
+        except UnicodeError as wrong:  # httpx looks at a redirect's host name, and can't decode it
+            raise self._wrong_location() from wrong
         except httpx.HTTPError as problem:
             raise self._unreachable(str(problem) or type(problem).__name__) from problem
 
@@ -201,11 +215,15 @@ class WhepClient:
 
     def _joined(self, base: httpx.URL, to: str) -> httpx.URL:
         try:
-            return httpx.URL(urljoin(str(base), to))
-        except (httpx.InvalidURL, ValueError) as wrong:
-            raise SourceError(
-                f"The WHEP server {self._url} redirects to something that is not an address."
-            ) from wrong
+            return _address(urljoin(str(base), to))
+        except ValueError as wrong:
+            raise self._wrong_location() from wrong
+
+    def _wrong_location(self) -> SourceError:
+        return SourceError(
+            f"The WHEP server {self._url} names a Location that is not an address.",
+            "Ask its operator.",
+        )
 
     def _refused(self, answer: HttpResponse) -> SourceError:
         if answer.status >= 500:

@@ -168,6 +168,25 @@ async def test_redirections_end_and_a_moved_stream_is_reported() -> None:
         assert "https://example.net/stream" in caught.value.detail
 
 
+@pytest.mark.parametrize("status", [201, 307, 406])
+@pytest.mark.parametrize("location", ["http://xn--a/", "http://[/", "http://a:99999/"])
+async def test_a_location_that_is_no_address_is_an_error_of_the_server(
+    status: int, location: str
+) -> None:
+    async with serving() as home:
+        home.says(status=status, text="v=0", headers={"Location": location})
+        async with client(home) as whep:
+            with pytest.raises(SourceError, match="names a Location that is not an address"):
+                await whep.offer("v=0")
+
+
+async def test_an_address_that_is_none_is_said() -> None:
+    whep = WhepClient(WhepEndpoint("http://xn--a/stream"), timeout_s=5)
+    with pytest.raises(SourceError, match="is not the address of a WHEP resource"):
+        await whep.offer("v=0")
+    await whep.close()
+
+
 async def test_an_answer_without_an_end_is_given_up() -> None:
     async with serving() as home:
         sent = 0

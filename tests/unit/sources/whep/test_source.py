@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.errors import SourceRefused, SourceUnreachable
 from orchestrator.media import TrackKind, WhepEndpoint
+from orchestrator.sources.aiortc.answer_publications import publications_in
 from orchestrator.sources.aiortc.ice import IceServer
 from orchestrator.sources.aiortc.turn_relays import turn_addresses
 from orchestrator.sources.source import (
@@ -67,6 +68,12 @@ async def test_a_server_that_offers_itself_is_answered_and_its_session_taken_bac
             await source.subscribe(frozenset({"video", "audio"}))
             await watcher.until(lambda: len(watcher.codes) > 5 and "audio" in watcher.times)
         assert (server.posts, server.deleted) == (1, 1)
+
+
+@pytest.mark.parametrize("said", ["", "<html>Welcome</html>", "v=0"])
+def test_what_has_no_media_is_no_sdp(said: str) -> None:
+    with pytest.raises(ValueError, match="no m-line"):
+        publications_in(said, "whep")
 
 
 async def test_what_is_not_wanted_any_more_does_not_come() -> None:
