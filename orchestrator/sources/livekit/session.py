@@ -41,12 +41,6 @@ EXPELLED: Final = frozenset(
 """Somebody removed the recorder on purpose: it doesn't come back."""
 
 
-def update_cost(update: rtc.ParticipantUpdate) -> float:
-    """What an update costs of the rate limit: more with each participant and track in it."""
-    tracks = sum(len(each.tracks) for each in update.participants)
-    return 1 + (len(update.participants) + tracks) / 10
-
-
 class LiveKitSession(PeerSession):
     """One join of a room (reconnecting.Session)."""
 
@@ -62,7 +56,6 @@ class LiveKitSession(PeerSession):
         self._timers: list[asyncio.TimerHandle] = []
         self._asking: asyncio.Task[None] | None = None
         self._offers = RateLimit("offers", burst=50, per_s=5)
-        self._updates = RateLimit("updates", burst=1000, per_s=200)
         self._subscribed: frozenset[str] = frozenset()
         self._settings: dict[str, tuple[int, int]] = {}
         self._failed: set[str] = set()
@@ -151,7 +144,6 @@ class LiveKitSession(PeerSession):
             case "trickle" if message.trickle.target == rtc.SignalTarget.SUBSCRIBER:
                 await self._candidate(message.trickle, peer)
             case "update":
-                await self._updates.wait(update_cost(message.update))
                 await self._participants_changed(message.update)
             case "leave":
                 self._left(message.leave)

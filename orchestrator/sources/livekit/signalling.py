@@ -51,6 +51,10 @@ MESSAGES_PER_S: Final = 500
 MESSAGE_BYTES: Final = 16 * 1024
 """A message counts as one more for each of these."""
 
+UPDATES_AT_ONCE: Final = 1000
+UPDATES_PER_S: Final = 200
+"""How much of `update` messages is dealt with, by their `update_cost`."""
+
 _Reason = models.DisconnectReason
 
 REASONS: Final[dict[int, str]] = {
@@ -83,6 +87,12 @@ def leave_reason(leave: rtc.LeaveRequest) -> str:
     return REASONS.get(leave.reason, "the server ended the connection without saying why")
 
 
+def update_cost(update: rtc.ParticipantUpdate) -> float:
+    """What an update costs of the rate limit: more with each participant and track in it."""
+    tracks = sum(len(each.tracks) for each in update.participants)
+    return 1 + (len(update.participants) + tracks) / 10
+
+
 class Signalling:
     """One signalling connection; not reusable after `close()`."""
 
@@ -94,6 +104,7 @@ class Signalling:
         self._heard = time.monotonic()
         self._silent = False
         self._rate_limit = RateLimit("messages", burst=MESSAGES_AT_ONCE, per_s=MESSAGES_PER_S)
+        self._updates = RateLimit("updates", burst=UPDATES_AT_ONCE, per_s=UPDATES_PER_S)
         self._pings = asyncio.create_task(self._ping(), name="signalling ping")
 
     @classmethod
@@ -133,8 +144,11 @@ class Signalling:
             message = _parse(data)
             if message is None:
                 continue
-            if message.WhichOneof("message") == "refresh_token":
+            kind = message.WhichOneof("message")
+            if kind == "refresh_token":
                 self._renew(message.refresh_token)
+            elif kind == "update":
+                await self._updates.wait(update_cost(message.update))
             yield message
 
     async def close(self) -> None:
@@ -201,7 +215,8 @@ async def _connect(url: str, token: str, timeout_s: float) -> ClientConnection:
             f"{url} is not the address of a LiveKit server.",
             "Use the form wss://host or ws://host.",
         ) from wrong
-    except (OSError, WebSocketException) as problem:
+    # ValueError: it redirects to something that is not an address.
+    except (OSError, ValueError, WebSocketException) as problem:
         raise _unreachable(url, str(problem) or type(problem).__name__) from problem
 
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from unittest.mock import Mock
 
 import pytest
 from livekit.protocol import models, rtc
@@ -26,8 +25,7 @@ from orchestrator.sources.aiortc.sdp import (
 )
 from orchestrator.sources.livekit.rate_limit import RateLimit
 from orchestrator.sources.livekit.room import LONGEST_NAME, MOST_PARTICIPANTS, MOST_TRACKS, Room
-from orchestrator.sources.livekit.session import LiveKitSession, update_cost
-from orchestrator.sources.receiver import Receiver
+from orchestrator.sources.livekit.signalling import Signalling, update_cost
 from tests.kit.clocks import HandClock
 from tests.kit.sources.watcher import watching
 
@@ -111,23 +109,26 @@ def test_what_is_beyond_the_pace_waits() -> None:
     assert pace.wait_s(1) == pytest.approx(0.2)
 
 
-async def test_an_update_takes_of_the_rate_limit_by_what_is_in_it() -> None:
+async def test_an_update_takes_of_the_rate_limit_by_what_is_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     room = [somebody(number, tracks=1) for number in range(MOST_TRACKS)]
     assert update_cost(rtc.ParticipantUpdate(participants=room)) == 1 + 2 * MOST_TRACKS / 10
     assert update_cost(rtc.ParticipantUpdate()) == 1
 
-    session = LiveKitSession(
-        LiveKitEndpoint("ws://127.0.0.1", "token"), Receiver(print), connect_timeout_s=1
-    )
-    costs: list[float] = []
+    costs: list[tuple[str, float]] = []
 
-    async def wait(cost: float = 1.0) -> None:
-        costs.append(cost)
+    async def wait(self: RateLimit, cost: float = 1.0) -> None:
+        costs.append((self._messages, cost))
 
-    session._updates.wait = wait  # type: ignore[method-assign]
-    update = rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=room))
-    await session._handle(update, Mock(), Mock())
-    assert costs == [1 + 2 * MOST_TRACKS / 10]
+    monkeypatch.setattr(RateLimit, "wait", wait)
+    async with serving() as server:
+        signalling = await Signalling.join(server.url, "token", timeout_s=5)
+        update = rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=room))
+        await server.sockets[0].send(update.SerializeToString())
+        await anext(signalling.messages())
+        await signalling.close()
+    assert costs[-1] == ("updates", 1 + 2 * MOST_TRACKS / 10), "for recordings and waits alike"
 
 
 def test_a_room_is_believed_up_to_a_number_of_participants_and_tracks() -> None:

@@ -156,6 +156,21 @@ async def test_a_redirection_to_another_origin_takes_no_token_along() -> None:
     assert seen == [None]
 
 
+@pytest.mark.parametrize("location", ["ws://[", "ws://a:99999/"])
+async def test_a_redirection_to_no_address_is_an_error_of_the_server(location: str) -> None:
+    def send_there(connection: ServerConnection, _: Request) -> Response:
+        response = connection.respond(HTTPStatus.TEMPORARY_REDIRECT, "")
+        response.headers["Location"] = location
+        return response
+
+    async def handle(_: ServerConnection) -> None: ...
+
+    async with serve(handle, "127.0.0.1", 0, process_request=send_there) as listening:
+        port = next(iter(listening.sockets)).getsockname()[1]
+        with pytest.raises(SourceError, match="LiveKit server"):
+            await Signalling.join(f"ws://127.0.0.1:{port}", "token", timeout_s=5)
+
+
 async def test_a_renewed_token_is_kept() -> None:
     async with server(JOIN) as (url, _):
         signalling = await Signalling.join(url, "token", timeout_s=5)
