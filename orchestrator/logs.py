@@ -38,6 +38,9 @@ SECRETS: Final = re.compile(
 
 SECRET_KEYS: Final = frozenset({"access_token", "api_key", "authorization", "secret", "token"})
 
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+"""Control characters: a terminal obeys them, and a line feed begins another line."""
+
 _Event = MutableMapping[str, Any]
 
 
@@ -109,12 +112,15 @@ def _foreign() -> list[structlog.typing.Processor]:
 
 
 def _formatter(form: str, *, colors: bool) -> logging.Formatter:
-    last: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
+    last: list[structlog.typing.Processor] = (
+        [structlog.processors.JSONRenderer(default=str, ensure_ascii=False)]
         if form == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=colors, exception_formatter=structlog.dev.plain_traceback
-        )
+        else [
+            _on_one_line,
+            structlog.dev.ConsoleRenderer(
+                colors=colors, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
     )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_foreign(),
@@ -122,7 +128,7 @@ def _formatter(form: str, *, colors: bool) -> logging.Formatter:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             _clean,
-            last,
+            *last,
         ],
     )
 
@@ -134,4 +140,13 @@ def _clean(_logger: Any, _method: str, event: _Event) -> _Event:
         elif isinstance(value, str):
             kept = slice(-LONGEST, None) if key == "exception" else slice(LONGEST)
             event[key] = without_secrets(value)[kept]
+    return event
+
+
+def _on_one_line(_logger: Any, _method: str, event: _Event) -> _Event:
+    """What others send (a server's answer, a name) neither steers a terminal nor forges a line."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            lines = value.split("\n") if key == "exception" else [value]
+            event[key] = "\n".join(_CONTROL.sub(" ", line) for line in lines)
     return event

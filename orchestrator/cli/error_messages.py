@@ -10,6 +10,7 @@ from typing import Final
 
 import typer
 
+from orchestrator.cli.formatting import plain
 from orchestrator.errors import (
     AlreadyActive,
     EncodingFailed,
@@ -107,9 +108,9 @@ def _log_folder() -> Path:
 
 def _say(message: str) -> None:
     label = "\033[1;31merror:\033[0m" if sys.stderr.isatty() else "error:"
-    print(label, " ".join(message.split()), file=sys.stderr)
+    print(label, plain(" ".join(message.split())), file=sys.stderr)
 
 
 def _say_lines(lines: tuple[str, ...] | list[str]) -> None:
     for line in lines[-5:]:
-        print(f"  ffmpeg: {line}", file=sys.stderr)
+        print(f"  ffmpeg: {plain(line)}", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,6 +22,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")
 
 UNKNOWN: Final = "-"
 """Shown where nothing was measured."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, which terminals obey, and lone surrogates, which UTF-8 can't encode."""
+
+
+def plain(text: str) -> str:
+    """Text of others (a server's answer, a name in a file) as it may go to a terminal."""
+    return _CONTROL.sub(" ", text)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -50,7 +59,7 @@ def print_table(
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(plain(cell)) for cell in row))
     shown.print(table)
 
 

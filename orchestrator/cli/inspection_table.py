@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
-from orchestrator.cli.formatting import UNKNOWN, number, size
+from orchestrator.cli.formatting import UNKNOWN, number, plain, size
 from orchestrator.mediafiles.inspect.findings import clock
 from orchestrator.mediafiles.inspect.report import (
     AudioContent,
@@ -39,7 +39,7 @@ def rows(report: Inspection) -> list[Row]:
 
 
 def _file(report: Inspection) -> Iterator[Row]:
-    yield "file", _plain(report.path)
+    yield "file", plain(report.path)
     lasts_s = report.measured_duration_s
     stated = "" if report.duration_s is None else f" ({_clock(report.duration_s)} by its header)"
     rate = _rate(report.bitrate_bps)
@@ -51,7 +51,7 @@ def _file(report: Inspection) -> Iterator[Row]:
         yield "read", "packets only (--fast); only the first frame of each video was decoded"
     shown = [(name, value) for name, value in report.tags.items() if name not in DULL_TAGS]
     for name, value in shown[:TAGS]:
-        yield f"  {_plain(name)}", _plain(value)
+        yield f"  {plain(name)}", plain(value)
 
 
 def _stream(stream: VideoReport | AudioReport) -> Iterator[Row]:
@@ -195,8 +195,3 @@ def _fps(fps: float | None) -> str:
 
 def _ms(duration_s: float | None) -> str:
     return f"{number(None if duration_s is None else duration_s * 1000, '.1f')} ms"
-
-
-def _plain(text: str) -> str:
-    """Text of the file without control characters for the terminal."""
-    return "".join(char if char.isprintable() else " " for char in text)

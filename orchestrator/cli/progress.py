@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from orchestrator.catalog.models import Recording
-from orchestrator.cli.formatting import UNKNOWN, console, duration, number, print_table, size
+from orchestrator.cli.formatting import UNKNOWN, console, duration, number, plain, print_table, size
 from orchestrator.recordings.figures import (
     LiveFigures,
     ProcessesFigures,
@@ -85,7 +85,7 @@ class Screen:
     def show(self, text: str) -> None:
         """Updates the line."""
         if self._console.is_terminal:
-            self._live.update(Text(text), refresh=True)
+            self._live.update(Text(plain(text)), refresh=True)
         elif self._printed_s is None or time.monotonic() - self._printed_s >= PLAIN_EVERY_S:
             self._printed_s = time.monotonic()
             self._print(text)
@@ -95,7 +95,7 @@ class Screen:
         self._print(text)
 
     def _print(self, text: str) -> None:
-        self._console.print(Text(text))
+        self._console.print(Text(plain(text)))
 
 
 def _part(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:

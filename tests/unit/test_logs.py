@@ -44,6 +44,21 @@ def test_ours_and_others_lines_have_the_same_form() -> None:
     assert str(theirs["timestamp"]).endswith("Z")
 
 
+def test_what_others_send_neither_steers_a_terminal_nor_forges_a_line() -> None:
+    stream = io.StringIO()
+    logs.configure("info", "console", stream)
+    structlog.get_logger("ours").warning("refused", answer="\x1b[31mred\x9b2J", name="a\nb")
+    logging.getLogger("theirs").warning("said %s", "\x1b]52;c;aGk=\x07\nforged")
+    try:
+        raise ValueError("\x1b[2J")
+    except ValueError:
+        structlog.get_logger("ours").exception("failed")
+    written = stream.getvalue()
+    assert not {"\x1b", "\x9b", "\x07"} & set(written)
+    assert not any(line.startswith(("b", "forged")) for line in written.splitlines())
+    assert "\nTraceback (most recent call last):\n" in written
+
+
 @pytest.mark.parametrize("form", ["console", "json"])
 def test_no_token_is_written(form: str) -> None:
     stream = io.StringIO()

@@ -8,7 +8,7 @@ from typing import Final
 
 import typer
 
-from orchestrator.cli.formatting import AsJson, Config, print_json
+from orchestrator.cli.formatting import AsJson, Config, plain, print_json
 
 MARKS: Final = {"ok": "ok  ", "warning": "warn", "failed": "FAIL"}
 
@@ -25,8 +25,8 @@ def doctor(as_json: AsJson = False, config: Config = None) -> None:
         print_json({"ok": not failed, "checks": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
-            print(f"{MARKS[finding.verdict]} {finding.name}: {finding.found}")
+            print(f"{MARKS[finding.verdict]} {finding.name}: {plain(finding.found)}")
             if finding.advice:
-                print(f"     {finding.advice}")
+                print(f"     {plain(finding.advice)}")
     if failed:
         raise typer.Exit(1)

@@ -15,6 +15,7 @@ from orchestrator.cli.formatting import (
     AsJson,
     Config,
     duration,
+    plain,
     print_json,
     print_table,
     size,
@@ -95,7 +96,7 @@ def show_recording(id: str, as_json: AsJson = False, config: Config = None) -> N
     if one.segments:
         print_table(_SEGMENT, [_segment(segment) for segment in one.segments])
     for event in one.events:
-        print(f"{_local(event.at)}  {event.kind}: {event.message}")
+        print(f"{_local(event.at)}  {event.kind}: {plain(event.message)}")
 
 
 async def _history(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.formatting import AsJson, Config, print_json, print_table
+from orchestrator.cli.formatting import AsJson, Config, plain, print_json, print_table
 
 if TYPE_CHECKING:
     from orchestrator.media import Stream
@@ -40,7 +40,7 @@ async def _live(settings: Settings, limit: int) -> list[Stream]:
     try:
         streams = await directory.live(limit)
         for name, failure in directory.failures.items():
-            print(f"warning: {name} is missing: {failure}", file=sys.stderr)
+            print(f"warning: {name} is missing: {plain(str(failure))}", file=sys.stderr)
         return streams
     finally:
         await directory.close()

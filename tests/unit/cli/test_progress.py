@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.catalog.models import Recording
-from orchestrator.cli.formatting import duration, number, size
+from orchestrator.cli.error_messages import report
+from orchestrator.cli.formatting import duration, number, print_table, size
 from orchestrator.cli.progress import PLAIN_EVERY_S, Screen, facts, line
+from orchestrator.errors import EncodingFailed, SourceRefused
 
 FIGURES: dict[str, Any] = {
     "duration_s": 62.04,
@@ -31,6 +33,19 @@ def test_the_line_tells_time_rate_speed_size_drops_and_cpu() -> None:
     assert line(recording()) == (
         "recording 1:02.0 | 30.0 fps 1.00x | 7.7 MB | 2 dropped | worker 24%, ffmpeg 105%"
     )
+
+
+def test_what_a_server_said_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    sent = "\x1b]0;title\x07 \x9b2J"
+    print_table(("stream",), [(sent,)])
+    report(SourceRefused(f"The server refused ({sent}).", sent))
+    report(EncodingFailed("ffmpeg failed.", stderr=[sent]))
+    with Screen() as screen:
+        screen.note(sent)
+        screen.show(sent)
+    shown = "".join(capsys.readouterr())
+    assert shown.count("title") == 6
+    assert not {"\x1b", "\x9b", "\x07"} & set(shown)
 
 
 def test_warnings_stand_at_its_end() -> None:
