@@ -6,7 +6,7 @@ from typing import Any
 
 import ffmpeg
 
-from orchestrator.encoding.pipeline import Job
+from orchestrator.encoding.pipeline import Job, LaterJob
 
 FORMAT = "av1"
 EXTENSION = "av1"
@@ -31,6 +31,8 @@ SMALLEST_FRAME = (64, 64)
 """SVT-AV1 in real-time mode refuses smaller ones."""
 MOST_THREADS = 6
 """Of its levels of parallelism."""
+LATER_PRESET = 5
+LATER_CRFS = {"low": 45, "medium": 38, "high": 30}
 
 
 def build(job: Job) -> Any:
@@ -63,5 +65,25 @@ def build(job: Job) -> Any:
             "bufsize:v": 2 * job.video_bitrate_bps,
             "c:a": AUDIO_CODEC,
             "b:a": job.audio_bitrate_bps,
+        },
+    )
+
+
+def build_later(job: LaterJob) -> Any:
+    """A chunk of AV1, as small as the quality allows."""
+    rate = {"crf": job.crf} if job.crf is not None else {"b:v": job.video_bitrate_bps}
+    return ffmpeg.output(
+        job.video,
+        job.output,
+        **{
+            **job.safe_options,
+            "c:v": VIDEO_CODEC,
+            "preset:v": LATER_PRESET,
+            **rate,
+            # A point to seek to each ten seconds at least.
+            "g": job.keyframe_frames,
+            # Its threads are its own option. Visual tuning (0) is what people see; PSNR (1), its
+            # default, is what it measures.
+            "svtav1-params": f"tune=0:lp={min(job.threads, MOST_THREADS)}",
         },
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import ffmpeg
 
-from orchestrator.encoding.pipeline import Job
+from orchestrator.encoding.pipeline import Job, LaterJob
 
 FORMAT = "mp4"
 EXTENSION = "mp4"
@@ -22,6 +22,8 @@ COSTS = (0.0103, 0.0078, 0.0060, 0.0049)
 DEFAULT_SPEED = 1
 MIXED_SIZES = True
 """Where segments of several frame sizes are joined, every keyframe carries its parameter sets."""
+LATER_CRFS = {"low": 27, "medium": 23, "high": 20}
+LATER_LARGEST_CRF = 51
 
 
 def build(job: Job) -> Any:
@@ -57,5 +59,25 @@ def build(job: Job) -> Any:
             "threads:v": job.threads,
             "c:a": AUDIO_CODEC,
             "b:a": job.audio_bitrate_bps,
+        },
+    )
+
+
+def build_later(job: LaterJob) -> Any:
+    """A chunk of H.264, as small as the quality allows."""
+    rate = {"crf": job.crf} if job.crf is not None else {"b:v": job.video_bitrate_bps}
+    return ffmpeg.output(
+        job.video,
+        job.output,
+        **{
+            **job.safe_options,
+            "c:v": VIDEO_CODEC,
+            "preset:v": "slow",
+            "profile:v": "high",
+            **rate,
+            "g": job.keyframe_frames,
+            # All chunks have the same headers (SPS and PPS), as a file has only one of them.
+            "x264-params": "stitchable=1",
+            "threads:v": job.threads,
         },
     )

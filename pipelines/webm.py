@@ -6,7 +6,7 @@ from typing import Any
 
 import ffmpeg
 
-from orchestrator.encoding.pipeline import Job
+from orchestrator.encoding.pipeline import Job, LaterJob
 
 FORMAT = "webm"
 EXTENSION = "webm"
@@ -20,6 +20,7 @@ SPEEDS = ("5", "6", "7", "8")
 COSTS = (0.0189, 0.0130, 0.0124, 0.0103)
 """CPU seconds per megapixel of each (docs/capacity.md)."""
 DEFAULT_SPEED = 3
+LATER_CRFS = {"low": 40, "medium": 34, "high": 28}
 
 
 def build(job: Job) -> Any:
@@ -51,5 +52,30 @@ def build(job: Job) -> Any:
             "threads:v": job.threads,
             "c:a": AUDIO_CODEC,
             "b:a": job.audio_bitrate_bps,
+        },
+    )
+
+
+def build_later(job: LaterJob) -> Any:
+    """A chunk of VP9, as small as the quality allows."""
+    # b:v 0 makes the CRF a quality, not the limit of a bit rate.
+    rate = {"crf": job.crf, "b:v": 0} if job.crf is not None else {"b:v": job.video_bitrate_bps}
+    return ffmpeg.output(
+        job.video,
+        job.output,
+        **{
+            **job.safe_options,
+            "c:v": VIDEO_CODEC,
+            # Not made for calls: frames out of order, and a look-ahead of 25 of them.
+            "deadline": "good",
+            "cpu-used": 2,
+            **rate,
+            "auto-alt-ref": 1,
+            "lag-in-frames": 25,
+            "row-mt": 1,
+            # Columns of tiles for threads, none narrower than some 500 pixels.
+            "tile-columns": 0 if job.width < 960 else 1 if job.width < 2560 else 2,
+            "g": job.keyframe_frames,
+            "threads:v": job.threads,
         },
     )

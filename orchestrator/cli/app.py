@@ -14,6 +14,7 @@ from orchestrator.cli.commands import (
     calibrate,
     demo_stream,
     doctor,
+    encode,
     inspect,
     pipelines,
     record,
@@ -47,6 +48,7 @@ app.add_typer(recordings.app, name="recordings")
 app.add_typer(pipelines.app, name="pipelines")
 app.command()(settings.settings)
 app.command()(inspect.inspect)
+app.command(epilog=encode.EPILOG)(encode.encode)
 app.command()(doctor.doctor)
 app.command()(calibrate.calibrate)
 app.command()(demo_stream.demo_stream)

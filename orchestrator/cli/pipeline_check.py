@@ -1,4 +1,7 @@
-"""Checks a pipeline with the real ffmpeg: encodes a second of test video, and probes the file."""
+"""Checks a pipeline with the real ffmpeg: encodes a second of test video, and probes the file.
+
+Its later profile, if it has one, encodes the same second.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,15 @@ import asyncio
 import tempfile
 import time
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from orchestrator.encoding.pipeline.command import Pipeline, command
+import ffmpeg as ffmpeg_python
+
+from orchestrator.encoding.pipeline.command import GLOBAL_OPTIONS, Pipeline, command
+from orchestrator.encoding.pipeline.job import Later, LaterJob
+from orchestrator.encoding.pipeline.later import later_arguments
 from orchestrator.encoding.process.capabilities import FFmpeg, usable_ffmpeg
 from orchestrator.encoding.process.priority import forbid_realtime
 from orchestrator.errors import HavenError, Unavailable
@@ -61,7 +69,37 @@ async def _encode(
     begun = time.monotonic()
     await _run(argv, folder, ffmpeg)
     took_s = time.monotonic() - begun
-    return _result(pipeline, await asyncio.to_thread(probe, output), took_s)
+    result = _result(pipeline, await asyncio.to_thread(probe, output), took_s)
+    if pipeline.later is None or not result.passed:
+        return result
+    return await _encode_later(pipeline, pipeline.later, ffmpeg, result, folder)
+
+
+async def _encode_later(
+    pipeline: Pipeline, later: Later, ffmpeg: FFmpeg, live: CheckResult, folder: Path
+) -> CheckResult:
+    output = folder / "later.nut"
+    evenly = ffmpeg_python.input(str(folder / "input.nut")).video.filter("settb", "1/30")
+    job = LaterJob(
+        video=evenly.filter("setpts", "N", strip_fps=1),
+        output=str(output),
+        width=WIDTH,
+        height=HEIGHT,
+        crf=later.crfs["medium"],
+        video_bitrate_bps=None,
+        threads=2,
+        fps=Fraction(30),
+    )
+    argv = [str(ffmpeg.path), *GLOBAL_OPTIONS, *later_arguments(pipeline, later, job)]
+    begun = time.monotonic()
+    await _run(argv, folder, ffmpeg)
+    took_s = time.monotonic() - begun
+    made = await asyncio.to_thread(probe, output, count_frames=True)
+    if made.video is None or made.video.frames != 30:
+        problem = made.problem or f"it has {made.video and made.video.frames} of 30 frames"
+        return CheckResult(pipeline.name, False, f"its later profile: {problem}")
+    message = f"{live.message}; later: {made.size_bytes} bytes in {took_s:.1f} s"
+    return CheckResult(pipeline.name, True, message)
 
 
 def _input_command(ffmpeg: FFmpeg, source: Path) -> list[str]:

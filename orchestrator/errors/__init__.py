@@ -33,6 +33,7 @@
     │  │  └─ EverybodyMuted            everything published is muted
     │  ├─ UnsupportedCodec        422  no codec that can be received
     │  └─ VideoTooLarge           422  larger than max_frame_pixels
+    ├─ SourceDamaged              422  a file to encode again can't be decoded whole
     ├─ EncodingFailed             500  ffmpeg failed repeatedly; has its last lines
     ├─ WorkerFailed               500  the worker process died
     ├─ OutputLost                 500  the output folder disappeared
@@ -82,6 +83,7 @@ from orchestrator.errors.sources import (
     UnsupportedCodec,
     VideoTooLarge,
 )
+from orchestrator.errors.transcoding import SourceDamaged
 
 __all__ = [
     "AlreadyActive",
@@ -105,6 +107,7 @@ __all__ = [
     "RecordingNotFound",
     "SettingsError",
     "SourceBusy",
+    "SourceDamaged",
     "SourceError",
     "SourceGarbled",
     "SourceRefused",

@@ -164,6 +164,7 @@ ALONE: Final = {
     "dashboard": "dashboard",
     "hour": "hour",
     "idle": "idle",
+    "later": "pipelines.later",
     "numbers": "pipelines.numbers",
     "chart": "chart",
     "steps": "pipelines.steps",

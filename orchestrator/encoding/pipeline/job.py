@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,9 @@ from orchestrator.encoding.process.capabilities import HYBRID_FRAGMENTED
 UNKNOWN_COST: Final = 0.03
 """CPU seconds for a megapixel of an encoder that nobody measured: twice what libaom takes."""
 
+
+LATER_KEYFRAME_S: Final = 10.0
+"""Between two points to seek to in a file that was encoded again."""
 
 MIXED_SIZES: Final = frozenset({"libvpx", "libvpx-vp9", "libaom-av1", "libsvtav1", "librav1e"})
 """Encoders of codecs whose keyframes tell the frame size in every container (VP8, VP9, AV1)."""
@@ -82,6 +86,49 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class LaterJob:
+    """What a later profile is to build: a chunk of a file's video, and what was asked for."""
+
+    video: Any
+    """Frames of one size at an even rate (ffmpeg-python stream): yuv420p, or yuv420p10le where the
+    source has more than 8 bits and the encoder takes them."""
+    output: str
+    """The file that the chunk goes to."""
+    width: int
+    height: int
+    crf: int | None
+    """The quality that is kept; None if a bit rate was asked for."""
+    video_bitrate_bps: int | None
+    """The average that was asked for; None if a quality was."""
+    threads: int
+    """For the encoder; other chunks are encoded at the same time."""
+    fps: Fraction
+    """The average of the whole file. For the encoder frames come at this rate, evenly; they get
+    their own times in the new file."""
+
+    @property
+    def keyframe_frames(self) -> int:
+        """Frames between two keyframes, at most: ten seconds of them."""
+        return max(1, round(self.fps * LATER_KEYFRAME_S))
+
+    @property
+    def safe_options(self) -> dict[str, Any]:
+        """Output options that keep every frame and its time, to begin a profile's options with."""
+        clock = f"{self.fps.denominator}:{self.fps.numerator}"
+        return {"f": "nut", "fps_mode": "passthrough", "enc_time_base:v": clock}
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """How a pipeline encodes a finished file again."""
+
+    build: Callable[[LaterJob], Any]
+    crfs: Mapping[str, int]
+    """Of each quality; smaller is better."""
+    largest_crf: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """A pipeline file, loaded: what it makes and how."""
 
@@ -113,6 +160,8 @@ class Pipeline:
     smallest_frame: tuple[int, int] = (16, 16)
     mixed_sizes: bool = False
     """One file may hold frames of several sizes, and plays everywhere."""
+    later: Later | None = None
+    """How it encodes a finished file again; None: it doesn't."""
     digest: str = ""
     """Of the file: what was measured of another one doesn't hold."""
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import orchestrator
 from orchestrator.encoding.pipeline.job import MIXED_SIZES, Job, Pipeline
+from orchestrator.encoding.pipeline.later import later_of
 from orchestrator.encoding.pipeline.user_code import broken, compiled, guarded
 from orchestrator.errors import InvalidRequest, PipelineBroken
 
@@ -137,6 +138,7 @@ def _pipeline(path: Path, module: ModuleType, lines: Mapping[str, int], digest: 
         smallest_frame=_frame_size(values, "SMALLEST_FRAME", refuse) or basic.smallest_frame,
         mixed_sizes=_mixed_sizes(values, refuse),
         format=_format(path.stem, values, refuse),
+        later=later_of(values, refuse),
         digest=digest,
     )
 

@@ -3,7 +3,7 @@
 ffmpeg gets a process group of its own (a terminal's Ctrl-C and hang-up don't reach it), no stdin,
 an environment without secrets, and two pipes to us: stderr, always drained, and ``-progress``. If
 we die, its input ends and it finishes its file by itself. It stays in our session: Linux weighs
-niceness only within a session (sched(7), autogroup).
+niceness only within a session (sched(7), autogroup). One that is `idle` does neither.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Final
 import psutil
 import structlog
 
+from orchestrator.encoding.process import idle_start
 from orchestrator.encoding.process.priority import NICENESS, forbid_realtime
 from orchestrator.encoding.process.progress import Progress, ProgressParser
 from orchestrator.encoding.process.run_result import RunResult, outcome_of
@@ -40,10 +41,19 @@ class Run:
     """One ffmpeg. `start` once, then `wait` or `stop`; both return only when it is reaped."""
 
     def __init__(
-        self, argv: Sequence[str], log_path: Path, *, environment: Mapping[str, str]
+        self,
+        argv: Sequence[str],
+        log_path: Path,
+        *,
+        environment: Mapping[str, str],
+        idle: bool = False,
     ) -> None:
-        """`environment`: its whole environment (environment.passed_on)."""
+        """`environment`: its whole environment (environment.passed_on).
+
+        `idle`: it only works while nothing else does, and is killed when we die (`idle_start`).
+        """
         self.argv = tuple(argv)
+        self._idle = idle
         self._environment = environment
         self.log_path = log_path
         self.progress: Progress | None = None
@@ -150,6 +160,7 @@ class Run:
         program, *rest = self.argv
         forbid_realtime()
         return await asyncio.create_subprocess_exec(
+            *(idle_start.launcher() if self._idle else ()),
             program,
             "-progress",
             f"pipe:{progress_fd}",
@@ -160,7 +171,9 @@ class Run:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             pass_fds=(progress_fd,),
-            process_group=0,
+            # Idle, a session of its own: Linux weighs niceness only within one.
+            process_group=None if self._idle else 0,
+            start_new_session=self._idle,
             env=self._environment,
         )
 
@@ -168,7 +181,8 @@ class Run:
         try:
             self._psutil = psutil.Process(pid)
             self.create_time = self._psutil.create_time()
-            self._psutil.nice(min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS))
+            if not self._idle:
+                self._psutil.nice(min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS))
         except psutil.Error as error:
             # It may have ended at this very moment; its exit code says more.
             log.debug("could not inspect the ffmpeg process", pid=pid, error=str(error))

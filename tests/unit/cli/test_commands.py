@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shlex
 import subprocess
 import tomllib
@@ -211,6 +212,24 @@ def test_check_encodes_with_the_pipeline(place: Here) -> None:
     done = place.run("pipelines", "check", "mp4")
     assert done.returncode == 0
     assert done.stdout.startswith("ok   mp4: h264 640x360 + aac in ")
+    assert re.search(r"; later: \d+ bytes in \d", done.stdout)
+
+
+def test_check_tries_the_later_profile(place: Here) -> None:
+    builtin = (Path(__file__).parents[3] / "pipelines" / "mp4.py").read_text()
+    folder = place.folder / "mine"
+    folder.mkdir()
+    live, later = builtin.split("def build_later")
+    thinned = later.replace("job.video,", 'job.video.filter("framestep", 2),', 1)
+    (folder / "thinned.py").write_text(f"{live}def build_later{thinned}")
+    (folder / "nonsense.py").write_text(builtin.replace('"preset:v": "slow"', '"preset:v": "x"'))
+    place.environment["ORCHESTRATOR_PIPELINES_DIRECTORY"] = str(folder)
+    done = place.run("pipelines", "check", "thinned")
+    assert done.returncode == 1
+    assert "FAIL thinned: its later profile: it has 15 of 30 frames" in done.stdout
+    done = place.run("pipelines", "check", "nonsense")
+    assert done.returncode == 1
+    assert "FAIL nonsense: ffmpeg ended with" in done.stdout
 
 
 def test_check_finds_what_is_broken(place: Here) -> None:

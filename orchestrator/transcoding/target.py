@@ -1,0 +1,123 @@
+"""What all parts of a file have in common: what it is made of, how it is encoded, its times."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Final
+
+from orchestrator.errors import SourceDamaged
+from orchestrator.mediafiles.media_file import Unreadable
+from orchestrator.transcoding.audio_copy import first_heard
+from orchestrator.transcoding.chunks.command import Picture, Target
+from orchestrator.transcoding.chunks.record import ChunkRecord
+from orchestrator.transcoding.frames import Frames
+from orchestrator.transcoding.joined import VideoTimes
+from orchestrator.transcoding.prepared import Prepared
+from orchestrator.transcoding.source import Source
+
+LEAST_FPS: Final = Fraction(5)
+MOST_FPS: Final = Fraction(120)
+"""Rates that every encoder takes; others are told the nearest of these."""
+USUAL_FPS: Final = 25.0
+
+_ASPECT: Final = frozenset({"mp4", "mov"})
+"""Containers that are told of pixels that aren't square."""
+
+
+def picture_of(prepared: Prepared, frames: Frames) -> Picture:
+    """What the chunks are made of."""
+    video = prepared.source.video
+    assert video is not None
+    fps = Fraction(_average_fps(prepared, frames)).limit_denominator(1001)
+    return Picture(
+        source=prepared.source.path,
+        demuxer=prepared.source.demuxer,
+        stream=video.index,
+        time_base=video.time_base,
+        fps=min(max(fps, LEAST_FPS), MOST_FPS),
+        deep=frames.deep,
+        rgb=frames.rgb,
+        square=is_made_square(prepared),
+    )
+
+
+def is_made_square(prepared: Prepared) -> bool:
+    """Whether its pixels aren't square, and the new file couldn't tell it."""
+    video = prepared.source.video
+    assert video is not None
+    return video.aspect != 1 and prepared.pipeline.container not in _ASPECT
+
+
+def made_square(frames: Frames, aspect: Fraction) -> Frames:
+    """With the sizes that frames have when their pixels are made square, by more of them."""
+    wide, high = max(aspect, Fraction(1)), max(1 / aspect, Fraction(1))
+    keyframes = tuple(
+        replace(key, width=round(key.width * wide), height=round(key.height * high))
+        if key.width is not None and key.height is not None
+        else key
+        for key in frames.keyframes
+    )
+    return replace(frames, keyframes=keyframes)
+
+
+def target_of(prepared: Prepared, frames: Frames, picture: Picture, threads: int) -> Target:
+    """How they are encoded."""
+    bitrate_bps = prepared.request.bitrate_bps
+    if bitrate_bps is not None:
+        # Encoders share their bits by the rate that they are told.
+        bitrate_bps = round(bitrate_bps * float(picture.fps) / _average_fps(prepared, frames))
+    return Target(prepared.pipeline, prepared.later, prepared.crf, bitrate_bps, threads)
+
+
+def _average_fps(prepared: Prepared, frames: Frames) -> float:
+    video = prepared.source.video
+    assert video is not None
+    if len(frames.times) < 2:
+        return video.guessed_fps or USUAL_FPS
+    length_s = float((frames.times[-1] - frames.times[0]) * video.time_base)
+    return (len(frames.times) - 1) / length_s
+
+
+# -- times
+
+
+def starts_of(source: Source) -> list[Fraction | None]:
+    """When each audio track is heard first, in seconds; None of one without sound. Blocking."""
+    try:
+        return [first_heard(source.path, number) for number in range(len(source.audio))]
+    except Unreadable as error:
+        raise SourceDamaged(source.path, 0.0, f"its audio {error.problem}") from error
+
+
+def zero_of(source: Source, frames: Frames | None, starts: Sequence[Fraction | None]) -> Fraction:
+    """What is 0 in the new file, in seconds of the source: where the first stream begins.
+
+    It is a tick of the video's clock, so that frames keep their times exactly. Of a file that
+    doesn't say when its frames are shown, 0.
+    """
+    heard = [start for start in starts if start is not None]
+    if source.video is None or frames is None:
+        return min(heard, default=Fraction(0))
+    if not frames.times:
+        return Fraction(0)
+    clock = source.video.time_base
+    return min([frames.times[0] * clock, *heard]) // clock * clock
+
+
+def times_of(
+    prepared: Prepared, frames: Frames | None, records: Sequence[ChunkRecord], zero: Fraction
+) -> VideoTimes | None:
+    """When each frame of the new file is shown; None without video."""
+    video = prepared.source.video
+    if video is None or frames is None:
+        return None
+    clock, square = video.time_base, is_made_square(prepared)
+    looks: dict[str, int | Fraction] = {
+        **frames.colors,
+        "sample_aspect_ratio": Fraction(1) if square else video.aspect,
+    }
+    shown = array("q", (at for record in records for at in record.times))
+    return VideoTimes(shown, clock, int(zero / clock), looks)

@@ -1,0 +1,1 @@
+"""Encoding finished files again."""
