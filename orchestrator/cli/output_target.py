@@ -26,8 +26,14 @@ class Target:
 
 def target(output: str, format: str | None, pipeline: str | None, pipelines: Pipelines) -> Target:
     """InvalidRequest if no pipeline, or not the chosen one, makes such files. Reads the disk."""
-    path = Path(output).expanduser().absolute()
-    if output.endswith(os.sep) or path.is_dir() or not _is_media(path, pipelines):
+    try:
+        path = Path(output).expanduser().absolute()
+    except RuntimeError as error:
+        raise InvalidRequest(
+            f"Can't record to {output}: there is no such user.", "Use another path."
+        ) from error
+    # os.path.isdir: a name that is too long is no folder, and refused later.
+    if output.endswith(os.sep) or os.path.isdir(path) or not _is_media(path, pipelines):
         return Target(path, None, None)
     ending = _ending(path)
     if pipeline or format:

@@ -44,6 +44,16 @@ def test_what_is_asked_for_besides_decides(
     assert target(str(tmp_path / name), format, pipeline, PIPELINES) == Target(tmp_path, name, None)
 
 
+def test_a_name_that_is_too_long_is_left_to_who_names_the_file(tmp_path: Path) -> None:
+    name = f"{'a' * 300}.mp4"
+    assert target(str(tmp_path / name), None, None, PIPELINES) == Target(tmp_path, name, "mp4")
+
+
+def test_a_home_of_nobody() -> None:
+    with pytest.raises(InvalidRequest, match="there is no such user"):
+        target("~nobody-of-this-name/a.mp4", None, None, PIPELINES)
+
+
 @pytest.mark.parametrize("name", ["films", "v1.2", "a.mp4/", "talks.d", "there.mp4"])
 def test_folders(tmp_path: Path, name: str) -> None:
     (tmp_path / "there.mp4").mkdir()
