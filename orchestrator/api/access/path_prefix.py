@@ -59,9 +59,9 @@ class PathPrefix:
 def without_prefix(scope: Scope, prefix: str) -> Scope:
     """The request as it would be without a proxy."""
     path, raw = scope["path"], scope.get("raw_path")
-    if prefix and path.startswith(f"{prefix}/"):
-        path = path.removeprefix(prefix)
-        raw = raw and raw.removeprefix(prefix.encode())
+    if prefix and f"{path}/".startswith(f"{prefix}/"):
+        path = path.removeprefix(prefix) or "/"
+        raw = raw and (raw.removeprefix(prefix.encode()) or b"/")
     return {**scope, _PREFIX: prefix, "path": path, "raw_path": raw}
 
 

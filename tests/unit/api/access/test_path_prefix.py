@@ -72,6 +72,13 @@ def test_a_slash_at_its_end_is_no_part_of_it() -> None:
     assert Settings(path_prefix="/").path_prefix == ""
 
 
+async def test_the_prefix_without_a_slash_leads_to_the_dashboard(settings: Settings) -> None:
+    async with calling(settings, path_prefix="/recorder") as client:
+        answer = await client.get("/recorder", headers={"Accept": "text/html"})
+        assert answer.headers["location"] == "/recorder/dashboard/"
+        assert (await client.get("/recorders")).status_code == 404
+
+
 async def test_redirects_stay_below_it(settings: Settings) -> None:
     async with calling(settings) as client:
         page = {"accept": "text/html", **STRIPPING}
