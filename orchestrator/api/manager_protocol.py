@@ -173,7 +173,7 @@ class Manager(Protocol):
         """The recording, or RecordingNotFound."""
 
     async def delete(self, recording_id: str, /) -> None:
-        """Deletes the recording and its files; StillActive if it is running."""
+        """Deletes the recording and its files; StillActive if it is running, FilesNotDeleted."""
 
     async def output_directory(self) -> Path:
         """The folder of the next recording."""

@@ -36,6 +36,7 @@
     ├─ SourceDamaged              422  a file to encode again can't be decoded whole
     ├─ EncodingFailed             500  ffmpeg failed repeatedly; has its last lines
     ├─ WorkerFailed               500  the worker process died
+    ├─ FilesNotDeleted            500  a recording's files can't be deleted
     ├─ OutputLost                 500  the output folder disappeared
     └─ SettingsError              2    (exit code) a bad setting
 """
@@ -55,7 +56,7 @@ from orchestrator.errors.machine import (
     TooManyWatches,
     Unavailable,
 )
-from orchestrator.errors.recording import EncodingFailed, OutputLost, WorkerFailed
+from orchestrator.errors.recording import EncodingFailed, FilesNotDeleted, OutputLost, WorkerFailed
 from orchestrator.errors.requests import (
     AlreadyActive,
     InvalidOutputDirectory,
@@ -91,6 +92,7 @@ __all__ = [
     "EncodingFailed",
     "EverybodyMuted",
     "FFmpegNotFound",
+    "FilesNotDeleted",
     "HavenError",
     "InvalidOutputDirectory",
     "InvalidRequest",

@@ -11,6 +11,12 @@ class EncodingFailed(HavenError):
     code = "encoding_failed"
 
 
+class FilesNotDeleted(HavenError):
+    """The files of a recording can't be deleted."""
+
+    code = "files_not_deleted"
+
+
 class WorkerFailed(HavenError):
     """The worker process of the recording died, or never answered."""
 

@@ -9,12 +9,15 @@ from pathlib import Path
 from orchestrator.catalog.ended_recordings import EndedRecordings
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
-from orchestrator.errors import StillActive
+from orchestrator.errors import FilesNotDeleted, StillActive
 from orchestrator.recordings.states import ACTIVE
 
 
 async def delete_recording(catalog: Catalog, recording_id: str) -> None:
-    """Deletes all of it. Raises RecordingNotFound, and StillActive while it runs."""
+    """Deletes all of it.
+
+    Raises RecordingNotFound, StillActive while it runs, and FilesNotDeleted; the row stays then.
+    """
     recording = await catalog.get(recording_id)
     if recording.state in ACTIVE:
         raise StillActive(
@@ -23,7 +26,14 @@ async def delete_recording(catalog: Catalog, recording_id: str) -> None:
         )
     files = await catalog.files(recording_id)
     if not await EndedRecordings(catalog).is_replaced(recording):
-        await asyncio.to_thread(_remove_files, recording, [Path(file.path) for file in files])
+        try:
+            await asyncio.to_thread(_remove_files, recording, [Path(file.path) for file in files])
+        except OSError as error:
+            raise FilesNotDeleted(
+                f"{error.filename} can't be deleted: {error.strerror}.",
+                f"Recording {recording_id} stays in the history; make its folder writable and "
+                "delete it again.",
+            ) from error
     await catalog.delete(recording_id)
 
 

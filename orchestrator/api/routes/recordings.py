@@ -17,7 +17,7 @@ from orchestrator.api.documented_errors import Responses, failures
 from orchestrator.api.errors import RangeNotSatisfiable
 from orchestrator.api.file_responses import VideoFile
 from orchestrator.api.manager_protocol import Manager
-from orchestrator.api.schemas.common import RECORDING_ID
+from orchestrator.api.schemas.common import OUTPUT_PATH, RECORDING_ID
 from orchestrator.api.schemas.recording_control import StreamId
 from orchestrator.api.schemas.recordings import Deleted, EventLog, History, RecordingDetails
 from orchestrator.api.serializers import event_log
@@ -25,6 +25,7 @@ from orchestrator.api.serializers import recordings as serialize
 from orchestrator.catalog.event_tables import MAX_EVENTS
 from orchestrator.catalog.models import Recording
 from orchestrator.errors import (
+    FilesNotDeleted,
     InvalidRequest,
     NotFound,
     PipelineBroken,
@@ -47,6 +48,7 @@ class FileMissing(NotFound):
 
 _UNKNOWN = RecordingNotFound(RECORDING_ID)
 _RUNNING = StillActive(f"Recording {RECORDING_ID} is not finished", "Stop it first.")
+_NOT_DELETED = FilesNotDeleted(f"{OUTPUT_PATH} can't be deleted: Read-only file system.")
 FILE_ERRORS = (
     _UNKNOWN,
     FileMissing("The file /path/to/recordings/x.av1 is gone", "It was moved or deleted."),
@@ -105,7 +107,9 @@ async def events(
     return EventLog(events=[event_log.event(line) for line in lines])
 
 
-@router.delete("/{id}", responses=failures(_UNKNOWN, _RUNNING), summary="Delete Recording")
+@router.delete(
+    "/{id}", responses=failures(_UNKNOWN, _RUNNING, _NOT_DELETED), summary="Delete Recording"
+)
 async def delete(id: RecordingId, manager: ManagerHere) -> Deleted:
     """Deletes a finished recording and its files."""
     await manager.delete(id)

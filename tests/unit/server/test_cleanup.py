@@ -14,6 +14,7 @@ from orchestrator.capacity.calibration import FILM_PREFIX
 from orchestrator.catalog.ended_recordings import EndedRecordings
 from orchestrator.catalog.models import File
 from orchestrator.catalog.store import Catalog
+from orchestrator.errors import FilesNotDeleted
 from orchestrator.recordings.job import runtime_directory
 from orchestrator.server.deletion import delete_recording
 from orchestrator.server.housekeeping.cleanup import CleanUp, clean_up
@@ -117,6 +118,19 @@ async def test_the_folder_of_a_later_recording_of_that_name_stays(
     output.write_text("of the later one")
     await delete_recording(catalog, "a")
     assert (work.exists(), output.exists()) == (True, True)
+
+
+async def test_what_can_not_be_deleted_stays_in_the_history(
+    catalog: Catalog, tmp_path: Path, temporary: Path
+) -> None:
+    await add(catalog, tmp_path, "a", "completed", "whole")
+    (tmp_path / "a.mp4").mkdir()  # which nobody can unlink, not even root
+    with pytest.raises(FilesNotDeleted, match=r"a\.mp4 can't be deleted: Is a directory"):
+        await delete_recording(catalog, "a")
+    assert (await catalog.get("a")).id == "a"
+    (tmp_path / "a.mp4").rmdir()
+    await delete_recording(catalog, "a")
+    assert (await catalog.history(limit=9, offset=0))[1] == 0
 
 
 async def test_a_server_does_not_wait_for_it(
