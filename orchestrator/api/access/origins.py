@@ -83,9 +83,10 @@ def is_our_page(headers: Headers) -> bool:
     browsers send over TLS and to this machine only, or the proxy's X-Forwarded-Host, which no page
     of another origin can send without a preflight.
     """
-    _, scheme_ends, host = headers.get("origin", "").partition("://")
+    _, _, host = headers.get("origin", "").partition("://")
     names = headers.get("host"), headers.get("x-forwarded-host", "").partition(",")[0].strip()
-    return bool(scheme_ends) and (host in names or headers.get("sec-fetch-site") == "same-origin")
+    # Without a host (null, file://) it is no page of any server.
+    return bool(host) and (host in names or headers.get("sec-fetch-site") == "same-origin")
 
 
 def is_apps(method: str, path: str, headers: Headers, settings: Settings) -> bool:

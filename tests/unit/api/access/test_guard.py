@@ -60,7 +60,7 @@ def test_origins_that_may_call(open_to_a_page: Settings, origin: str, method: st
 
 FOREIGN = [
     *("https://evil.example", "http://localhost:3000", "http://127.0.0.1:9000"),
-    *("null", "http://[", "", "127.0.0.1:8000"),
+    *("null", "http://[", "", "127.0.0.1:8000", "file://"),
 ]
 
 
@@ -70,8 +70,9 @@ def test_origins_that_may_not(settings: Settings, origin: str, method: str) -> N
     assert refused(settings, method, host="127.0.0.1:8000", origin=origin) == 403
 
 
-def test_an_empty_host_is_no_page_of_ours(settings: Settings) -> None:
-    assert refused(settings, "POST", host="", origin="null") == 403
+@pytest.mark.parametrize("origin", ["null", "file://"])
+def test_an_empty_host_is_no_page_of_ours(settings: Settings, origin: str) -> None:
+    assert refused(settings, "POST", host="", origin=origin) == 403
 
 
 @pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-site", 403)])
