@@ -88,7 +88,7 @@ class LibOpus:
 
     @staticmethod
     def _checked(result: int) -> int:
-        if result < 0:
+        if result <= 0:  # 0: a packet that says it holds no frame (RFC 6716 §3.2.5)
             raise av.InvalidDataError(result, "not an Opus packet")
         return result
 

@@ -235,14 +235,16 @@ def test_of_a_loss_before_a_pause_only_what_was_sent_is_concealed() -> None:
     assert [(f.pts, f.samples) for f in concealed] == [(960 * 25, 960)]
 
 
-def test_a_packet_that_cannot_be_decoded_is_as_good_as_lost(either: str) -> None:
+@pytest.mark.parametrize("bad", [b"\xff", b"\xff\0", b"\xfb\x80"], ids=["cut", "0", "0 of VBR"])
+def test_a_packet_that_cannot_be_decoded_is_as_good_as_lost(either: str, bad: bytes) -> None:
+    """Too short for its frames, or one that says it holds none (RFC 6716 §3.2.5)."""
     del either
     packets = opus_packets(tone(48_000, seconds=1))
     decoder, frames = ConcealingDecoder(OPUS), list[av.AudioFrame]()
     for number, data in enumerate(packets):
         if number == 25:
             with pytest.raises(av.FFmpegError):
-                decoder.decode(AudioPacket(b"\xff", 960 * number))
+                decoder.decode(AudioPacket(bad, 960 * number))
             continue
         frames += decoder.decode(AudioPacket(data, 960 * number))
     assert [frame.pts for frame in frames] == [960 * n for n in range(len(packets))]
