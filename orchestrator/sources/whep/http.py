@@ -46,7 +46,7 @@ _ADVICE: Final[dict[int, str]] = {
     409: "The stream is not live now.",
     415: _NO_WHEP,
 }
-_LINK: Final = re.compile(r"<([^>]*)>((?:\s*;\s*[\w-]+=(?:\"[^\"]*\"|[^;,\s]*))*)")
+_LINK: Final = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w-]+=(?:\"[^\"]*\"|[^;,\s]*))*)")
 _PARAMETER: Final = re.compile(r"([\w-]+)=(?:\"([^\"]*)\"|([^;,\s]*))")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from orchestrator.errors import SourceRefused, SourceUnreachable
@@ -68,6 +70,12 @@ async def test_a_server_that_offers_itself_is_answered_and_its_session_taken_bac
             await source.subscribe(frozenset({"video", "audio"}))
             await watcher.until(lambda: len(watcher.codes) > 5 and "audio" in watcher.times)
         assert (server.posts, server.deleted) == (1, 1)
+
+
+def test_a_link_header_without_an_end_takes_no_time() -> None:
+    began_s = time.process_time()
+    assert ice_servers(["<" * 60_000]) == []
+    assert time.process_time() - began_s < 2, "it took 16 s where every < was followed to the end"
 
 
 @pytest.mark.parametrize("said", ["", "<html>Welcome</html>", "v=0"])
