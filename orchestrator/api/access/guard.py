@@ -133,6 +133,7 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings, sessions: BrowserSessions) -> None:
         self.app = app
         self.settings = settings
+        self._sessions = sessions
         key = settings.api_key
         secret = key.get_secret_value() if key else None
         self._keys = KeyCheck(secret, sessions, settings.allowed_origins)
@@ -142,7 +143,12 @@ class Guard:
         if error and scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": error.error})
             return
-        await (answer(error) if error else self.app)(scope, receive, send)
+        if error:
+            await answer(error)(scope, receive, send)
+        elif scope["type"] == "http":
+            await self.app(self._sessions.without_others(scope), receive, send)
+        else:
+            await self.app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> HavenError | None:
         # A page's WebSocket has no preflight (RFC 6455 §10.2): its origin is always checked.

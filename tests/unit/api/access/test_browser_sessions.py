@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 from pydantic import SecretStr
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from orchestrator.api.access.browser_sessions import COOKIE, LASTS_S, MOST, BrowserSessions
+from orchestrator.api.access.guard import Guard
 from orchestrator.api.app import create_app
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import Unavailable
@@ -20,6 +25,7 @@ from tests.kit.api.sse import listening
 
 KEY = "sésame, ouvre-toi"
 OURS = "http://recorder.example"
+OWN = "http://127.0.0.1:8000"
 START = "/api/recording/start"
 ACTIVE = "/api/recording/active"
 
@@ -125,6 +131,26 @@ async def test_what_was_not_given(given: str) -> None:
     sessions = BrowserSessions(MemoryCatalog([]))
     await sessions.open(KEY)
     assert sessions.of({"cookie": f"{sessions.cookie}={given}"}, KEY) is None
+
+
+async def test_routes_see_no_other_cookie(settings: Settings) -> None:
+    """Parsing this one took 7 s of the event loop, on every route and without a key."""
+    seen: list[list[str]] = []
+
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(Headers(scope=scope).getlist("cookie"))
+        await Response()(scope, receive, send)
+
+    sessions = BrowserSessions(MemoryCatalog([]))
+    guard = Guard(route, settings, sessions)
+    other, ours = 'a="' + "\\" * 60_000 + '"', f"{sessions.cookie}=of-ours"
+    began_s = time.process_time()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(guard), base_url=OWN) as client:
+        for cookies in (other, f"{other}; {ours}; b=1", f"{sessions.cookie}={'9' * 4000}"):
+            assert (await client.get("/livez", headers={"Cookie": cookies})).status_code == 200
+    assert seen == [[], [ours], []]
+    assert sessions.of({"cookie": other}, KEY) is None
+    assert time.process_time() - began_s < 2
 
 
 async def test_until_its_end_and_for_its_key(
