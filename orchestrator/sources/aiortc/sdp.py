@@ -15,9 +15,14 @@ MOST_MEDIA: Final = 300
 MOST_CANDIDATES: Final = 64
 """Addresses of one connection that are tried: each gets packets from us."""
 
+MOST_SSRC_LINES: Final = 64
+"""Lines about SSRCs in one m-line: some four for each of a simulcast's streams and retransmissions.
+aiortc's time to parse them grows with the square of their number."""
+
 MAX_CANDIDATE_BYTES: Final = 4096
 
 _CANDIDATE: Final = "a=candidate:"
+_SSRC: Final = "a=ssrc:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class Candidate:
 
 
 def bounded(sdp: str) -> str:
-    """The description without candidates beyond those that are tried; raises SourceError."""
+    """The description without candidates and SSRCs beyond the limits; raises SourceError."""
     if len(sdp) > MAX_SDP_BYTES:
         raise _too_large(f"is larger than {MAX_SDP_BYTES // 2**20} MiB")
     lines = sdp.splitlines()
@@ -38,8 +43,15 @@ def bounded(sdp: str) -> str:
         raise _too_large(f"has more than {MOST_MEDIA} m-lines")
     seen: set[str] = set()
     kept = []
+    ssrc_lines = 0
     for line in lines:
-        if line.startswith(_CANDIDATE):
+        if line.startswith("m="):
+            ssrc_lines = 0
+        elif line.startswith(_SSRC):
+            ssrc_lines += 1
+            if ssrc_lines > MOST_SSRC_LINES:
+                continue
+        elif line.startswith(_CANDIDATE):
             if line not in seen and len(seen) >= MOST_CANDIDATES:
                 continue
             seen.add(line)

@@ -12,6 +12,7 @@ from orchestrator.errors import SourceError
 from orchestrator.media import Publication, WhepEndpoint
 from orchestrator.sources.aiortc.answer_publications import KINDS, publications_in
 from orchestrator.sources.aiortc.peer import Peer
+from orchestrator.sources.aiortc.sdp import bounded
 from orchestrator.sources.peer_session import PeerSession
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.whep.http import WhepClient
@@ -65,7 +66,7 @@ class WhepSession(PeerSession):
     def _publications(self, sdp: str) -> dict[str, Publication]:
         """What the description publishes by its m-lines' mids: one track of each kind."""
         try:
-            return publications_in(sdp, PARTICIPANT)
+            return publications_in(bounded(sdp), PARTICIPANT)
         except ValueError as wrong:
             raise SourceError(
                 f"The WHEP server {self._endpoint.url} answered with something that is not SDP.",

@@ -19,6 +19,7 @@ from orchestrator.sources.aiortc.sdp import (
     MAX_SDP_BYTES,
     MOST_CANDIDATES,
     MOST_MEDIA,
+    MOST_SSRC_LINES,
     Candidate,
     bounded,
     candidate_of,
@@ -160,6 +161,10 @@ def test_a_description_is_cut_to_what_is_tried() -> None:
     sdp = "\r\n".join(["v=0", *candidates, *candidates, "m=audio 9 X 0", ""])
     lines = bounded(sdp).split("\r\n")
     assert set(lines) == {"v=0", "m=audio 9 X 0", "", *candidates[:MOST_CANDIDATES]}
+    ssrcs = [f"a=ssrc:{n} cname:x" for n in range(MOST_SSRC_LINES + 9)]
+    lines = bounded("\r\n".join(["m=audio 9 X 0", *ssrcs, "m=video 9 X 0", *ssrcs])).split("\r\n")
+    kept = ssrcs[:MOST_SSRC_LINES]
+    assert lines == ["m=audio 9 X 0", *kept, "m=video 9 X 0", *kept, ""], "in each m-line"
     with pytest.raises(SourceError, match="m-lines"):
         bounded("m=audio 9 X 0\r\n" * (MOST_MEDIA + 1))
     with pytest.raises(SourceError, match="larger than"):
