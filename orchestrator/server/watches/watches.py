@@ -85,7 +85,7 @@ class WatchStatus:
     """The active one, whoever started it."""
     looked_at: datetime | None
     error: HavenError | None
-    """Why the last look-up or start failed."""
+    """Why the last look-up or start failed; None while it is recorded."""
     next_try_at: datetime | None
     muted: bool = False
     """It is live and everybody in it is muted; its recording starts at the unmute."""
@@ -169,10 +169,10 @@ class Watches:
 
     def _status(self, watch: Watch, recording: Recording | None) -> WatchStatus:
         search = self._search_of(watch)
-        muted = watch.stream_id in self._muted.waiting and recording is None
-        return WatchStatus(
-            watch, recording, search.looked_at, search.error, search.retry_at(), muted
-        )
+        if recording is not None:
+            return WatchStatus(watch, recording, search.looked_at, None, None)
+        muted = watch.stream_id in self._muted.waiting
+        return WatchStatus(watch, None, search.looked_at, search.error, search.retry_at(), muted)
 
     def _search_of(self, watch: Watch) -> _Search:
         return self._searches.setdefault(watch.stream_id, _Search(RetryDelay(self._period_s)))

@@ -104,6 +104,17 @@ async def test_failures_are_shown_and_tried_again_later(world: World) -> None:
     assert len(world.started) == 1
 
 
+async def test_an_error_from_before_a_recording_is_not_shown_with_it(world: World) -> None:
+    made = world.server()
+    await made.add(StartRequest("a"))
+    world.silent = SourceBusy("Wait.", retry_after_s=300)
+    await made.round()
+    await world.start(StartRequest("a"))
+    shown = await only(made)
+    assert shown.recording is not None
+    assert (shown.error, shown.next_try_at) == (None, None)
+
+
 async def test_a_recording_that_failed_is_no_endless_loop(world: World) -> None:
     made = world.server()
     await made.add(StartRequest("a"))
