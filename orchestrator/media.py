@@ -6,6 +6,7 @@ the time base that stands beside them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -116,6 +117,13 @@ class WhepEndpoint:
 
     url: str
     token: str | None = field(default=None, repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The address for errors: without its user, password and query, which may be secrets."""
+        scheme, _, rest = self.url.partition("://")
+        authority, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+        return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
 Endpoint = LiveKitEndpoint | WhepEndpoint

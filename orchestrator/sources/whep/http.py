@@ -111,6 +111,7 @@ class WhepClient:
 
     def __init__(self, endpoint: WhepEndpoint, *, timeout_s: float) -> None:
         self._url = endpoint.url
+        self._shown = endpoint.shown
         self._token = endpoint.token
         self._timeout_s = timeout_s
         self._session: httpx.URL | None = None
@@ -131,7 +132,7 @@ class WhepClient:
         """Answers the server's own offer."""
         if self._session is None:
             raise SourceError(
-                f"The WHEP server {self._url} sent an offer but no address for the answer.",
+                f"The WHEP server {self._shown} sent an offer but no address for the answer.",
                 "Its 406 response needs a Location header: ask its operator.",
             )
         try:
@@ -170,7 +171,7 @@ class WhepClient:
         try:
             url = _address(self._url)
         except ValueError as wrong:
-            raise SourceError(f"{self._url} is not the address of a WHEP resource.") from wrong
+            raise SourceError(f"{self._shown} is not the address of a WHEP resource.") from wrong
         for _ in range(MAX_REDIRECTIONS + 1):
             answer = await self._send("POST", url, sdp)
             to = answer.headers.get("location")
@@ -178,7 +179,7 @@ class WhepClient:
             if answer.status not in (307, 308) or to is None:
                 return answer
             url = self._joined(answer.url, to)
-        raise SourceError(f"The WHEP server {self._url} redirects too often.")
+        raise SourceError(f"The WHEP server {self._shown} redirects too often.")
 
     async def _send(
         self, method: str, url: httpx.URL, sdp: str | None = None, *, etag: str | None = None
@@ -221,7 +222,7 @@ class WhepClient:
 
     def _wrong_location(self) -> SourceError:
         return SourceError(
-            f"The WHEP server {self._url} names a Location that is not an address.",
+            f"The WHEP server {self._shown} names a Location that is not an address.",
             "Ask its operator.",
         )
 
@@ -238,18 +239,20 @@ class WhepClient:
             )
             if self._token and answer.status in (401, 403):
                 advice = "It redirects to a host where the token isn't sent: use that address."
-        return SourceRefused(f"The WHEP server {self._url} refused{where} ({answer.said}).", advice)
+        return SourceRefused(
+            f"The WHEP server {self._shown} refused{where} ({answer.said}).", advice
+        )
 
     def _busy(self, answer: HttpResponse, wait_s: float | None) -> SourceBusy:
         when = "later" if wait_s is None else f"in {wait_s:.0f} s"
         return SourceBusy(
-            f"The WHEP server {self._url} is busy ({answer.said}).",
+            f"The WHEP server {self._shown} is busy ({answer.said}).",
             f"Try again {when}.",
             retry_after_s=wait_s,
         )
 
     def _unreachable(self, why: str) -> SourceUnreachable:
         return SourceUnreachable(
-            f"The WHEP server {self._url} can't be reached: {why}.",
+            f"The WHEP server {self._shown} can't be reached: {why}.",
             "Check that it runs, that the address is right and that a firewall lets it through.",
         )

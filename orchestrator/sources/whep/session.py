@@ -69,6 +69,6 @@ class WhepSession(PeerSession):
             return publications_in(bounded(sdp), PARTICIPANT)
         except ValueError as wrong:
             raise SourceError(
-                f"The WHEP server {self._endpoint.url} answered with something that is not SDP.",
+                f"The WHEP server {self._endpoint.shown} answered with something that is not SDP.",
                 "Check that the address is that of a WHEP resource.",
             ) from wrong

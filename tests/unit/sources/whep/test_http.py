@@ -180,6 +180,18 @@ async def test_a_location_that_is_no_address_is_an_error_of_the_server(
                 await whep.offer("v=0")
 
 
+async def test_secrets_in_the_address_are_in_no_error() -> None:
+    async with serving() as home:
+        home.says(status=403)
+        url = home.url.replace("://", "://me:geheim@")
+        whep = WhepClient(WhepEndpoint(f"{url}/stream?key=geheim"), timeout_s=5)
+        with pytest.raises(SourceRefused) as caught:
+            await whep.offer("v=0")
+        await whep.close()
+    assert f"{home.url}/stream refused" in caught.value.error
+    assert "geheim" not in f"{caught.value} {caught.value.detail}"
+
+
 async def test_an_address_that_is_none_is_said() -> None:
     whep = WhepClient(WhepEndpoint("http://xn--a/stream"), timeout_s=5)
     with pytest.raises(SourceError, match="is not the address of a WHEP resource"):
