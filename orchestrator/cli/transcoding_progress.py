@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from orchestrator.cli.formatting import UNKNOWN, console, duration, number, print_table, size
+from rich.text import Text
+
+from orchestrator.cli.formatting import UNKNOWN, console, duration, number, plain, print_table, size
 from orchestrator.transcoding.result import TranscodingProgress, TranscodingResult
 from orchestrator.transcoding.transcode import OnProgress
 
@@ -17,7 +19,7 @@ PLAIN_EVERY_S: Final = 10.0
 
 def line(name: str, progress: TranscodingProgress) -> str:
     """One line: stage, percentage, frame rate, time left. Pure."""
-    shown = [f"{progress.stage} {name}", f"{progress.share:.0%}"]
+    shown = [f"{progress.stage} {plain(name)}", f"{progress.share:.0%}"]
     if progress.stage == "encoding":
         left = UNKNOWN if progress.left_s is None else duration(progress.left_s)
         shown += [f"{number(progress.fps, '.1f')} fps", f"{left} left"]
@@ -55,7 +57,7 @@ class _Lines:
         if progress.stage == self._stage and now - self._printed_s < PLAIN_EVERY_S:
             return
         self._stage, self._printed_s = progress.stage, now
-        console(stderr=True).print(line(self._name, progress), markup=False)
+        console(stderr=True).print(Text(line(self._name, progress)))
 
 
 def summary(result: TranscodingResult) -> None:

@@ -106,7 +106,7 @@ class _Reading:
     def read(self, container: InputContainer, on_read: OnRead, cancelled: Cancelled) -> None:
         stream = container.streams[self._video.index]
         assert isinstance(stream, VideoStream)
-        stream.thread_type = ThreadType.NONE
+        stream.thread_type = ThreadType.AUTO
         for number, packet in enumerate(container.demux()):
             if packet.size:
                 self._pass(packet)

@@ -157,20 +157,22 @@ async def _encode(
 
 
 def _say_what_is_kept(output: Path) -> None:
-    from orchestrator.cli.formatting import console
+    from rich.text import Text
+
+    from orchestrator.cli.formatting import console, plain
     from orchestrator.transcoding.work_folder import finished_chunks, work_folder_of
 
-    if output.exists():  # it was done at that very moment
-        console(stderr=True).print(f"Stopped. {output} is whole.", markup=False)
-        return
     chunks = finished_chunks(output)
-    kept = (
-        f"{chunks} finished chunks are kept in {work_folder_of(output)};"
-        " the same command goes on there."
-        if chunks
-        else "Nothing was left behind."
-    )
-    console(stderr=True).print(f"Stopped. The source is as it was. {kept}", markup=False)
+    if output.exists():  # it was done at that very moment
+        said = f"Stopped. {output} is whole."
+    elif chunks:
+        said = (
+            f"Stopped. The source is as it was. {chunks} finished chunks are kept in"
+            f" {work_folder_of(output)}; the same command goes on there."
+        )
+    else:
+        said = "Stopped. The source is as it was. Nothing was left behind."
+    console(stderr=True).print(Text(plain(said)))
 
 
 async def _stoppable(work: Coroutine[Any, Any, list[TranscodingResult]]) -> list[TranscodingResult]:

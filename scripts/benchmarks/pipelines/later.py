@@ -30,6 +30,7 @@ from orchestrator.encoding.pipeline.film_frames import write
 from orchestrator.encoding.pipeline.job import LaterJob
 from orchestrator.encoding.pipeline.later import later_arguments, require_later
 from orchestrator.encoding.process.capabilities import FFmpeg, find_ffmpeg
+from orchestrator.encoding.process.idle_start import launcher
 from orchestrator.settings import Settings
 from orchestrator.transcoding.chunks.jobs import threads_for
 from orchestrator.transcoding.request import TranscodingRequest
@@ -66,7 +67,9 @@ def bare(ffmpeg: FFmpeg, pipeline: Pipeline, source: Path, film: Film, output: P
     arguments = later_arguments(pipeline, later, job)
     arguments = [*arguments[:-1], "-map", "0:a", "-c:a", "copy", arguments[-1]]
     began_s = time.monotonic()
-    subprocess.run([str(ffmpeg.path), "-loglevel", "error", "-y", *arguments], check=True)
+    # As low a priority as the transcoder's own: what else runs here slows both down alike.
+    argv = [*launcher(), str(ffmpeg.path), "-loglevel", "error", "-y", *arguments]
+    subprocess.run(argv, check=True)
     return time.monotonic() - began_s
 
 
