@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -106,7 +107,8 @@ class _Reading:
     def read(self, container: InputContainer, on_read: OnRead, cancelled: Cancelled) -> None:
         stream = container.streams[self._video.index]
         assert isinstance(stream, VideoStream)
-        stream.thread_type = ThreadType.AUTO
+        # With frames in several threads, a damaged one takes others with it.
+        stream.thread_type = ThreadType.SLICE
         for number, packet in enumerate(container.demux()):
             if packet.size:
                 self._pass(packet)
@@ -117,7 +119,7 @@ class _Reading:
                     return
                 on_read(self.end_s)
         if self._first is None or self._decodes_keys():
-            self._keep(stream.decode(None))
+            self._look_at(None, stream)
 
     def frames(self) -> Frames:
         if self._first is None:
@@ -149,10 +151,12 @@ class _Reading:
             if packet.is_keyframe:
                 self._keys.append(packet.pts)
         if packet.is_keyframe and (self._first is None or self._decodes_keys()):
-            try:
-                self._keep(stream.codec_context.decode(packet))
-            except av.InvalidDataError:  # where it matters, encoding finds it, and says where
-                return
+            self._look_at(packet, stream)
+
+    def _look_at(self, packet: Packet[Stream] | None, stream: VideoStream) -> None:
+        # Damage that matters is found in encoding, which says where it is.
+        with suppress(av.InvalidDataError):
+            self._keep(stream.codec_context.decode(packet))
 
     def _decodes_keys(self) -> bool:
         """Not where each frame is one: sizes rarely change there, and it takes long."""

@@ -18,16 +18,18 @@ MOST_THREADS: Final = 16
 
 
 def jobs_for(width: int, height: int) -> int:
-    """As many as there are cores (affinity, cgroup quota), as far as the free memory goes."""
+    """As many as there are cores (affinity, cgroup quota), as far as the free memory goes.
+
+    And one more, so that no core waits when the last ones end one after the other.
+    """
     each = BASE_BYTES + FRAMES_HELD * width * height * 3 // 2
-    return max(1, min(math.ceil(cores_allowed()), _free_bytes() // each))
+    cores = math.ceil(cores_allowed())
+    return max(1, min(cores + 1 if cores > 1 else 1, _free_bytes() // each))
 
 
 def threads_for(jobs: int) -> int:
-    """For each encoder: its share of the cores, and one more that takes what others leave."""
-    cores = math.ceil(cores_allowed())
-    share = math.ceil(cores / jobs) + (1 if jobs > 1 else 0)
-    return min(share, MOST_THREADS)
+    """For each encoder: its share of the cores. Two threads take more CPU than one for the same."""
+    return min(math.ceil(math.ceil(cores_allowed()) / jobs), MOST_THREADS)
 
 
 def _free_bytes() -> int:

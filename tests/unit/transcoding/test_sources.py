@@ -132,6 +132,31 @@ async def test_frames_that_change_size(tmp_path: Path, settings: Settings) -> No
         assert numbers(result.output) == [*range(30), *range(30)]
 
 
+async def test_frames_that_change_size_where_nothing_tells_it(
+    tmp_path: Path, settings: Settings
+) -> None:
+    """Every frame of MJPEG is a keyframe; they aren't all looked at beforehand."""
+    parts = [
+        NumberedFilm(
+            tmp_path / f"{size[0]}.mkv",
+            even_times(1),
+            "mjpeg",
+            {},
+            sizes=(size,),
+            pixel_format="yuvj420p",
+            audio=(),
+        ).write()
+        for size in ((320, 192), (480, 288))
+    ]
+    film, both = tmp_path / "film.mkv", tmp_path / "both.txt"
+    both.write_text("".join(f"file {part}\n" for part in parts))
+    ffmpeg("-f", "concat", "-safe", "0", "-i", both, "-c", "copy", film)
+    result = await encoded(film, settings)
+    with av.open(str(result.output)) as made:
+        assert {(f.width, f.height) for f in made.decode(video=0)} == {(320, 192)}
+    assert numbers(result.output) == [*range(30), *range(30)]
+
+
 @pytest.mark.parametrize("pipeline", ["mp4", "av1-svt", "av1", "webm"])
 async def test_colors_are_tagged_as_in_the_source(
     pipeline: str, tmp_path: Path, settings: Settings
