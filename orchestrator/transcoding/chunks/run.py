@@ -129,7 +129,11 @@ class ChunkEncoder:
             delay=delay,
             bytes=target.stat().st_size,
         )
-        write_record(self.folder, record)
+        try:
+            write_record(self.folder, record)
+        except BaseException:  # a chunk without its record is of no use
+            target.unlink(missing_ok=True)
+            raise
         return record
 
     def _listed(self, path: Path) -> list[Listed]:
