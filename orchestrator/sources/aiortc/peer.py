@@ -24,7 +24,7 @@ from orchestrator.sources.aiortc.direct_packets import take_directly
 from orchestrator.sources.aiortc.ice import IceServer, configuration
 from orchestrator.sources.aiortc.internals import ice_connection, start_receivers
 from orchestrator.sources.aiortc.receiver_tap import ReceiverTap
-from orchestrator.sources.aiortc.sdp import MOST_CANDIDATES, bounded, completed
+from orchestrator.sources.aiortc.sdp import MOST_CANDIDATES, bounded, completed, has_port
 from orchestrator.sources.aiortc.turn_relays import TurnRelays
 from orchestrator.sources.decoder_threads import DecoderThreads
 from orchestrator.sources.received_media import MediaListener
@@ -140,6 +140,8 @@ class Peer:
                 return
             if line is None:
                 await self._connection.addIceCandidate(None)
+                return
+            if not has_port(line):
                 return
             try:
                 candidate = candidate_from_sdp(line.removeprefix("candidate:"))

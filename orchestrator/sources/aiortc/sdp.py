@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +24,7 @@ MAX_CANDIDATE_BYTES: Final = 4096
 
 _CANDIDATE: Final = "a=candidate:"
 _SSRC: Final = "a=ssrc:"
+_PORT: Final = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ def bounded(sdp: str) -> str:
             if ssrc_lines > MOST_SSRC_LINES:
                 continue
         elif line.startswith(_CANDIDATE):
+            if not has_port(line):
+                continue
             if line not in seen and len(seen) >= MOST_CANDIDATES:
                 continue
             seen.add(line)
@@ -75,6 +79,13 @@ def candidate_of(init: str) -> Candidate | None:
     mid = mid if isinstance(mid, str) else None
     index = index if isinstance(index, int) else None
     return Candidate(line, mid, 0 if mid is None and index is None else index)
+
+
+def has_port(candidate: str) -> bool:
+    """Whether the port of a candidate's attribute is one: asyncio closes a socket that sends to
+    any other, and with it the ways that work."""
+    fields = candidate.split()
+    return len(fields) > 5 and bool(_PORT.fullmatch(fields[5])) and 0 < int(fields[5]) <= 0xFFFF
 
 
 def _too_large(why: str) -> SourceError:

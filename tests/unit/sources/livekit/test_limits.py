@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from aiortc import RTCIceCandidate
 from livekit.protocol import models, rtc
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -156,9 +157,14 @@ def test_names_without_an_end_are_left_out() -> None:
     assert (publication.sid, publication.mime_type) == ("TR_2_1", "")
 
 
+NO_PORTS = ("0", "-9", "65536", "9" * 5000, "x")
+"""asyncio closes a socket that is to send there."""
+
+
 def test_a_description_is_cut_to_what_is_tried() -> None:
     candidates = [f"a=candidate:{n} 1 udp 1 192.0.2.1 {n} typ host" for n in range(1, 500)]
-    sdp = "\r\n".join(["v=0", *candidates, *candidates, "m=audio 9 X 0", ""])
+    bad = [f"a=candidate:1 1 udp 1 192.0.2.1 {port} typ host" for port in NO_PORTS]
+    sdp = "\r\n".join(["v=0", *bad, *candidates, *candidates, "m=audio 9 X 0", ""])
     lines = bounded(sdp).split("\r\n")
     assert set(lines) == {"v=0", "m=audio 9 X 0", "", *candidates[:MOST_CANDIDATES]}
     ssrcs = [f"a=ssrc:{n} cname:x" for n in range(MOST_SSRC_LINES + 9)]
@@ -195,14 +201,14 @@ async def test_candidates_beyond_those_that_are_tried_are_left_out() -> None:
         max_frame_pixels = 1
 
     peer = Peer(Listener())  # type: ignore[arg-type]
-    added: list[object] = []
+    added: list[int | None] = []
 
-    async def add(candidate: object) -> None:
-        added.append(candidate)
+    async def add(candidate: RTCIceCandidate | None) -> None:
+        added.append(None if candidate is None else candidate.port)
 
     peer._connection.addIceCandidate = add  # type: ignore[method-assign]
-    for port in range(1, 200):
+    for port in (*NO_PORTS, *range(1, 200)):
         await peer.add_candidate(f"candidate:1 1 udp 1 192.0.2.1 {port} typ host", "0", None)
     await peer.add_candidate(None, None, None)
-    assert len(added) == MOST_CANDIDATES + 1, "and the end of them"
+    assert added == [*range(1, MOST_CANDIDATES + 1), None], "and the end of them"
     await peer.close()
