@@ -40,6 +40,7 @@ class Fault(StrEnum):
     BROKEN = "broken"
     HUNG_UP = "hung up"
     MOVED = "moved"
+    MOVED_NOWHERE = "moved nowhere"
     GARBAGE = "garbage"
     WRONG_TYPES = "wrong types"
     HUGE = "huge"
@@ -249,6 +250,7 @@ class PumpFun:
             Fault.LIMITED: (429, "", waiting),
             Fault.BROKEN: (500, "", waiting),
             Fault.MOVED: (302, "", {"Location": "http://127.0.0.1:9/elsewhere"}),
+            Fault.MOVED_NOWHERE: (302, "", {"Location": "http://xn--a/"}),
             Fault.GARBAGE: (200, "<html>[[[{", {}),
             Fault.WRONG_TYPES: (200, wrong, {}),
             Fault.HUGE: (200, b"[" + b" " * (17 * 2**20) + b"]", {}),

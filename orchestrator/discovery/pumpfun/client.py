@@ -184,7 +184,8 @@ async def _attempt(
         raise _Passing(_unreachable(host, "no answer in time")) from late
     except httpx.DecodingError as wrong:
         raise _garbled(host, "its compression is broken") from wrong
-    except httpx.HTTPError as problem:
+    # UnicodeError: httpx looks at a redirect's host name, and can't decode it.
+    except (httpx.HTTPError, UnicodeError) as problem:
         why = str(problem).rstrip(".") or type(problem).__name__
         raise _Passing(_unreachable(host, why)) from problem
 

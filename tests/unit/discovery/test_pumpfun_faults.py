@@ -57,11 +57,19 @@ TOLD: dict[Fault, tuple[type[HavenError], str]] = {
     Fault.BROKEN: (SourceError, r"fails \(HTTP 500\)"),
     Fault.HUNG_UP: (SourceUnreachable, "disconnected"),
     Fault.MOVED: (SourceError, "redirects us .*http://127.0.0.1:9/elsewhere"),
+    Fault.MOVED_NOWHERE: (SourceUnreachable, "not allowed"),
     Fault.GARBAGE: (SourceGarbled, "it is no JSON"),
     Fault.WRONG_TYPES: (SourceGarbled, "can't be understood"),
     Fault.HUGE: (SourceGarbled, "larger than 16 MiB"),
 }
-PASSING = {Fault.SLOW, Fault.FORBIDDEN, Fault.LIMITED, Fault.BROKEN, Fault.HUNG_UP}
+PASSING = {
+    Fault.SLOW,
+    Fault.FORBIDDEN,
+    Fault.LIMITED,
+    Fault.BROKEN,
+    Fault.HUNG_UP,
+    Fault.MOVED_NOWHERE,
+}
 
 
 def test_every_fault_is_tried() -> None:
