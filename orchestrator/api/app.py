@@ -28,6 +28,7 @@ from orchestrator.api.monitoring.startup_log import log_problems
 from orchestrator.api.routes import (
     capacity,
     depin,
+    encodes,
     live_streams,
     pipelines,
     recording_control,
@@ -47,7 +48,7 @@ their UTC offset; values that were not measured are null.
 """
 
 _ROUTES = (
-    *(recording_control, watches, recordings, thumbnails),
+    *(recording_control, watches, recordings, encodes, thumbnails),
     *(live_streams, viewer_sessions, depin, video_library, pipelines),
     *(capacity, health, processes, system, events, metrics, settings, session),
 )

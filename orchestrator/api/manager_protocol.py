@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.models import Event, File, Recording, Segment
 from orchestrator.errors import HavenError
 from orchestrator.media import Endpoint, Stream
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from orchestrator.encoding.pipeline.command import Pipeline
     from orchestrator.encoding.pipeline.loading import PipelineFailure
     from orchestrator.encoding.process.capabilities import FFmpeg
+    from orchestrator.recordings.encode_options import EncodeOptions
     from orchestrator.recordings.start_request import StartRequest
     from orchestrator.server.depin import Tick
+    from orchestrator.server.encodes.power import PauseReason
     from orchestrator.server.watches.watches import WatchStatus
 
 
@@ -115,6 +118,34 @@ class Watches(Protocol):
         """The state of each watched stream, oldest first."""
 
 
+class Encodes(Protocol):
+    """Finished recordings that are encoded again, in a queue."""
+
+    @property
+    def pause_reason(self) -> PauseReason | None:
+        """Why nothing is encoded now; None while the queue runs."""
+
+    async def add(self, recording_id: str, options: EncodeOptions, /) -> Encode:
+        """Queues a finished recording."""
+
+    async def get(self, encode_id: str, /) -> Encode:
+        """One encode, or EncodeNotFound."""
+
+    async def active(self) -> list[Encode]:
+        """The queue, in its order."""
+
+    async def page(
+        self, *, limit: int, offset: int, state: str | None = None, recording_id: str | None = None
+    ) -> tuple[list[Encode], int]:
+        """Encodes, newest first, and how many there are in all."""
+
+    async def counts(self) -> dict[str, int]:
+        """How many encodes there are in each state."""
+
+    async def cancel(self, encode_id: str, /) -> Encode:
+        """Cancels an encode; returns when it has ended."""
+
+
 class Manager(Protocol):
     """Starts, stops and lists recordings; all errors are HavenErrors."""
 
@@ -141,6 +172,10 @@ class Manager(Protocol):
     @property
     def depin(self) -> Agent:
         """What records the most watched stream."""
+
+    @property
+    def encodes(self) -> Encodes:
+        """The queue of encodes."""
 
     @property
     def watches(self) -> Watches:

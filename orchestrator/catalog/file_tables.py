@@ -54,7 +54,11 @@ class FileTables(CatalogConnection):
         return await self._read(lambda session: list(session.scalars(query)))
 
     async def set_checksum(self, file: File, sha256: str) -> bool:
-        """Stores its SHA-256; False if the file is no longer in the catalog."""
-        this = (File.recording_id == file.recording_id, File.number == file.number)
+        """Stores its SHA-256; False if the catalog has no such file, or another in its place."""
+        this = (
+            File.recording_id == file.recording_id,
+            File.number == file.number,
+            File.path == file.path,
+        )
         change = update(File).where(*this).values(sha256=sha256)
         return bool(await self._change(change, about=file.recording_id))

@@ -30,6 +30,7 @@ ACTIVE_STATES = ("starting", "recording", "reconnecting", "stopping")
 _IS_ACTIVE = text("state IN ({})".format(", ".join(f"'{s}'" for s in ACTIVE_STATES)))
 
 NEEDS_CLEANUP = text("swept = 0 AND state = 'completed'")
+TO_ENCODE = text("encode IS NOT NULL AND encode_id IS NULL AND state = 'completed'")
 HAS_NO_CHECKSUM = text("sha256 IS NULL AND integrity IS NOT NULL")
 """Conditions of partial indexes, which SQLite uses only for queries with the same condition and no
 parameters in it (sqlite.org/partialindex.html)."""
@@ -71,6 +72,7 @@ class Recording(Base):
         Index("recordings_by_state", "state", "created_at", "id"),
         Index("recordings_by_folder", "work_directory", "created_at"),
         Index("recordings_unswept", "created_at", "id", sqlite_where=NEEDS_CLEANUP),
+        Index("recordings_to_encode", "created_at", sqlite_where=TO_ENCODE),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -95,6 +97,10 @@ class Recording(Base):
     """Where it ends and where it is split (recordings.limits.Limits)."""
     started_by: Mapped[str] = mapped_column(String(16), default="user", server_default="user")
     """What started it: user, depin or watch (recordings.start_request)."""
+    encode: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), default=None)
+    """How it is encoded again when it is completed (recordings.encode_options.EncodeOptions)."""
+    encode_id: Mapped[str | None] = mapped_column(String(32), default=None)
+    """The encode that was made of that, once only."""
 
     speed_step: Mapped[int | None] = mapped_column(default=None)
     """Which of the pipeline's speed steps fits; None is the pipeline's default."""

@@ -7,9 +7,9 @@ from typing import Final
 
 from sqlalchemy import Connection, inspect
 
+from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.migrations import REVISIONS
 from orchestrator.catalog.migrations.transaction import write_transaction
-from orchestrator.catalog.models import Base
 
 _VERSION_TABLE: Final = (
     "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
@@ -27,6 +27,6 @@ def create(path: Path, *, timeout_s: float) -> bool:
 
 
 def _make(connection: Connection) -> None:
-    Base.metadata.create_all(connection)
+    Encode.metadata.create_all(connection)
     connection.exec_driver_sql(_VERSION_TABLE)
     connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (REVISIONS[-1],))

@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from orchestrator.catalog.models import ACTIVE_STATES, Base, Recording
-from orchestrator.errors import AlreadyActive, RecordingNotFound
+from orchestrator.errors import AlreadyActive, AlreadyEncoding, RecordingNotFound
 
 
 def check_columns(table: type[Base], columns: dict[str, Any], *, fixed: tuple[str, ...]) -> None:
@@ -75,6 +75,8 @@ def translated(about: str) -> Iterator[None]:
         cause = str(error.orig)
         if "recordings.mint_id" in cause:
             raise AlreadyActive(about) from error
+        if "encodes.recording_id" in cause:
+            raise AlreadyEncoding(about) from error
         if "FOREIGN KEY" in cause:
             raise RecordingNotFound(about) from error
         raise

@@ -21,7 +21,7 @@ _FILES: Final = select(
     *(File.recording_id, File.number, File.path, File.position, File.made_at),
     *(File.duration_s, File.size_bytes, File.probe["video"]["codec"].as_string(), File.remembered),
     *(Recording.stream_id, Recording.stream, Recording.created_at),
-    *(Recording.pipeline, Recording.output_path),
+    Recording.pipeline,
 ).join(Recording, File.recording_id == Recording.id)
 """The columns of a `Video`, in its order: whole rows have the figures as well, which are long."""
 
@@ -46,7 +46,6 @@ class Video:
     created_at: datetime
     """When the recording was asked for."""
     pipeline: str
-    output_path: str
 
 
 class VideoLibrary:

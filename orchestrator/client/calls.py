@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
+from orchestrator.api.schemas.encodes import EncodeAnswer, EncodeList
 from orchestrator.api.schemas.health import Health
 from orchestrator.api.schemas.recording_control import (
     Formats,
@@ -36,6 +37,17 @@ class Call(Generic[Answer]):
     """The body of a POST or the query of a GET."""
 
 
+class EncodeOptions(TypedDict, total=False):
+    """How to encode a finished recording again (orchestrator.api EncodeBody)."""
+
+    pipeline: str
+    quality: Quality
+    crf: int
+    bitrate_bps: int
+    replace: bool
+    vmaf: bool
+
+
 class Options(TypedDict, total=False):
     """How to record; the server has defaults for what is left out (orchestrator.api StartBody)."""
 
@@ -49,6 +61,7 @@ class Options(TypedDict, total=False):
     max_size_bytes: int
     split_minutes: float
     split_bytes: int
+    encode: EncodeOptions
 
 
 class Filter(TypedDict, total=False):
@@ -58,6 +71,15 @@ class Filter(TypedDict, total=False):
     offset: int
     state: str
     mint_id: str
+
+
+class EncodeFilter(TypedDict, total=False):
+    """Which encodes to return."""
+
+    limit: int
+    offset: int
+    state: str
+    recording_id: str
 
 
 def start(mint_id: str, **options: Unpack[Options]) -> Call[Started]:
@@ -124,6 +146,27 @@ def recording(id: str) -> Call[RecordingDetails]:
 def delete(id: str) -> Call[Deleted]:
     """Deletes a finished recording and its files."""
     return Call("DELETE", f"recordings/{_escaped(id)}", Deleted)
+
+
+def encode(recording_id: str, **options: Unpack[EncodeOptions]) -> Call[EncodeAnswer]:
+    """Queues a finished recording to be encoded again, slowly and small."""
+    path = f"recordings/{_escaped(recording_id)}/encode"
+    return Call("POST", path, EncodeAnswer, {**options})
+
+
+def encodes(**which: Unpack[EncodeFilter]) -> Call[EncodeList]:
+    """One page of the encodes, newest first."""
+    return Call("GET", "encodes", EncodeList, {**which})
+
+
+def get_encode(id: str) -> Call[EncodeAnswer]:
+    """One encode: its progress, or what came of it."""
+    return Call("GET", f"encodes/{_escaped(id)}", EncodeAnswer)
+
+
+def cancel_encode(id: str) -> Call[EncodeAnswer]:
+    """Cancels an encode; returns when it has ended. The recording stays as it is."""
+    return Call("DELETE", f"encodes/{_escaped(id)}", EncodeAnswer)
 
 
 def streams(limit: int = 20) -> Call[Streams]:

@@ -66,6 +66,10 @@ class _Methods:
     recordings = _Method(calls.recordings)
     recording = _Method(calls.recording)
     delete = _Method(calls.delete)
+    encode = _Method(calls.encode)
+    encodes = _Method(calls.encodes)
+    get_encode = _Method(calls.get_encode)
+    cancel_encode = _Method(calls.cancel_encode)
     streams = _Method(calls.streams)
     health = _Method(calls.health)
 

@@ -8,18 +8,21 @@
     ├─ NotFound                   404
     │  ├─ StreamNotFound               unknown or not live
     │  ├─ RecordingNotFound
+    │  ├─ EncodeNotFound
     │  ├─ VideoNotFound                no final file at this path
     │  ├─ NotWatched                   the stream isn't watched
     │  ├─ NothingToStop
     │  └─ NoFrame                    audio only, or nothing recorded yet
     ├─ AlreadyActive              409  the stream is being recorded
-    ├─ StillActive                409  the recording has to end first
+    ├─ AlreadyEncoding            409  the recording is in the queue of encodes
+    ├─ StillActive                409  the recording or its encode has to end first
     ├─ StoppedWhileStarting       409  /stop came before the first frame
     ├─ Unavailable                503  not possible on this machine now
     │  ├─ FFmpegNotFound
     │  ├─ EncoderMissing
     │  ├─ TooManyRecordings            max_recordings is reached
     │  ├─ TooManyWatches               the limit of watches is reached
+    │  ├─ TooManyEncodes               the queue of encodes is full
     │  ├─ NoCapacity                   too little CPU for another recording
     │  └─ PipelineBroken               a pipeline that doesn't load or build
     ├─ NotEnoughDisk              507
@@ -84,10 +87,17 @@ from orchestrator.errors.sources import (
     UnsupportedCodec,
     VideoTooLarge,
 )
-from orchestrator.errors.transcoding import SourceDamaged
+from orchestrator.errors.transcoding import (
+    AlreadyEncoding,
+    EncodeNotFound,
+    SourceDamaged,
+    TooManyEncodes,
+)
 
 __all__ = [
     "AlreadyActive",
+    "AlreadyEncoding",
+    "EncodeNotFound",
     "EncoderMissing",
     "EncodingFailed",
     "EverybodyMuted",
@@ -117,6 +127,7 @@ __all__ = [
     "StillActive",
     "StoppedWhileStarting",
     "StreamNotFound",
+    "TooManyEncodes",
     "TooManyRecordings",
     "TooManyWatches",
     "Unavailable",

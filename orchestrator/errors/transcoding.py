@@ -1,10 +1,12 @@
-"""Files that can't be encoded again."""
+"""Files that can't be encoded again, and encodes that can't be queued or found."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from orchestrator.errors.base import HavenError
+from orchestrator.errors.machine import Unavailable
+from orchestrator.errors.requests import NotFound
 
 
 class SourceDamaged(HavenError):
@@ -20,3 +22,31 @@ class SourceDamaged(HavenError):
             "It was left as it is: a file that doesn't decode whole isn't encoded again;"
             " `orchestrator inspect FILE` lists all the damage.",
         )
+
+
+class EncodeNotFound(NotFound):
+    """No encode has this id."""
+
+    code = "encode_not_found"
+
+    def __init__(self, encode_id: str) -> None:
+        super().__init__(f"No encode with id {encode_id}", "GET /api/encodes lists all encodes.")
+
+
+class AlreadyEncoding(HavenError):
+    """The recording is in the queue already."""
+
+    status = 409
+    code = "already_encoding"
+
+    def __init__(self, recording_id: str) -> None:
+        super().__init__(
+            f"Recording {recording_id} is being encoded again, or waits for it",
+            "GET /api/encodes lists the queue; cancel it with DELETE /api/encodes/{id} first.",
+        )
+
+
+class TooManyEncodes(Unavailable):
+    """The queue is full."""
+
+    code = "too_many_encodes"

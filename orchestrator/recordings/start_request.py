@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from orchestrator.errors import InvalidRequest
+from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.recordings.limits import NO_LIMITS, Limits
 
 
@@ -44,6 +45,7 @@ QUALITIES: Final = {
 QUALITY_ALIASES: Final = {"best": "high"}
 """Names that newer builds of the desktop app send."""
 
+
 DEFAULT_QUALITY: Final = "high"
 
 
@@ -73,17 +75,22 @@ class StartRequest:
     speed_step: int | None = None
     """Of the pipeline, 0 is the slowest; None: the slowest that fits."""
     started_by: StartedBy = StartedBy.USER
+    encode: EncodeOptions | None = None
+    """How it is encoded again when it is completed; None: it isn't."""
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON values, for a row and for the API, which both call it `mint_id`."""
         values = asdict(self) | {"limits": self.limits.as_dict()}
+        if self.encode is None:
+            del values["encode"]  # an older server can go on with it
         return {"mint_id": values.pop("stream_id"), **values}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> StartRequest:
         """The request that `as_dict` gave."""
         limits, started_by = Limits.from_dict(given["limits"]), StartedBy(given["started_by"])
-        rest = {**given, "limits": limits, "started_by": started_by}
+        encode = EncodeOptions.from_dict(given["encode"]) if given.get("encode") else None
+        rest = {**given, "limits": limits, "started_by": started_by, "encode": encode}
         return cls(rest.pop("mint_id"), **rest)
 
 

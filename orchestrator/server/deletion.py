@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
+from orchestrator.catalog.encodes import Encodes
 from orchestrator.catalog.ended_recordings import EndedRecordings
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
@@ -14,9 +15,10 @@ from orchestrator.recordings.states import ACTIVE
 
 
 async def delete_recording(catalog: Catalog, recording_id: str) -> None:
-    """Deletes all of it.
+    """Deletes all of it, also what encodes made of its files.
 
-    Raises RecordingNotFound, StillActive while it runs, and FilesNotDeleted; the row stays then.
+    Raises RecordingNotFound, StillActive while it is recorded or encoded again, and
+    FilesNotDeleted; the row stays then.
     """
     recording = await catalog.get(recording_id)
     if recording.state in ACTIVE:
@@ -24,10 +26,17 @@ async def delete_recording(catalog: Catalog, recording_id: str) -> None:
             f"Recording {recording_id} is still running.",
             "Stop it with POST /api/recording/stop, then delete it.",
         )
-    files = await catalog.files(recording_id)
+    encodes = Encodes(catalog)
+    if (encode := await encodes.active_of(recording_id)) is not None:
+        raise StillActive(
+            f"Recording {recording_id} is being encoded again, or waits for it.",
+            f"Cancel that with DELETE /api/encodes/{encode.id}, then delete the recording.",
+        )
+    files = [Path(file.path) for file in await catalog.files(recording_id)]
+    files += [made.path for made in await encodes.made_files(recording_id)]
     if not await EndedRecordings(catalog).is_replaced(recording):
         try:
-            await asyncio.to_thread(_remove_files, recording, [Path(file.path) for file in files])
+            await asyncio.to_thread(_remove_files, recording, files)
         except OSError as error:
             raise FilesNotDeleted(
                 f"{error.filename} can't be deleted: {error.strerror}.",

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 _LOOK_S: Final = 0.02
 _STDERR: Final = 2
-_WORKER: Final = (sys.executable, "-m", "orchestrator.worker")
+_WORKER: Final = "orchestrator.worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,18 @@ class LocalLauncher:
     When we end, however that happens, its standard input closes and it ends too.
     """
 
-    def __init__(self, *, reserve: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        reserve: bool = False,
+        module: str = _WORKER,
+        held: signal.Signals = signal.SIGUSR1,
+    ) -> None:
+        """`module`: what a process runs, with ``python -m``.
+
+        `held`: a signal that it doesn't get before it listens to it, and unblocks it.
+        """
+        self._module, self._held = module, held
         self._children: set[int] = set()
         self._reserve = reserve
         self._ready: _Waiting | None = None
@@ -88,7 +99,7 @@ class LocalLauncher:
         """Hand the job to the one in reserve or to a new one, and close its standard input."""
         pid = await asyncio.to_thread(self._begin, job, log)
         if (began := created(pid)) is None:
-            raise WorkerFailed("The recording's process ended at once.", f"See {log}.")
+            raise WorkerFailed("The process ended at once.", f"See {log}.")
         return WorkerHandle(pid, began, boot_id())
 
     async def keep_ready(self) -> None:
@@ -127,7 +138,7 @@ class LocalLauncher:
 
     def _spawned(self, sink: int) -> _Waiting:
         # Added here, in the thread, which goes on when the caller is cancelled.
-        waiting = _spawn(sink)
+        waiting = _spawn(self._module, self._held, sink)
         self._children.add(waiting.pid)
         return waiting
 
@@ -145,6 +156,13 @@ class LocalLauncher:
     def reap(self) -> bool:
         """Take note of all that have ended, so that none stays a zombie; whether there were any."""
         return any([self._reaped(pid) for pid in list(self._children)])
+
+    def end(self, worker: WorkerHandle) -> bool:
+        """SIGTERM: it ends by itself, soon; False if it has ended."""
+        if not self.alive(worker):
+            return False
+        os.kill(worker.pid, signal.SIGTERM)
+        return True
 
     async def kill(self, worker: WorkerHandle) -> None:
         """SIGKILL, and wait until it is gone."""
@@ -202,13 +220,13 @@ class _Waiting:
         return True
 
 
-def _spawn(sink: int) -> _Waiting:
+def _spawn(module: str, held: signal.Signals, sink: int) -> _Waiting:
     """Start a worker whose standard error is this file descriptor."""
     reading, writing = os.pipe()
     try:
         pid = os.posix_spawn(
-            _WORKER[0],
-            _WORKER,
+            sys.executable,
+            (sys.executable, "-m", module),
             _environment(),
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, reading, 0),
@@ -217,7 +235,7 @@ def _spawn(sink: int) -> _Waiting:
             ],
             setsid=True,
             # Who is woken before it listens would die of it (signal(7)); so it hears of it then.
-            setsigmask=[signal.SIGUSR1],
+            setsigmask=[held],
         )
     except BaseException:
         os.close(writing)

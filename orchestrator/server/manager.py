@@ -27,6 +27,7 @@ from orchestrator.recordings.states import RecordingState
 from orchestrator.server.deletion import delete_recording
 from orchestrator.server.depin import Depin
 from orchestrator.server.encoders import Encoders
+from orchestrator.server.encodes.queue import EncodeQueue
 from orchestrator.server.housekeeping.maintenance import Maintenance
 from orchestrator.server.launcher import Launcher, LocalLauncher
 from orchestrator.server.lock import ServerLock, is_served
@@ -75,6 +76,7 @@ class Manager:
             watchdog=self._watchdog,
         )
         self._resumption = Resumption(catalog, self.start)
+        self.encodes = EncodeQueue(settings, catalog, self._encoders)
         self._maintenance = Maintenance(settings, catalog, self._encoders)
         self.library = VideoLibrary(catalog)
         self.depin = Depin(directory, catalog.active, self.start, self._end)
@@ -103,6 +105,7 @@ class Manager:
             await self._watchdog.open(alone=await self._is_alone())
             if self._lock is not None:
                 self.watches.open()
+                self.encodes.open()
         except BaseException:
             await self._close_parts()
             raise
@@ -114,6 +117,7 @@ class Manager:
         """
         try:
             await self.watches.close()
+            await self.encodes.stop()
             if self.settings.leave_recordings_running:
                 return
             ending = await self._want_all_ended()
@@ -148,6 +152,7 @@ class Manager:
 
     async def _close_parts(self) -> None:
         await self._maintenance.close()
+        await self.encodes.close()
         await self.watches.close()
         await self._resumption.close()
         await self._watchdog.close()

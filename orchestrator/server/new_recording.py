@@ -71,6 +71,7 @@ def recording_row(prepared: PreparedRequest) -> Recording:
         work_directory=str(prepared.place.work),
         limits=checked.limits.as_dict(),
         started_by=checked.started_by.value,
+        encode=checked.encode.as_dict() if checked.encode else None,
         created_at=prepared.created_at,
     )
 

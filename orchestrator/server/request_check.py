@@ -10,10 +10,12 @@ from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.errors import InvalidRequest
 from orchestrator.mediafiles import paths
+from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.recordings.formats import format_named, pipeline_for
 from orchestrator.recordings.limits import Limits
 from orchestrator.recordings.start_request import StartedBy, StartRequest, quality_named
 from orchestrator.server.encoders import Encoders
+from orchestrator.server.encodes.request import check_options
 from orchestrator.server.output_folders import OutputFolders
 from orchestrator.settings import Settings
 
@@ -36,6 +38,8 @@ class CheckedRequest:
     speed_step: int | None
     """The step to keep; None: the slowest that the CPU budget allows."""
     started_by: StartedBy
+    encode: EncodeOptions | None
+    """How it is encoded again when it is completed."""
 
 
 class RequestCheck:
@@ -53,6 +57,8 @@ class RequestCheck:
         speed_step = pinned_step(self._settings, pipeline, request.speed_step)
         folder = await self._folders.for_request(request.output_directory)
         await self._encoders.require(pipeline)
+        if request.encode is not None:
+            await check_options(request.encode, self._encoders, self._settings)
         return CheckedRequest(
             stream_id=stream_id,
             pipeline=pipeline,
@@ -63,6 +69,7 @@ class RequestCheck:
             limits=request.limits,
             speed_step=speed_step,
             started_by=request.started_by,
+            encode=request.encode,
         )
 
 

@@ -17,6 +17,7 @@ from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HavenError
 from orchestrator.recordings.catalog_polling import poll_until
+from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.recordings.limits import LEAST_BYTES, LEAST_S, Limits
 from orchestrator.recordings.outcome import is_final
 from orchestrator.recordings.start_request import StartedBy, StartRequest
@@ -100,4 +101,5 @@ def _request(recording: Recording, limits: Limits) -> StartRequest:
         output_directory=str(Path(recording.output_path).parent),
         limits=limits,
         started_by=StartedBy(recording.started_by),
+        encode=EncodeOptions.from_dict(recording.encode) if recording.encode else None,
     )

@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from orchestrator.settings.groups.encodes import EncodeSettings
 from orchestrator.settings.groups.encoding import EncodingSettings
 from orchestrator.settings.groups.files import FileSettings
 from orchestrator.settings.groups.lifecycle import LifecycleSettings
@@ -33,6 +34,7 @@ RENAMED: Final = {"grace_s": "unpublished_timeout_s", "picture": "video_track_pr
 class Settings(
     # Pydantic lists the fields of the last base first.
     LifecycleSettings,
+    EncodeSettings,
     EncodingSettings,
     FileSettings,
     SourceSettings,

@@ -69,7 +69,7 @@ async def prepare(request: TranscodingRequest, settings: Settings) -> Prepared:
     pipelines = await asyncio.to_thread(Pipelines.load, settings.pipelines_directory)
     pipeline = pipelines.get(request.pipeline)
     later = require_later(pipeline, pipelines.by_name)
-    crf = _crf(request, pipeline, later, quality)
+    crf = crf_of(request, pipeline, later, quality)
     ffmpeg = await usable_ffmpeg(settings, pipeline)
     if request.vmaf:
         await require_libvmaf(ffmpeg)
@@ -85,7 +85,10 @@ def version_of(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _crf(request: TranscodingRequest, pipeline: Pipeline, later: Later, quality: str) -> int | None:
+def crf_of(
+    request: TranscodingRequest, pipeline: Pipeline, later: Later, quality: str
+) -> int | None:
+    """The CRF to encode with; None for a bit rate. InvalidRequest if it isn't one."""
     bitrate = request.bitrate_bps
     if bitrate is not None:
         if request.crf is not None:

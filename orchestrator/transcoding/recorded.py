@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import asdict
 from pathlib import Path
 
+from orchestrator.catalog.models import File
 from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.video_library import VideoLibrary
 from orchestrator.errors import InvalidRequest, StillActive, VideoNotFound
@@ -58,9 +59,14 @@ async def put_replaced(catalog: Catalog, result: TranscodingResult) -> bool:
         return False
     files = await catalog.files(video.recording_id)
     file = next(one for one in files if one.number == video.number)
-    found = await asyncio.to_thread(probe, result.output)
-    file.path, file.size_bytes = str(result.output), found.size_bytes
-    file.duration_s, file.probe = found.duration_s, asdict(found)
-    file.sha256 = await sha256_of(result.output)
-    await catalog.put_file(file)
+    await catalog.put_file(await replaced_file(file, result.output))
     return True
+
+
+async def replaced_file(file: File, output: Path) -> File:
+    """The catalog's entry of a file whose place another has taken; not written yet."""
+    found = await asyncio.to_thread(probe, output)
+    file.path, file.size_bytes = str(output), found.size_bytes
+    file.duration_s, file.probe = found.duration_s, asdict(found)
+    file.sha256 = await sha256_of(output)
+    return file

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-DEFAULT_PIPELINE: Final = "av1-svt"
-"""The smallest files for the time that they take."""
-
-DEFAULT_QUALITY: Final = "high"
-"""As of a recording."""
+from orchestrator.recordings.encode_options import DEFAULT_PIPELINE, DEFAULT_QUALITY
 
 
 @dataclass(frozen=True, slots=True)

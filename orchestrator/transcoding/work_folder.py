@@ -19,7 +19,7 @@ from orchestrator.errors import StillActive
 from orchestrator.mediafiles.headroom import not_enough_disk
 
 PLAN: Final = "plan.json"
-_LOCK: Final = "lock"
+LOCK: Final = "lock"
 
 
 def work_folder_of(output: Path) -> Path:
@@ -40,7 +40,7 @@ def finished_chunks(output: Path) -> int:
 def _refuse_foreign(folder: Path, output: Path) -> None:
     """A recording's work folder has no plan."""
     names = {each.name for each in folder.iterdir()} if folder.is_dir() else set()
-    if names - {_LOCK} and PLAN not in names:
+    if names - {LOCK} and PLAN not in names:
         raise StillActive(
             f"{output} is being recorded, or was when the machine stopped: its segments are in"
             f" {folder}.",
@@ -60,7 +60,7 @@ class WorkFolder:
         _refuse_foreign(self.path, output)
         try:
             self.path.mkdir(mode=0o700, exist_ok=True)
-            self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             if (short := not_enough_disk(output.parent, error)) is not None:
                 raise short from error
@@ -83,7 +83,7 @@ class WorkFolder:
         if kept is not None and kept.get("identity") == self._identity:
             return dict(kept["plan"])
         for each in self.path.iterdir():
-            if each.name != _LOCK:
+            if each.name != LOCK:
                 shutil.rmtree(each) if each.is_dir() else each.unlink()
         return None
 

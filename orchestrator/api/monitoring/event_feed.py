@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
@@ -12,14 +12,17 @@ import structlog
 from fastapi.sse import ServerSentEvent
 
 from orchestrator.api.manager_protocol import Manager
+from orchestrator.api.monitoring.encode_changes import EncodeChanges
 from orchestrator.api.monitoring.event_hub import REMEMBERED, Client, EventHub, frame
 from orchestrator.api.monitoring.observer import Observer
 from orchestrator.api.monitoring.snapshot import Snapshot
 from orchestrator.api.schemas.events import Deleted, Figures, LiveRecording, Name, Present
 from orchestrator.api.schemas.streams import Streams
+from orchestrator.api.serializers import encodes as serialize_encodes
 from orchestrator.api.serializers import event_log
 from orchestrator.api.serializers import recordings as serialize
 from orchestrator.api.stream_list import streams_of
+from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.models import Recording
 from orchestrator.errors import HavenError, RecordingNotFound
 from orchestrator.periodic import Periodic
@@ -47,6 +50,7 @@ class EventFeed:
         between."""
         self._has_clients = asyncio.Event()
         self._states: dict[str, str] = {}
+        self._encodes = EncodeChanges(manager.encodes)
         self._published: Snapshot | None = None
         self._streams: Streams | None = None
         self._present: tuple[Snapshot, str] | None = None
@@ -97,6 +101,7 @@ class EventFeed:
     async def _publish_changes(self) -> None:
         async with self._joining:
             await self._publish_events()
+            await self._publish_encodes()
         snapshot = await self._observer.latest()
         if snapshot is not self._published:
             self._published = snapshot
@@ -115,6 +120,11 @@ class EventFeed:
         for event in recordings + self.hub.remember(lines):
             self.hub.publish(event)
 
+    async def _publish_encodes(self) -> None:
+        for event in await self._encodes.look():
+            self._present = None
+            self.hub.publish(event)
+
     async def _recording(self, id: str) -> ServerSentEvent:
         try:
             row = await self._manager.get(id)
@@ -124,6 +134,7 @@ class EventFeed:
 
     async def _first(self, last_id: int | None) -> list[ServerSentEvent]:
         missed = self.hub.missed(last_id)
+        await self._publish_encodes()
         name: Name = "reset" if missed is None else "snapshot"
         snapshot = await self._observer.latest()
         current = frame(name, await self._current_state(snapshot), self.hub.newest)
@@ -139,7 +150,7 @@ class EventFeed:
     async def _current_state(self, snapshot: Snapshot) -> str:
         """The snapshot as text; computed once for all clients that join within a second."""
         if self._present is None or self._present[0] is not snapshot:
-            text = await asyncio.to_thread(_present, snapshot, self._streams)
+            text = await asyncio.to_thread(_present, snapshot, self._encodes.active, self._streams)
             self._present = (snapshot, text)
         return self._present[1]
 
@@ -158,9 +169,10 @@ def _figures(snapshot: Snapshot) -> str:
     return _of(snapshot).model_dump_json()
 
 
-def _present(snapshot: Snapshot, streams: Streams | None) -> str:
+def _present(snapshot: Snapshot, encodes: Sequence[Encode], streams: Streams | None) -> str:
     recordings = [serialize.summary(row) for row in snapshot.recordings]
-    present = Present(figures=_of(snapshot), recordings=recordings, streams=streams)
+    queue = [serialize_encodes.info(row) for row in encodes]
+    present = Present(figures=_of(snapshot), recordings=recordings, encodes=queue, streams=streams)
     return present.model_dump_json()
 
 

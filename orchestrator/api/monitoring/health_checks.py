@@ -21,6 +21,7 @@ from orchestrator.api.schemas.health import Check
 from orchestrator.catalog.models import Recording
 from orchestrator.errors import HavenError
 from orchestrator.mediafiles.headroom import LEAST_FILE_BYTES, largest_file_bytes
+from orchestrator.recordings.encode_states import EncodeState
 
 TIMEOUT_S: Final = 3.0
 """Time limit of a check; all checks run at the same time."""
@@ -169,7 +170,9 @@ async def _cpu(manager: Manager, observer: Observer) -> Check:
     }
     message = f"{'?' if used is None else f'{used:.2f}'} of {cores:g} cores are in use"
     message += f", recordings may use {limit:.2f}; load {load:.2f}."
-    if used is not None and used > limit:
+    if any(row.state == EncodeState.RUNNING for row in await manager.encodes.active()):
+        message += " An encode of a finished recording takes what others leave."
+    elif used is not None and used > limit:
         advice = "Stop a recording or another program, or choose a faster pipeline."
         return _check("cpu", figures, message, advice, "warning")
     return _check("cpu", figures, message)

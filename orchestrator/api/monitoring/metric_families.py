@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from orchestrator.api.monitoring.snapshot import Snapshot
 from orchestrator.api.schemas.monitoring import Process, System
+from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.models import Recording
 from orchestrator.recordings.figures import LiveFigures
 
@@ -26,6 +27,9 @@ class ServerCounters:
     version: str
     recordings: dict[str, int]
     """Number of recordings in the catalog, by state."""
+    encodes: dict[str, int]
+    """Number of encodes in the catalog, by state."""
+    active_encodes: Sequence[Encode]
     discovery: dict[str, bool]
     """Whether each directory's last query failed."""
     clients: int
@@ -51,6 +55,7 @@ def _server(own: ServerCounters) -> Iterator[Metric]:
     yield _gauge("haven_build_info", "The server's version.", ("version",), [((own.version,), 1)])
     states = [((state,), count) for state, count in own.recordings.items()]
     yield _gauge("haven_recordings", "Recordings in the catalog.", ("state",), states)
+    yield from _encodes(own)
     failing = [((name,), int(failed)) for name, failed in own.discovery.items()]
     help = "Whether the directory's last query failed."
     yield _gauge("haven_discovery_failing", help, ("directory",), failing)
@@ -61,6 +66,18 @@ def _server(own: ServerCounters) -> Iterator[Metric]:
     yield _counter("haven_observer_failures", help, (), [((), own.failed_samples)])
     help = "CPU time of the last sample of running recordings and processes."
     yield _gauge("haven_observer_look_cpu_seconds", help, (), [((), own.sample_cpu_s)])
+
+
+def _encodes(own: ServerCounters) -> Iterator[Metric]:
+    states = [((state,), count) for state, count in own.encodes.items()]
+    yield _gauge("haven_encodes", "Encodes of recordings in the catalog.", ("state",), states)
+    progress = [((row.id,), row.progress) for row in own.active_encodes if row.progress]
+    labels, help = ("encode_id",), "How far an encode is that hasn't ended."
+    shares = [(id, values["share"]) for id, values in progress]
+    yield _gauge("haven_encode_progress_ratio", help, labels, shares)
+    help = "Time until an encode is done, as it goes now."
+    left = [(id, values["left_s"]) for id, values in progress]
+    yield _gauge("haven_encode_left_seconds", help, labels, left)
 
 
 def _recordings(rows: Sequence[Recording]) -> Iterator[Metric]:

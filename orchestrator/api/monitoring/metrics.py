@@ -46,6 +46,8 @@ async def metrics(
     own = ServerCounters(
         version=__version__,
         recordings=await manager.catalog.counts(),
+        encodes=await manager.encodes.counts(),
+        active_encodes=await manager.encodes.active(),
         discovery={name: name in failing for name in manager.directory.names},
         clients=feed.hub.clients,
         slow_clients=feed.hub.too_slow,

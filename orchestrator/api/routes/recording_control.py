@@ -25,6 +25,7 @@ from orchestrator.api.schemas.recording_control import (
 )
 from orchestrator.api.schemas.status import Active, Status
 from orchestrator.api.serializers import recordings as serialize
+from orchestrator.api.serializers.encodes import options_of
 from orchestrator.api.serializers.formats import described
 from orchestrator.errors import (
     AlreadyActive,
@@ -113,6 +114,7 @@ def request_of(body: StartBody) -> StartRequest:
         audio_quality=body.audio_quality,
         output_directory=body.output_directory,
         speed_step=body.speed_step,
+        encode=options_of(body.encode) if body.encode else None,
         limits=requested_limits(
             body.max_duration_s, body.max_size_bytes, body.split_minutes, body.split_bytes
         ),

@@ -37,7 +37,7 @@ from orchestrator.recordings.states import ACTIVE, RecordingState
 router = APIRouter(prefix="/api/recordings", tags=["recordings"])
 
 _MIME_TYPES = {".av1": "video/mp4", ".mp4": "video/mp4", ".webm": "video/webm"}
-"""For a recording whose pipeline is gone. `.av1` files are MP4 inside."""
+"""For files that the recording's pipeline didn't make. `.av1` files are MP4 inside."""
 
 
 class FileMissing(NotFound):
@@ -131,7 +131,7 @@ async def file(
     return VideoFile(
         path,
         status,
-        media_type=media_type(recording.pipeline, recording.output_path, manager),
+        media_type=media_type(recording.pipeline, str(path), manager),
         download=download,
     )
 
@@ -181,10 +181,13 @@ def _missing(recording: Recording, why: str) -> FileMissing:
     )
 
 
-def media_type(pipeline: str, output_path: str, manager: Manager) -> str:
-    """The media type of a recording's files."""
+def media_type(pipeline: str, path: str, manager: Manager) -> str:
+    """The media type of a recording's files, which an encode may have replaced by others."""
+    suffix = Path(path).suffix.lower()
     try:
-        return manager.pipelines.get(pipeline).mime_type
+        made_by = manager.pipelines.get(pipeline)
     except (InvalidRequest, PipelineBroken):
-        suffix = Path(output_path).suffix.lower()
         return _MIME_TYPES.get(suffix, "application/octet-stream")
+    if suffix == f".{made_by.extension}":
+        return made_by.mime_type
+    return _MIME_TYPES.get(suffix, made_by.mime_type)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from orchestrator.api.schemas.common import Moment, Wire, example, example_of
+from orchestrator.api.schemas.encodes import EncodeInfo
 from orchestrator.api.schemas.monitoring import Process, System
 from orchestrator.api.schemas.recordings import LoggedEvent, RecordingSummary
 from orchestrator.api.schemas.status import Live
@@ -59,6 +60,8 @@ class Present(Wire):
     figures: Figures
     recordings: list[RecordingSummary]
     """All running recordings, oldest first."""
+    encodes: list[EncodeInfo]
+    """Encodes that haven't ended, in the order of the queue."""
     streams: Streams | None
     """The newest list of live streams; null until there is one."""
 
@@ -66,6 +69,7 @@ class Present(Wire):
         {
             "figures": example_of(Figures),
             "recordings": [example_of(RecordingSummary)],
+            "encodes": [example_of(EncodeInfo)],
             "streams": example_of(Streams),
         }
     )
@@ -87,9 +91,10 @@ EVENTS: dict[str, type[Wire]] = {
     "story": LoggedEvent,
     "streams": Streams,
     "figures": Figures,
+    "encode": EncodeInfo,
 }
 """The data type of each kind of event."""
 
-Name = Literal["reset", "snapshot", "recording", "deleted", "story", "streams", "figures"]
+Name = Literal["reset", "snapshot", "recording", "deleted", "story", "streams", "figures", "encode"]
 
 EXAMPLE: dict[str, Any] = {name: example_of(model) for name, model in EVENTS.items()}

@@ -15,6 +15,7 @@ from orchestrator.api.schemas.common import (
     example,
     example_of,
 )
+from orchestrator.api.schemas.encodes import EncodeBody
 from orchestrator.recordings.formats import DEFAULT_FORMAT
 from orchestrator.recordings.start_request import DEFAULT_QUALITY
 
@@ -53,6 +54,10 @@ class StartBody(Wire):
     """A new file begins after this many minutes, without losing a frame; 0 or null: one file."""
     split_bytes: int | None = Field(None, ge=0, le=2**60)
     """A new file begins before one exceeds this size; 0 or null: one file."""
+
+    encode: EncodeBody | None = None
+    """Encode the files again when the recording is completed, slowly and small; POST
+    /api/recordings/{id}/encode does it for one that is. Null: don't."""
 
     model_config = example(
         {

@@ -34,7 +34,7 @@ class VideoSerializer:
             created_at=video.made_at,
             file_size=video.size_bytes,
             file_extension=splitext(video.path)[1].removeprefix("."),
-            mime_type=media_type(video.pipeline, video.output_path, self.manager),
+            mime_type=media_type(video.pipeline, video.path, self.manager),
             codec=video.codec,
             creator_handle=video.stream.get("creator"),
             mint_id=video.stream_id,

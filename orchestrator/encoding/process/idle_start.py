@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
     parent, *argv = arguments
     if sys.platform.startswith("linux"):
         _end_with(int(parent))
-        _lower_priority()
+        lower_priority()
     os.execv(argv[0], argv)
 
 
@@ -45,7 +45,7 @@ def _end_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _lower_priority() -> None:
+def lower_priority() -> None:
     """As far as the system lets us: what it refuses stays as it is."""
     with suppress(OSError):
         Path("/proc/self/autogroup").write_text("19", "ascii")

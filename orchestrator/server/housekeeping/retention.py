@@ -4,8 +4,9 @@ Off unless `retention_days` or `retention_bytes` is set. Only files that we made
 changed are deleted: every final file of the recording lies where the catalog says, is a regular
 file and has the size in the catalog; the work folder, if there is one, holds only kept segments of
 a failed recording or an incomplete file. A recording of which something was moved, changed or added
-is left alone, and so is one that runs. Each deletion is a log line with its reason; files and row
-go together, as with DELETE /api/recordings/{id}.
+is left alone, and so is one that is recorded or encoded again; what encodes made of it goes with
+it. Each deletion is a log line with its reason; files and row go together, as with DELETE
+/api/recordings/{id}.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from typing import Final
 
 import structlog
 
+from orchestrator.catalog.encodes import Encodes, MadeFile
 from orchestrator.catalog.ended_recordings import EndedRecordings
-from orchestrator.catalog.models import File, Recording
+from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HavenError
 from orchestrator.periodic import Periodic
@@ -136,18 +138,25 @@ class Retention:
     async def _kept(self, recording: Recording) -> Kept | None:
         if await EndedRecordings(self._catalog).is_replaced(recording):
             return None
-        files = await self._catalog.files(recording.id)
+        encodes = Encodes(self._catalog)
+        if await encodes.active_of(recording.id) is not None:
+            return None
+        files = [
+            MadeFile(Path(file.path), file.size_bytes)
+            for file in await self._catalog.files(recording.id)
+        ]
+        files += await encodes.made_files(recording.id)
         work = Path(recording.work_directory)
         size_bytes = await asyncio.to_thread(_size_as_made, files, work)
         if recording.ended_at is None or not size_bytes:
             return None
-        paths = tuple(Path(file.path) for file in files)
+        paths = tuple(file.path for file in files)
         return Kept(recording.id, recording.ended_at, paths, work, size_bytes)
 
 
-def _size_as_made(files: list[File], work: Path) -> int | None:
+def _size_as_made(files: list[MadeFile], work: Path) -> int | None:
     """Bytes of files and segments; None if anything isn't as we made it."""
-    if not all(_is_as_made(Path(file.path), file.size_bytes) for file in files):
+    if not all(_is_as_made(file.path, file.size_bytes) for file in files):
         return None
     inside = [*work.iterdir()] if is_work_folder(work) else []
     if not all(_OURS.fullmatch(path.name) and _is_file(path.lstat()) for path in inside):

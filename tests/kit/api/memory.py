@@ -33,6 +33,7 @@ from orchestrator.server.depin import Depin
 from orchestrator.server.watches.watches import Watches
 from orchestrator.settings import Settings
 from tests.kit.api.directory import MemoryDirectory
+from tests.kit.api.memory_encodes import MemoryEncodes
 
 MINT = "V5cCiSixPLAiEDX2zZquT5VuLm4prr5t35PWmjNpump"
 STARTED = datetime(2024, 12, 1, 14, 30, 22, tzinfo=UTC)
@@ -191,6 +192,7 @@ class MemoryManager:
         self.library = VideoLibrary(unopened)
         self.depin = Depin(self.directory, self.active, self.start, self.stop)
         self.watches = Watches(unopened, self.directory, self.start, self.start, 20, unmute=never)
+        self.encodes = MemoryEncodes()
         self.requests: list[StartRequest] = []
         self.opened, self.closed = False, False
         self.raises: Exception | None = None

@@ -15,6 +15,7 @@ from orchestrator.api.schemas import (
     agent,
     capacity,
     common,
+    encodes,
     events,
     health,
     live_streams,
@@ -43,7 +44,7 @@ OWN_FAILURES = {("/api/health", "503"): "Health", ("/readyz", "503"): "Ready"}
 WIRE: list[type[common.Wire]] = [
     model
     for module in (
-        *(agent, capacity, common, events, health, live_streams, monitoring, pipelines),
+        *(agent, capacity, common, encodes, events, health, live_streams, monitoring, pipelines),
         *(recording_control, recordings, status, streams, video_library, watches),
     )
     for model in vars(module).values()

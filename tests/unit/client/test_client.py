@@ -67,6 +67,10 @@ def everything(client: Client, folder: str) -> Stopped:
     stopped = client.stop(ROOM)
     assert client.recordings(limit=10, mint_id=ROOM).total == 1
     assert client.recording(started.id).mint_id == ROOM
+    queued = client.encode(started.id, pipeline="mp4", crf=30)
+    assert client.encodes(recording_id=started.id).encodes[0].id == queued.id
+    assert client.get_encode(queued.id).request.crf == 30
+    assert client.cancel_encode(queued.id).state == "cancelled"
     client.delete(started.id)
     assert client.recordings().total == 0
     return stopped

@@ -77,6 +77,18 @@ async def test_a_file_that_is_deleted_meanwhile(catalog: Catalog, tmp_path: Path
     assert not await catalog.set_checksum(row, "0" * 64)
 
 
+async def test_a_file_that_an_encode_replaces_meanwhile(catalog: Catalog, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"x")
+    await catalog.create(recording("a", state="completed"))
+    await catalog.put_file(row := file("a", path))
+    new = file("a", tmp_path / "y")
+    new.sha256 = "1" * 64
+    await catalog.put_file(new)
+    assert not await catalog.set_checksum(row, "0" * 64)
+    assert await sums(catalog, "a") == ["1" * 64]
+
+
 async def test_cancelled_its_thread_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # One byte at a time this takes for ever, unless the thread is stopped.
     monkeypatch.setattr(checksums, "CHUNK_BYTES", 1)

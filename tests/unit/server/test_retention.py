@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from orchestrator.catalog.encodes import Encodes
 from orchestrator.catalog.models import File
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import RecordingNotFound
+from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.server.encodes.request import new_encode
 from orchestrator.server.housekeeping.retention import Retention, Rule
 from orchestrator.settings import Settings
 from tests.kit.catalog.rows import NOON, recording
@@ -120,3 +123,20 @@ def test_off_by_default() -> None:
     assert not Rule.of(Settings()).is_on
     assert Rule.of(Settings(retention_days=0.5)) == Rule(age=DAY / 2)
     assert Rule.of(Settings(retention_bytes=7)) == Rule(size_bytes=7)
+
+
+@pytest.mark.parametrize(
+    ("state", "deleted"), [("queued", []), ("paused", []), ("completed", ["a"])]
+)
+async def test_one_that_is_encoded_again_stays_and_then_goes_with_the_new_file(
+    state: str, deleted: list[str], catalog: Catalog, tmp_path: Path
+) -> None:
+    path = await add(catalog, tmp_path, "a", 100)
+    made = tmp_path / "a.av1"
+    made.write_bytes(b"y" * 50)
+    file = {"output": str(made), "output_bytes": 50, "replaced": False}
+    encode = new_encode("a", EncodeOptions())
+    encode.state, encode.result = state, {"1": file}
+    await Encodes(catalog).add(encode)
+    assert await Retention(Rule(size_bytes=149), catalog).round(NOON) == deleted
+    assert [path.exists(), made.exists()] == [not deleted] * 2

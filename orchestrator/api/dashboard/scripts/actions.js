@@ -49,6 +49,25 @@ export async function erase(recording) {
   }
 }
 
+export async function encodeAgain(recording, title) {
+  try {
+    const row = await api.post(`/api/recordings/${recording.id}/encode`, {});
+    put("encodes", recording.id, row);
+    say(`${title} is encoded again when there is time`);
+  } catch (refusal) {
+    say(`${refusal.message}. ${refusal.advice}`, "bad");
+  }
+}
+
+export async function cancelEncode(encode, title) {
+  try {
+    const { state } = await api.remove(`/api/encodes/${encode.id}`);
+    say(state === "completed" ? `${title} was encoded already` : `${title} is not encoded again`);
+  } catch (refusal) {
+    say(`${refusal.message}. ${refusal.advice}`, "bad");
+  }
+}
+
 const HEALTH_MS = 10_000;
 
 /** Loads the health of the server and the capacity for recordings. */

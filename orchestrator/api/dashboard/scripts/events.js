@@ -2,9 +2,10 @@
 
 import { feed } from "./feed.js";
 import * as machine from "./machine.js";
-import { now, put, set } from "./store.js";
+import { now, put, say, set } from "./store.js";
 
 const ENDED = new Set(["completed", "failed", "aborted"]);
+const FINISHED = new Set(["completed", "failed", "cancelled"]);
 
 let follower = null;
 
@@ -35,11 +36,12 @@ function handle(kind, data) {
   else KINDS[kind](JSON.parse(data));
 }
 
-function showCurrent({ figures, recordings, streams }) {
+function showCurrent({ figures, recordings, encodes, streams }) {
   set({
     connection: "live",
     locked: false,
     active: Object.fromEntries(recordings.map((row) => [row.id, row])),
+    encodes: Object.fromEntries(encodes.map((row) => [row.recording_id, row])),
     streams: streams ?? now().streams,
     historyVersion: now().historyVersion + 1,
   });
@@ -71,11 +73,19 @@ function deleted({ id }) {
   set({ active: others, historyVersion: now().historyVersion + 1 });
 }
 
+function encode(row) {
+  if (!FINISHED.has(row.state)) return put("encodes", row.recording_id, row);
+  put("encodes", row.recording_id, undefined);
+  set({ historyVersion: now().historyVersion + 1 });
+  if (row.state === "failed") say(`${row.error} ${row.detail}`, "bad");
+}
+
 const KINDS = {
   reset: showCurrent,
   snapshot: showCurrent,
   figures: updateFigures,
   recording,
   deleted,
+  encode,
   streams: (streams) => set({ streams }),
 };

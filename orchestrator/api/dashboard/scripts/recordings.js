@@ -3,6 +3,7 @@
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { erase } from "./actions.js";
 import { addressOf, get } from "./api.js";
+import { EncodeButton, Encoding, useEncode } from "./encodes.js";
 import * as format from "./format.js";
 import { Icon } from "./icons.js";
 import { Badge, Empty, Heading, Loading, Notice, Thumbnail, Question, Refused, useAnswer } from "./parts.js";
@@ -52,6 +53,7 @@ function Library({ rows }) {
 
 function Finished({ recording: r, onPlay, onDelete }) {
   const title = format.title(r.stream_info, r.mint_id);
+  const encode = useEncode(r.id);
   const poster = r.file_url && addressOf(`/api/recordings/${r.id}/thumbnail.jpg`);
   return html`<li class="card">
     <${Poster} recording=${r} title=${title} src=${poster} onPlay=${onPlay} />
@@ -62,10 +64,12 @@ function Finished({ recording: r, onPlay, onDelete }) {
       ${r.state === "failed" && html`<${Notice} kind="bad" title=${r.error ?? "The recording failed"}>${r.detail}<//>`}
       ${r.state === "aborted" && html`<p><${Badge}>Stopped before the first frame<//></p>`}
       ${r.recovered && html`<p><${Badge} kind="warn">Recovered after a crash<//></p>`}
+      ${encode && html`<${Encoding} encode=${encode} title=${title} />`}
       <div class="foot">
         <button class="plain" onClick=${onPlay} aria-label=${`${r.file_url ? "Play" : "Details of"} ${title}`}>
           <${Icon} name=${r.file_url ? "play" : "info"} />${r.file_url ? "Play" : "Details"}</button>
         ${r.file_url && html`<a class="button plain icon" href=${`${addressOf(r.file_url)}?download=1`} download aria-label=${`Download ${title}`} title="Download"><${Icon} name="download" /></a>`}
+        ${r.file_url && !encode && html`<${EncodeButton} recording=${r} title=${title} />`}
         <span class="end" />
         <button class="plain icon" onClick=${onDelete} aria-label=${`Delete ${title}`} title="Delete"><${Icon} name="trash" /></button>
       </div>

@@ -9,6 +9,8 @@ const state = {
   locked: false,
   /** Running recordings by id: their summary with the newest figures. */
   active: null,
+  /** Encodes that haven't ended, by the id of their recording. */
+  encodes: {},
   /** The newest list of live streams; null until it was received. */
   streams: null,
   processes: null,

@@ -10,8 +10,11 @@ import pytest
 from playwright.async_api import Page, expect
 from pydantic import SecretStr
 
+from orchestrator.api.schemas.common import example_of
+from orchestrator.api.schemas.encodes import EncodeProgress
 from orchestrator.errors import NotEnoughDisk, SourceUnreachable
 from orchestrator.media import Stream
+from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.recordings.job import runtime_directory
 from orchestrator.recordings.thumbnails import jpeg
 from orchestrator.settings import Settings
@@ -140,6 +143,31 @@ async def the_output_directory_is_chosen(page: Page, manager: MemoryManager) -> 
     await field.fill(str(manager.settings.output_directory.parent))
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("The next recording goes there")).to_be_visible()
+
+
+async def test_a_recording_is_encoded_again(
+    manager: MemoryManager, served: Served, open_page: OpenPage
+) -> None:
+    """Its row shows how far that is, whoever asked for it, and cancels it."""
+    async with served(manager) as url:
+        page = await open_page(f"{url}/dashboard/")
+        await page.get_by_role("link", name="Recordings").click()
+        button = page.get_by_role("button", name="Encode Example Coin again, smaller")
+        await button.click()
+        await expect(page.get_by_text("Waits to be encoded again")).to_be_visible()
+        await expect(button).to_have_count(0)
+        (row,) = manager.encodes.rows
+        assert (row.recording_id, row.request["replace"]) == ("a1", False)
+        row.state, row.progress, row.progress_at = "running", example_of(EncodeProgress), STARTED
+        await expect(page.get_by_text("Encoding again: 42 %, 2:54 left")).to_be_visible()
+        assert await faults(page) == []
+        await page.get_by_role("button", name="Cancel encoding Example Coin").click()
+        await expect(button).to_be_visible()
+        assert row.state == "cancelled"
+        other = await manager.encodes.add("a1", EncodeOptions())
+        await expect(page.get_by_text("Waits to be encoded again")).to_be_visible()
+        other.state, other.error, other.detail = "failed", "It is damaged.", "Look at it."
+        await expect(page.get_by_text("It is damaged. Look at it.")).to_be_visible()
 
 
 async def test_the_key_is_asked_for_once(

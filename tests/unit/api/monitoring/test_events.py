@@ -9,8 +9,11 @@ import httpx
 import pytest
 
 from orchestrator.api.monitoring import event_feed, event_hub, observer
+from orchestrator.api.schemas.common import example_of
+from orchestrator.api.schemas.encodes import EncodeProgress
 from orchestrator.catalog.models import Event
 from orchestrator.media import Stream
+from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.settings import Settings
 from tests.kit.api.callers import PAGE, calling
 from tests.kit.api.memory import MINT, STARTED, MemoryManager, recording
@@ -57,6 +60,26 @@ async def test_all_that_changes(manager: MemoryManager, served: Served) -> None:
         assert (await listener.next("deleted")).data == {"id": "r2"}
         manager.directory.streams = [Stream("new", "demo")]
         assert (await listener.next("streams")).data["streams"][0]["mint_id"] == "new"
+
+
+async def test_encodes(manager: MemoryManager, served: Served) -> None:
+    """The queue at first, then each change: another state, progress, its end, its deletion."""
+    first = await manager.encodes.add("r1", EncodeOptions())
+    async with served(manager) as url, listening(url) as listener:
+        assert [e["id"] for e in (await listener.next()).data["encodes"]] == [first.id]
+        second = await manager.encodes.add("r2", EncodeOptions())
+        queued = await listener.next("encode")
+        assert (queued.data["id"], queued.data["state"], queued.id) == (second.id, "queued", None)
+        first.state, first.starts = "running", 1
+        assert (await listener.next("encode")).data["state"] == "running"
+        first.progress, first.progress_at = example_of(EncodeProgress), STARTED
+        assert (await listener.next("encode")).data["progress"]["left_s"] == 174.2
+        first.state = "completed"
+        ended = await listener.next("encode")
+        assert (ended.data["id"], ended.data["state"]) == (first.id, "completed")
+        manager.encodes.rows.remove(second)
+        third = await manager.encodes.add("r3", EncodeOptions())
+        assert (await listener.next("encode")).data["id"] == third.id
 
 
 async def test_who_comes_back(manager: MemoryManager, served: Served) -> None:

@@ -13,7 +13,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator import __version__
+from orchestrator.api.schemas.common import example_of
+from orchestrator.api.schemas.encodes import EncodeProgress
 from orchestrator.errors import SourceUnreachable
+from orchestrator.recordings.encode_options import EncodeOptions
 from tests.kit.api.memory import FIGURES, MINT, MemoryManager, recording
 
 DASHBOARD = Path(__file__).parents[4] / "docs" / "grafana.json"
@@ -21,7 +24,7 @@ UNITS = ("_total", "_bytes", "_seconds", "_ratio", "_cores")
 PLAIN = {
     *("haven_build_info", "haven_recordings", "haven_recording_info", "haven_recording_warnings"),
     *("haven_discovery_failing", "haven_event_clients", "haven_process_threads"),
-    *("haven_recording_frame_rate", "haven_machine_load1"),
+    *("haven_recording_frame_rate", "haven_machine_load1", "haven_encodes"),
 }
 """Counts of things and a load: they have no unit."""
 
@@ -73,6 +76,20 @@ async def test_what_is_measured(client: httpx.AsyncClient) -> None:
     assert found["haven_build_info", frozenset({("version", __version__)})] == 1
     (info,) = [dict(labels) for name, labels in found if name == "haven_recording_info"]
     assert (info["recording_id"], info["mint_id"], info["state"]) == ("r1", MINT, "recording")
+
+
+async def test_encodes(client: httpx.AsyncClient, manager: MemoryManager) -> None:
+    row = await manager.encodes.add("r1", EncodeOptions())
+    row.state, row.progress = "running", example_of(EncodeProgress)
+    done = await manager.encodes.add("r2", EncodeOptions())
+    done.state, done.progress = "completed", example_of(EncodeProgress)
+    found = samples((await client.get("/metrics")).text)
+    assert found["haven_encodes", frozenset({("state", "completed")})] == 1
+    progress = {
+        labels: value for (name, labels), value in found.items() if "progress_ratio" in name
+    }
+    assert progress == {frozenset({("encode_id", row.id)}): 0.42}
+    assert found["haven_encode_left_seconds", frozenset({("encode_id", row.id)})] == 174.2
 
 
 async def test_names_follow_the_conventions(client: httpx.AsyncClient) -> None:

@@ -28,6 +28,17 @@ def rows(manager: MemoryManager) -> None:
     ]
 
 
+async def test_a_file_that_an_encode_replaced_is_sent_as_what_it_is(
+    client: httpx.AsyncClient, manager: MemoryManager, tmp_path: Path
+) -> None:
+    for name, kind in (("a.webm", "video/webm"), ("a.mp4", "video/mp4"), ("a.av1", "video/mp4")):
+        path = tmp_path / name
+        path.write_bytes(b"frames!")
+        manager.rows[0].output_path = str(path)
+        answer = await client.get("/api/recordings/a1/file")
+        assert (answer.headers["content-type"], answer.content) == (kind, b"frames!")
+
+
 async def test_newest_first_in_pages(client: httpx.AsyncClient) -> None:
     page = (await client.get("/api/recordings", params={"limit": 2})).json()
     assert [r["id"] for r in page["recordings"]] == ["c3", "b2"]

@@ -1,0 +1,1 @@
+"""The process of one encode: ``python -m orchestrator.transcoding.process``."""

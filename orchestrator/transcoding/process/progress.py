@@ -1,0 +1,43 @@
+"""How far an encode of several files is, as its row has it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.transcoding.result import TranscodingProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The files of a recording by their durations, in seconds, of which one is at work."""
+
+    durations_s: Sequence[float]
+    done: int
+    """How many are finished."""
+
+    def progress(self, told: TranscodingProgress) -> dict[str, Any]:
+        """The values of the row: `share` is from 0 to 1, of all files together."""
+        before_s = sum(self.durations_s[: self.done])
+        after_s = sum(self.durations_s[self.done + 1 :])
+        total_s = before_s + told.total_s + after_s
+        done_s = min(before_s + told.done_s, total_s)
+        return {
+            "stage": told.stage,
+            "part": self.done + 1,
+            "parts": len(self.durations_s),
+            "share": round(done_s / total_s, 4) if total_s > 0 else 0.0,
+            "done_s": round(done_s, 3),
+            "total_s": round(total_s, 3),
+            "frames": told.frames,
+            "fps": None if told.fps is None else round(told.fps, 2),
+            "left_s": self._left_s(told, after_s),
+        }
+
+    def _left_s(self, told: TranscodingProgress, after_s: float) -> float | None:
+        """The other files are expected to go on at the pace of this one."""
+        here_s = told.total_s - told.done_s
+        if told.left_s is None or here_s <= 0:
+            return None
+        return round(told.left_s * (here_s + after_s) / here_s, 1)
