@@ -84,7 +84,10 @@ class ChunkEncoder:
 
     def _windows(self, chunk: Chunk) -> list[Window]:
         edges = (window_before(self.times, at) for at in (chunk.start, chunk.end))
-        return [window for window in edges if window is not None]
+        windows = [window for window in edges if window is not None]
+        # Its first frame as well: of a run-in that is too short nothing would be listed, and ffmpeg
+        # fails when an output stays empty.
+        return windows if chunk.start is None else [*windows, (chunk.start, chunk.start + 1)]
 
     async def _run(
         self, chunk: Chunk, files: ChunkFiles, on_frames: OnFrames, further: int

@@ -12,11 +12,16 @@ import pytest
 from orchestrator.errors import EncodingFailed, NotEnoughDisk
 from orchestrator.settings import Settings
 from orchestrator.transcoding import prepared
+from orchestrator.transcoding.chunks import plan
+from orchestrator.transcoding.chunks.plan import Chunk, Cut
+from orchestrator.transcoding.chunks.record import ChunkRecord
+from orchestrator.transcoding.chunks.run import ChunkEncoder, OnFrames
+from orchestrator.transcoding.frames import KeyFrame
 from orchestrator.transcoding.request import TranscodingRequest
 from orchestrator.transcoding.result import TranscodingProgress
 from orchestrator.transcoding.transcode import transcode
 from orchestrator.transcoding.work_folder import finished_chunks, work_folder_of
-from tests.kit.mediafiles.numbered import NumberedFilm, even_times, shown
+from tests.kit.mediafiles.numbered import OPEN_GOP, NumberedFilm, even_times, shown
 from tests.kit.recordings.disk import mounted
 
 pytestmark = pytest.mark.slow
@@ -188,3 +193,27 @@ async def test_keyframes_that_do_not_hold_what_they_promise(
     result = await transcode(request_for(film), settings)
     assert result.chunks >= 2
     assert [number for _, number in shown(result.output)] == list(range(120))
+
+
+async def test_a_chunk_whose_run_in_is_too_short_is_encoded_again_from_further_back(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def from_the_cut_itself(keyframes: list[KeyFrame], cut: Cut) -> tuple[int, ...]:
+        return (cut.key.pts, keyframes[cut.before].pts)
+
+    tried: list[tuple[int, int]] = []
+    encode = ChunkEncoder.encode
+
+    async def counted(
+        self: ChunkEncoder, chunk: Chunk, on_frames: OnFrames, *, further: int = 0
+    ) -> ChunkRecord:
+        tried.append((chunk.number, further))
+        return await encode(self, chunk, on_frames, further=further)
+
+    monkeypatch.setattr(plan, "_run_in", from_the_cut_itself)
+    monkeypatch.setattr(ChunkEncoder, "encode", counted)
+    film = NumberedFilm(tmp_path / "film.mp4", even_times(3), options=OPEN_GOP, audio=()).write()
+    result = await transcode(request_for(film), settings)
+    assert [number for _, number in shown(result.output)] == list(range(90))
+    again = [number for number, further in tried if further]
+    assert again == list(range(1, result.chunks))
