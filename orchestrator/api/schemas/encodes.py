@@ -147,7 +147,7 @@ class EncodeInfo(Wire):
     started_at: Moment | None
     ended_at: Moment | None
     progress: EncodeProgress | None
-    """Null until it has begun."""
+    """Null until it has begun, and when it has ended."""
     files: list[EncodedFile]
     """What is done, by part."""
     error_code: str | None

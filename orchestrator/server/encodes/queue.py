@@ -253,6 +253,7 @@ class EncodeQueue:
             row.id,
             starts=row.starts,
             deaths=deaths,
+            progress=None,
             result=result,
             state=(EncodeState.CANCELLED if cancelled else EncodeState.FAILED).value,
             ended_at=datetime.now(UTC),

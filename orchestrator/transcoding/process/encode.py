@@ -198,6 +198,7 @@ class EncodeProcess:
         await self._write(
             state=state.value,
             ended_at=datetime.now(UTC),
+            progress=None,
             result=dict(self._result),
             **failure,
         )

@@ -51,7 +51,7 @@ async def test_progress_is_in_the_row(bench: Bench, film: Path, monkeypatch: Any
     change = bench.table.change
 
     async def noted(id: str, *states: Any, **columns: Any) -> bool:
-        if "progress" in columns:
+        if columns.get("progress"):
             told.append(columns["progress"])
         return await change(id, *states, **columns)
 
@@ -63,6 +63,7 @@ async def test_progress_is_in_the_row(bench: Bench, film: Path, monkeypatch: Any
     assert shares == sorted(shares)
     assert {each["stage"] for each in told} <= {"reading", "encoding", "joining", "checking"}
     assert [made.path.name for made in await bench.table.made_files("r1")] == ["a.mp4"]
+    assert (await bench.table.get("e1")).progress is None, "it has ended"
 
 
 async def made_unsaid(bench: Bench, film: Path, out: Path) -> Path:
