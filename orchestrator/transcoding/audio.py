@@ -42,7 +42,7 @@ LAYOUTS: Final = "7.1|5.1|stereo|mono"
 
 @dataclass(frozen=True, slots=True)
 class AudioPlan:
-    """What becomes of one track that has any sound."""
+    """What becomes of one track that has audio."""
 
     track: AudioTrack
     start: Fraction
@@ -77,7 +77,7 @@ def plan_audio(
     *,
     zero: Fraction,
 ) -> list[AudioPlan]:
-    """For all tracks with sound, in order. `starts` are theirs, `zero` will be 0. Blocking."""
+    """For all tracks with audio, in order. `starts` are theirs, `zero` will be 0. Blocking."""
     own = codec_of(pipeline.audio_codec)
     taken = TAKEN.get(pipeline.container, frozenset({own}))
     plans = []

@@ -1,7 +1,7 @@
-"""Whether a track's packets can be copied so that its sound stands where it stood.
+"""Whether a track's packets can be copied so that its audio stays where it was.
 
-An encoder's run-up before the first sample is told of in other ways by each container, and not
-every one of them can be told in each other. So it is tried with the track's beginning. Blocking.
+Each container states an encoder's run-up before the first sample in a way of its own, and not
+every way can be expressed in every other. So it is tried with the track's beginning. Blocking.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def _source(path: Path, container: InputContainer, size_bytes: int) -> Source:
 
 
 def _video_of(container: InputContainer) -> VideoStream | None:
-    """The first that moves: a cover picture is none."""
+    """The first that moves: a cover image is none."""
     moving = (s for s in container.streams.video if not s.disposition & Disposition.attached_pic)
     return next((stream for stream in moving if stream.codec_context is not None), None)
 

@@ -11,11 +11,11 @@ from typing import Final
 from orchestrator.errors import SourceDamaged
 from orchestrator.mediafiles.media_file import Unreadable
 from orchestrator.transcoding.audio_copy import first_heard
-from orchestrator.transcoding.chunks.command import Picture, Target
+from orchestrator.transcoding.chunks.command import Target, VideoInput
 from orchestrator.transcoding.chunks.record import ChunkRecord
 from orchestrator.transcoding.frames import Frames
-from orchestrator.transcoding.joined import VideoTimes
-from orchestrator.transcoding.prepared import Prepared
+from orchestrator.transcoding.joining import VideoTimes
+from orchestrator.transcoding.preparation import Prepared
 from orchestrator.transcoding.source import Source
 
 LEAST_FPS: Final = Fraction(5)
@@ -27,12 +27,12 @@ _ASPECT: Final = frozenset({"mp4", "mov"})
 """Containers that are told of pixels that aren't square."""
 
 
-def picture_of(prepared: Prepared, frames: Frames) -> Picture:
+def video_input_of(prepared: Prepared, frames: Frames) -> VideoInput:
     """What the chunks are made of."""
     video = prepared.source.video
     assert video is not None
     fps = Fraction(_average_fps(prepared, frames)).limit_denominator(1001)
-    return Picture(
+    return VideoInput(
         source=prepared.source.path,
         demuxer=prepared.source.demuxer,
         stream=video.index,
@@ -63,12 +63,12 @@ def made_square(frames: Frames, aspect: Fraction) -> Frames:
     return replace(frames, keyframes=keyframes)
 
 
-def target_of(prepared: Prepared, frames: Frames, picture: Picture, threads: int) -> Target:
+def target_of(prepared: Prepared, frames: Frames, video_input: VideoInput, threads: int) -> Target:
     """How they are encoded."""
     bitrate_bps = prepared.request.bitrate_bps
     if bitrate_bps is not None:
         # Encoders share their bits by the rate that they are told.
-        bitrate_bps = round(bitrate_bps * float(picture.fps) / _average_fps(prepared, frames))
+        bitrate_bps = round(bitrate_bps * float(video_input.fps) / _average_fps(prepared, frames))
     return Target(prepared.pipeline, prepared.later, prepared.crf, bitrate_bps, threads)
 
 
@@ -85,7 +85,7 @@ def _average_fps(prepared: Prepared, frames: Frames) -> float:
 
 
 def starts_of(source: Source) -> list[Fraction | None]:
-    """When each audio track is heard first, in seconds; None of one without sound. Blocking."""
+    """When each audio track is heard first, in seconds; None of one without audio. Blocking."""
     try:
         return [first_heard(source.path, number) for number in range(len(source.audio))]
     except Unreadable as error:

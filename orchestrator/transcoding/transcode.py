@@ -22,21 +22,21 @@ from orchestrator.transcoding.chunks.plan import Chunk, canvas_of, plan_chunks
 from orchestrator.transcoding.chunks.record import ChunkRecord
 from orchestrator.transcoding.chunks.run import ChunkEncoder
 from orchestrator.transcoding.frames import Frames, read_frames
-from orchestrator.transcoding.joined import Parts, join_parts
-from orchestrator.transcoding.prepared import Prepared, prepare, version_of
+from orchestrator.transcoding.joining import Parts, join_parts
+from orchestrator.transcoding.preparation import Prepared, prepare, version_of
 from orchestrator.transcoding.request import TranscodingRequest
 from orchestrator.transcoding.result import Stage, TranscodingProgress, TranscodingResult
 from orchestrator.transcoding.target import (
     is_made_square,
     made_square,
-    picture_of,
     starts_of,
     target_of,
     times_of,
+    video_input_of,
     zero_of,
 )
 from orchestrator.transcoding.threads import stoppable, to_its_end
-from orchestrator.transcoding.verified import refuse_differences
+from orchestrator.transcoding.verification import refuse_differences
 from orchestrator.transcoding.work_folder import WorkFolder
 
 OnProgress = Callable[[TranscodingProgress], None]
@@ -177,10 +177,10 @@ class _Transcoding:
         mixed = prepared.pipeline.video_codec in MIXED_SIZES
         chunks = plan_chunks(frames, video.time_base, int(plan["jobs"]), mixed_sizes=mixed)
         jobs = max(1, min(jobs, len(chunks)))
-        picture = picture_of(prepared, frames)
-        target = target_of(prepared, frames, picture, threads_for(jobs))
+        video_input = video_input_of(prepared, frames)
+        target = target_of(prepared, frames, video_input, threads_for(jobs))
         encoder = ChunkEncoder(
-            prepared.ffmpeg, video, picture, target, self.folder.path, frames.times
+            prepared.ffmpeg, video, video_input, target, self.folder.path, frames.times
         )
         return encoder, chunks, jobs
 

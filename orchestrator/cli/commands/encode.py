@@ -109,7 +109,7 @@ async def _encode_all(
 ) -> list[TranscodingResult]:
     """Of a file, or of all files of a recording."""
     from orchestrator.catalog.store import Catalog
-    from orchestrator.transcoding.recorded import files_of_recording, refuse_recorded
+    from orchestrator.transcoding.recording_files import files_of_recording, refuse_recorded
 
     catalog = Catalog(settings.database_url, settings.file_access)
     await catalog.open(migrate=True)
@@ -141,7 +141,7 @@ async def _encode(
     request: TranscodingRequest, settings: Settings, catalog: Catalog
 ) -> TranscodingResult:
     from orchestrator.cli.transcoding_progress import shown_progress
-    from orchestrator.transcoding.recorded import put_replaced
+    from orchestrator.transcoding.recording_files import put_replaced
     from orchestrator.transcoding.transcode import check, transcode
 
     output = await check(request, settings)

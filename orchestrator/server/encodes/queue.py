@@ -229,9 +229,9 @@ class EncodeQueue:
 
     async def _died(self, row: Encode) -> None:
         """Starts it again with the next look, unless that was too often."""
-        told = (row.id, row.starts) in self._stopping
+        asked = (row.id, row.starts) in self._stopping
         power_cut = row.worker_boot is not None and row.worker_boot != boot_id()
-        deaths = row.deaths if told or power_cut else row.deaths + 1
+        deaths = row.deaths if asked or power_cut else row.deaths + 1
         if deaths > MOST_DEATHS:
             await self._give_up(row, deaths)
             return

@@ -18,9 +18,9 @@ from orchestrator.recordings.start_request import quality_named
 from orchestrator.server.encoders import Encoders
 from orchestrator.settings import Settings
 from orchestrator.transcoding.chunks.vmaf import require_libvmaf
-from orchestrator.transcoding.prepared import crf_of
+from orchestrator.transcoding.preparation import crf_of
 from orchestrator.transcoding.process.outputs import free_output, request_for
-from orchestrator.transcoding.recorded import files_of_recording
+from orchestrator.transcoding.recording_files import files_of_recording
 from orchestrator.transcoding.request import TranscodingRequest
 from orchestrator.transcoding.transcode import check
 

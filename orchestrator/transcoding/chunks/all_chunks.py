@@ -114,7 +114,8 @@ async def _fit(
             break
         records[chunk.number] = await _encode(encoder, chunk, count, further)
     raise EncodingFailed(
-        f"{encoder.picture.source} decodes to other frames each time, before chunk {chunk.number}.",
+        f"{encoder.video_input.source} decodes to other frames each time,"
+        f" before chunk {chunk.number}.",
         "It is kept as it is; `orchestrator inspect FILE` looks for damage.",
     )
 

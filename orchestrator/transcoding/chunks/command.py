@@ -37,7 +37,7 @@ TEN_BITS: Final = frozenset({"libaom-av1", "libsvtav1", "libvpx-vp9", "libx265"}
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class VideoInput:
     """What all chunks of a file have in common."""
 
     source: Path
@@ -75,7 +75,7 @@ class ChunkFiles:
 
 def chunk_command(
     ffmpeg: str,
-    picture: Picture,
+    video_input: VideoInput,
     target: Target,
     chunk: Chunk,
     files: ChunkFiles,
@@ -87,19 +87,19 @@ def chunk_command(
 
     `windows`: frames whose checksums are listed.
     """
-    decoded = _decoded(picture, target, chunk, seek)
+    decoded = _decoded(video_input, target, chunk, seek)
     streams = decoded.filter_multi_output("split", 3 if windows else 2)
     job = LaterJob(
-        video=_prepared(streams[0], picture, target, chunk),
+        video=_prepared(streams[0], video_input, target, chunk),
         output=str(files.video),
         width=chunk.width,
         height=chunk.height,
         crf=target.crf,
         video_bitrate_bps=target.bitrate_bps,
         threads=target.threads,
-        fps=picture.fps,
+        fps=video_input.fps,
     )
-    listed = {"f": "framecrc", "fps_mode": "passthrough", "enc_time_base:v": _ratio(picture)}
+    listed = {"f": "framecrc", "fps_mode": "passthrough", "enc_time_base:v": _ratio(video_input)}
     # Frames are passed on as they are; nothing is copied.
     asides = [Aside(streams[1], str(files.times), {**listed, "c:v": "wrapped_avframe"})]
     if windows:
@@ -110,31 +110,31 @@ def chunk_command(
     return [ffmpeg, *GLOBAL_OPTIONS, *arguments]
 
 
-def reference(picture: Picture, target: Target, chunk: Chunk) -> Any:
+def reference(video_input: VideoInput, target: Target, chunk: Chunk) -> Any:
     """The chunk's frames as its encoder got them, to compare with what it made of them."""
     seek = chunk.run_in[0] if chunk.run_in else None
-    return _prepared(_decoded(picture, target, chunk, seek), picture, target, chunk)
+    return _prepared(_decoded(video_input, target, chunk, seek), video_input, target, chunk)
 
 
-def _ratio(picture: Picture) -> str:
-    return f"{picture.time_base.numerator}:{picture.time_base.denominator}"
+def _ratio(video_input: VideoInput) -> str:
+    return f"{video_input.time_base.numerator}:{video_input.time_base.denominator}"
 
 
-def _decoded(picture: Picture, target: Target, chunk: Chunk, seek: int | None) -> Any:
+def _decoded(video_input: VideoInput, target: Target, chunk: Chunk, seek: int | None) -> Any:
     """The source's frames from where decoding begins, up to the chunk's end."""
-    at = {} if seek is None else {"ss": _seconds(seek * picture.time_base), "seek_timestamp": 1}
+    at = {} if seek is None else {"ss": _seconds(seek * video_input.time_base), "seek_timestamp": 1}
     opened = ffmpeg_python.input(
-        str(picture.source.absolute()),
+        str(video_input.source.absolute()),
         **at,
         # The run-in is wanted, too.
         noaccurate_seek=None,
         # Filters go on where a frame has another size: they count the frames.
         reinit_filter=0,
-        f=picture.demuxer,
+        f=video_input.demuxer,
         protocol_whitelist="file",
         threads=target.threads,
     )
-    video = opened[str(picture.stream)]
+    video = opened[str(video_input.stream)]
     return video if chunk.end is None else video.filter("trim", end_pts=chunk.end)
 
 
@@ -148,7 +148,7 @@ def _between(windows: Sequence[Window]) -> str:
     return "+".join(f"gte(pts,{first})*lt(pts,{end})" for first, end in windows)
 
 
-def _prepared(video: Any, picture: Picture, target: Target, chunk: Chunk) -> Any:
+def _prepared(video: Any, video_input: VideoInput, target: Target, chunk: Chunk) -> Any:
     """The chunk's own frames, in the size and the pixel format that they are encoded in.
 
     For the encoder they come evenly, as some of them plan with a rate, or take only some of them.
@@ -156,18 +156,18 @@ def _prepared(video: Any, picture: Picture, target: Target, chunk: Chunk) -> Any
     if chunk.start is not None:
         video = video.filter("trim", start_pts=chunk.start)
     size: dict[str, Any] = {"w": chunk.width, "h": chunk.height}
-    if not picture.square:
+    if not video_input.square:
         # Frames of another size (and those of the run-in) are scaled, and get bars.
         size |= {"force_original_aspect_ratio": "decrease"}
     # RGB has no matrix; BT.709 is what it is taken for once it is YUV.
-    colors = {"out_color_matrix": "bt709", "out_range": "tv"} if picture.rgb else {}
+    colors = {"out_color_matrix": "bt709", "out_range": "tv"} if video_input.rgb else {}
     video = video.filter("scale", **size, **colors)
     video = video.filter("pad", chunk.width, chunk.height, -1, -1)
-    if picture.square:
+    if video_input.square:
         video = video.filter("setsar", 1)
-    deep = picture.deep and target.pipeline.video_codec in TEN_BITS
+    deep = video_input.deep and target.pipeline.video_codec in TEN_BITS
     video = video.filter("format", "yuv420p10le" if deep else "yuv420p")
-    each = f"{picture.fps.denominator}/{picture.fps.numerator}"
+    each = f"{video_input.fps.denominator}/{video_input.fps.numerator}"
     # The rate that ffmpeg took the file for goes: the encoder's clock tells it.
     return video.filter("settb", each).filter("setpts", "N", strip_fps=1)
 

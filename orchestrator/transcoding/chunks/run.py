@@ -25,8 +25,8 @@ from orchestrator.mediafiles.media_file import words
 from orchestrator.transcoding.chunks.command import (
     ChunkFiles,
     Listed,
-    Picture,
     Target,
+    VideoInput,
     chunk_command,
     listed_frames,
 )
@@ -55,7 +55,7 @@ class ChunkEncoder:
 
     ffmpeg: FFmpeg
     video: VideoTrack
-    picture: Picture
+    video_input: VideoInput
     target: Target
     folder: Path
     times: array[int]
@@ -94,7 +94,7 @@ class ChunkEncoder:
     ) -> RunResult:
         argv = chunk_command(
             str(self.ffmpeg.path),
-            self.picture,
+            self.video_input,
             self.target,
             chunk,
             files,
@@ -108,8 +108,8 @@ class ChunkEncoder:
         )
         if result.returncode != 0:
             if result.disk_full_cause is None:
-                await to_its_end(refuse_damage, self.picture.source, self.video, chunk)
-            raise failed(f"{self.picture.source} can't be encoded", result)
+                await to_its_end(refuse_damage, self.video_input.source, self.video, chunk)
+            raise failed(f"{self.video_input.source} can't be encoded", result)
         return result
 
     def _looked_through(self, chunk: Chunk, files: ChunkFiles, result: RunResult) -> ChunkRecord:
@@ -118,9 +118,9 @@ class ChunkEncoder:
         own = [f.pts for f in decoded if chunk.shows(f.pts)]
         compared = self._listed(files.compared) if files.compared.exists() else []
         if complained(result) or (self.times and own != list(self._expected(chunk))):
-            refuse_damage(self.picture.source, self.video, chunk)
+            refuse_damage(self.video_input.source, self.video, chunk)
         self._refuse_unsorted(own)
-        delay = _delay(files.video, len(own), 1 / self.picture.fps)
+        delay = _delay(files.video, len(own), 1 / self.video_input.fps)
         _sync(files.video)
         target = video_path(self.folder, chunk.number)
         files.video.replace(target)
@@ -140,7 +140,7 @@ class ChunkEncoder:
         return record
 
     def _listed(self, path: Path) -> list[Listed]:
-        return list(listed_frames(path.read_text("ascii"), self.picture.time_base))
+        return list(listed_frames(path.read_text("ascii"), self.video_input.time_base))
 
     def _expected(self, chunk: Chunk) -> Iterator[int]:
         first = 0 if chunk.start is None else bisect_left(self.times, chunk.start)
@@ -150,9 +150,9 @@ class ChunkEncoder:
     def _refuse_unsorted(self, times: Sequence[int]) -> None:
         for before, after in pairwise(times):
             if after <= before:
-                at_s = float(after * self.picture.time_base)
+                at_s = float(after * self.video_input.time_base)
                 raise EncodingFailed(
-                    f"{self.picture.source} has two frames for the same time, at {at_s:.3f} s.",
+                    f"{self.video_input.source} has two frames for the same time, at {at_s:.3f} s.",
                     "It is kept as it is: no file can show both.",
                 )
 

@@ -68,7 +68,7 @@ async def measure(encoder: ChunkEncoder, chunk: Chunk, record: ChunkRecord) -> C
 
 def _command(encoder: ChunkEncoder, chunk: Chunk, record: ChunkRecord, log: Path) -> list[str]:
     made = ffmpeg_python.input(str(video_path(encoder.folder, record.number)))["v:0"]
-    source = reference(encoder.picture, encoder.target, chunk)
+    source = reference(encoder.video_input, encoder.target, chunk)
     # Frame by frame: both have the same ones.
     both = [
         each.filter("settb", "1/30").filter("setpts", "N").filter("setparams", **_SAME)

@@ -35,7 +35,7 @@ from orchestrator.transcoding.process.outputs import (
     request_for,
 )
 from orchestrator.transcoding.process.progress import Parts
-from orchestrator.transcoding.recorded import replaced_file
+from orchestrator.transcoding.recording_files import replaced_file
 from orchestrator.transcoding.result import TranscodingProgress
 from orchestrator.transcoding.transcode import transcode
 
@@ -63,7 +63,7 @@ class EncodeProcess:
         self._stopping = row.wanted == "cancel"
         self._work: asyncio.Task[Any] | None = None
         self._parts = Parts((), 0)
-        self._told: TranscodingProgress | None = None
+        self._latest: TranscodingProgress | None = None
         self._written: TranscodingProgress | None = None
 
     def stop(self) -> None:
@@ -161,15 +161,15 @@ class EncodeProcess:
         result = dict(self._result)
         await with_retries(lambda: self._encodes.put_result(self._row.id, result, new))
 
-    def _on_progress(self, told: TranscodingProgress) -> None:
-        self._told = told
+    def _on_progress(self, progress: TranscodingProgress) -> None:
+        self._latest = progress
 
     async def _tell(self) -> None:
-        told = self._told
-        if told is None or told is self._written:
+        latest = self._latest
+        if latest is None or latest is self._written:
             return
-        self._written = told
-        values = self._parts.progress(told)
+        self._written = latest
+        values = self._parts.progress(latest)
         if not await self._change(progress=values, progress_at=datetime.now(UTC)):
             log.warning("this encode was removed, or a newer process is at it; stopping")
             self.stop()

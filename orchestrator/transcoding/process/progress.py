@@ -17,27 +17,27 @@ class Parts:
     done: int
     """How many are finished."""
 
-    def progress(self, told: TranscodingProgress) -> dict[str, Any]:
+    def progress(self, of_file: TranscodingProgress) -> dict[str, Any]:
         """The values of the row: `share` is from 0 to 1, of all files together."""
         before_s = sum(self.durations_s[: self.done])
         after_s = sum(self.durations_s[self.done + 1 :])
-        total_s = before_s + told.total_s + after_s
-        done_s = min(before_s + told.done_s, total_s)
+        total_s = before_s + of_file.total_s + after_s
+        done_s = min(before_s + of_file.done_s, total_s)
         return {
-            "stage": told.stage,
+            "stage": of_file.stage,
             "part": self.done + 1,
             "parts": len(self.durations_s),
             "share": round(done_s / total_s, 4) if total_s > 0 else 0.0,
             "done_s": round(done_s, 3),
             "total_s": round(total_s, 3),
-            "frames": told.frames,
-            "fps": None if told.fps is None else round(told.fps, 2),
-            "left_s": self._left_s(told, after_s),
+            "frames": of_file.frames,
+            "fps": None if of_file.fps is None else round(of_file.fps, 2),
+            "left_s": self._left_s(of_file, after_s),
         }
 
-    def _left_s(self, told: TranscodingProgress, after_s: float) -> float | None:
+    def _left_s(self, of_file: TranscodingProgress, after_s: float) -> float | None:
         """The other files are expected to go on at the pace of this one."""
-        here_s = told.total_s - told.done_s
-        if told.left_s is None or here_s <= 0:
+        here_s = of_file.total_s - of_file.done_s
+        if of_file.left_s is None or here_s <= 0:
             return None
-        return round(told.left_s * (here_s + after_s) / here_s, 1)
+        return round(of_file.left_s * (here_s + after_s) / here_s, 1)

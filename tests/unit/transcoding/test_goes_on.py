@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.errors import EncodingFailed, NotEnoughDisk
 from orchestrator.settings import Settings
-from orchestrator.transcoding import prepared
+from orchestrator.transcoding import preparation
 from orchestrator.transcoding.chunks import plan
 from orchestrator.transcoding.chunks.plan import Chunk, Cut
 from orchestrator.transcoding.chunks.record import ChunkRecord
@@ -66,17 +66,17 @@ async def test_a_stopped_run_leaves_finished_chunks_and_the_next_one_goes_on(
     assert {each.name for each in film.parent.iterdir()} == {film.name, folder.name}
     assert children() == []
 
-    told: list[TranscodingProgress] = []
+    reports: list[TranscodingProgress] = []
 
     def look(progress: TranscodingProgress) -> None:
-        told.append(progress)
+        reports.append(progress)
         if progress.stage == "joining":
             for name, written in kept.items():
                 assert (folder / name).stat().st_mtime_ns == written
 
     result = await transcode(request_for(film), settings, look)
     assert [number for _, number in shown(result.output)] == list(range(180))
-    first = next(each for each in told if each.stage == "encoding")
+    first = next(each for each in reports if each.stage == "encoding")
     assert first.frames >= 30
     assert not folder.exists()
 
@@ -149,7 +149,7 @@ async def test_an_encoder_that_fails_leaves_the_source(
 async def test_a_full_disk_is_said_beforehand(
     film: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepared, "has_headroom", lambda folder: False)
+    monkeypatch.setattr(preparation, "has_headroom", lambda folder: False)
     with pytest.raises(NotEnoughDisk, match=r"encoding film\.mkv may take"):
         await transcode(request_for(film), settings)
     assert [each.name for each in film.parent.iterdir()] == [film.name]

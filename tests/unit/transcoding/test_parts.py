@@ -14,7 +14,7 @@ from orchestrator.transcoding.chunks import jobs
 from orchestrator.transcoding.chunks.all_chunks import fits
 from orchestrator.transcoding.chunks.command import Listed, listed_frames
 from orchestrator.transcoding.chunks.vmaf import require_libvmaf
-from orchestrator.transcoding.joined import VideoTimes, tick
+from orchestrator.transcoding.joining import VideoTimes, tick
 from orchestrator.transcoding.request import TranscodingRequest
 from orchestrator.transcoding.result import TranscodingProgress
 from tests.kit.fakes import NOTHING

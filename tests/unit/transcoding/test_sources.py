@@ -102,12 +102,12 @@ async def test_audio_is_encoded_for_a_container_that_does_not_take_it(
 
 async def test_audio_alone(tmp_path: Path, settings: Settings) -> None:
     film = NumberedFilm(tmp_path / "film.mkv", even_times(3), audio=("pcm_s16le",)).write()
-    sound = tmp_path / "sound.wav"
-    ffmpeg("-i", film, "-vn", sound)
-    result = await encoded(sound, settings)
+    audio_only = tmp_path / "audio_only.wav"
+    ffmpeg("-i", film, "-vn", audio_only)
+    result = await encoded(audio_only, settings)
     assert (result.frames, result.chunks, result.vmaf) == (0, 0, None)
     assert result.audio == ("pcm_s16le encoded as aac",)
-    assert read(result.output).beeps == pytest.approx(read(sound).beeps, abs=0.001)
+    assert read(result.output).beeps == pytest.approx(read(audio_only).beeps, abs=0.001)
 
 
 async def test_frames_that_change_size(tmp_path: Path, settings: Settings) -> None:

@@ -77,9 +77,9 @@ async def test_each_pipeline_has_a_later_profile(
 
 async def test_the_result_tells_what_came_of_it(tmp_path: Path, settings: Settings) -> None:
     film = NumberedFilm(tmp_path / "film.mkv", even_times(2), tags={"title": "Ö"}).write()
-    told: list[TranscodingProgress] = []
+    reports: list[TranscodingProgress] = []
     request = TranscodingRequest(film, pipeline="mp4", vmaf=True, output=tmp_path / "small.mp4")
-    result = await transcode(request, settings, told.append)
+    result = await transcode(request, settings, reports.append)
     assert result.output == tmp_path / "small.mp4"
     assert (result.frames, result.source_bytes) == (60, film.stat().st_size)
     assert result.output_bytes == result.output.stat().st_size
@@ -88,9 +88,9 @@ async def test_the_result_tells_what_came_of_it(tmp_path: Path, settings: Settin
     assert result.vmaf_least is not None
     assert 50 < result.vmaf_least <= result.vmaf <= 100
     assert result.as_dict()["output"] == str(result.output)
-    assert {each.stage for each in told} == {"reading", "encoding", "joining", "checking"}
-    assert max(each.frames for each in told) == 60
-    assert all(0 <= each.share <= 1 for each in told)
+    assert {each.stage for each in reports} == {"reading", "encoding", "joining", "checking"}
+    assert max(each.frames for each in reports) == 60
+    assert all(0 <= each.share <= 1 for each in reports)
     with av.open(str(result.output)) as made:
         assert made.metadata["title"] == "Ö"
 

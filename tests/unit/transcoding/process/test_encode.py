@@ -47,21 +47,21 @@ async def test_a_replaced_file_is_the_recordings(bench: Bench, film: Path, out: 
 async def test_progress_is_in_the_row(bench: Bench, film: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("orchestrator.transcoding.process.encode.TELL_S", 0.01)
     await bench.put(film)
-    told: list[dict[str, Any]] = []
+    reports: list[dict[str, Any]] = []
     change = bench.table.change
 
     async def noted(id: str, *states: Any, **columns: Any) -> bool:
         if columns.get("progress"):
-            told.append(columns["progress"])
+            reports.append(columns["progress"])
         return await change(id, *states, **columns)
 
     process = await bench.process()
     monkeypatch.setattr(process._encodes, "change", noted)
     await process.run()
-    shares = [each["share"] for each in told]
+    shares = [each["share"] for each in reports]
     assert shares
     assert shares == sorted(shares)
-    assert {each["stage"] for each in told} <= {"reading", "encoding", "joining", "checking"}
+    assert {each["stage"] for each in reports} <= {"reading", "encoding", "joining", "checking"}
     assert [made.path.name for made in await bench.table.made_files("r1")] == ["a.mp4"]
     assert (await bench.table.get("e1")).progress is None, "it has ended"
 
@@ -117,9 +117,9 @@ async def test_cancelled_at_any_stage_leaves_nothing(
     process._stopping = False  # as it was when it began
     tell = process._on_progress
 
-    def stop_there(told: TranscodingProgress) -> None:
-        tell(told)
-        if told.stage == stage:
+    def stop_there(latest: TranscodingProgress) -> None:
+        tell(latest)
+        if latest.stage == stage:
             process.stop()
 
     monkeypatch.setattr(process, "_on_progress", stop_there)
@@ -162,9 +162,9 @@ async def test_a_stop_for_a_pause_keeps_what_is_finished(
     process = await bench.process()
     tell = process._on_progress
 
-    def stop_there(told: TranscodingProgress) -> None:
-        tell(told)
-        if told.stage == "joining":
+    def stop_there(latest: TranscodingProgress) -> None:
+        tell(latest)
+        if latest.stage == "joining":
             process.stop()
 
     monkeypatch.setattr(process, "_on_progress", stop_there)

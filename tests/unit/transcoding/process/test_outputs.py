@@ -36,8 +36,8 @@ def test_half_a_file_is_not_made(film: Path, out: Path) -> None:
 
 def test_progress_of_several_files() -> None:
     parts = Parts((10.0, 30.0, 60.0), done=1)
-    told = TranscodingProgress("encoding", 15.0, 30.0, 450, 30.0, 20.0)
-    values = parts.progress(told)
+    of_file = TranscodingProgress("encoding", 15.0, 30.0, 450, 30.0, 20.0)
+    values = parts.progress(of_file)
     assert (values["part"], values["parts"], values["share"]) == (2, 3, 0.25)
     assert values["left_s"] == 100.0
     reading = TranscodingProgress("reading", 0.0, 0.0, 0, None, None)

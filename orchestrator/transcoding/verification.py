@@ -20,7 +20,7 @@ from orchestrator.mediafiles.media_file import Unreadable, words
 from orchestrator.mediafiles.probe import probe
 from orchestrator.transcoding.audio import AudioPlan
 from orchestrator.transcoding.audio_copy import OFFSET_S, first_heard
-from orchestrator.transcoding.joined import Parts, VideoTimes
+from orchestrator.transcoding.joining import Parts, VideoTimes
 from orchestrator.transcoding.threads import Cancelled
 
 END_S: Final = 0.1
