@@ -47,10 +47,11 @@ def build(job: Job) -> Any:
             "cpu-used": 8,
             # ... libaom's goes on to 11. Last one wins.
             "aom-params": f"cpu-used={SPEEDS[job.speed]}"
-            # What coefficients, modes and vectors cost in bits is worked out anew for each row of
-            # blocks, or (3) not at all between keyframes, as browsers have it: 30 % less CPU for
-            # the same VMAF at the same bit rate.
-            ":coeff-cost-upd-freq=3:mode-cost-upd-freq=3:mv-cost-upd-freq=3"
+            # What coefficients and modes cost in bits isn't worked out anew between keyframes, as
+            # browsers have it: a fifth less CPU. What vectors cost is, which takes hardly any: with
+            # none of the three, step 8 makes frames that no decoder takes
+            # (findings/libaom-cost-updates.sh).
+            ":coeff-cost-upd-freq=3:mode-cost-upd-freq=3"
             # Tools for frames out of order, of which a live stream has none: 3 % less CPU.
             ":enable-order-hint=0",
             # Rows of one tile on several threads, where one isn't enough.

@@ -18,11 +18,15 @@ class Parts:
     """How many are finished."""
 
     def progress(self, of_file: TranscodingProgress) -> dict[str, Any]:
-        """The values of the row: `share` is from 0 to 1, of all files together."""
+        """The values of the row: `share` is from 0 to 1, of all files together.
+
+        What is only read so far isn't done.
+        """
         before_s = sum(self.durations_s[: self.done])
         after_s = sum(self.durations_s[self.done + 1 :])
         total_s = before_s + of_file.total_s + after_s
-        done_s = min(before_s + of_file.done_s, total_s)
+        here_s = 0.0 if of_file.stage == "reading" else of_file.done_s
+        done_s = min(before_s + here_s, total_s)
         return {
             "stage": of_file.stage,
             "part": self.done + 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -36,8 +37,19 @@ def request_for(film: Path, **changes: object) -> TranscodingRequest:
     return TranscodingRequest(film, pipeline="mp4", **changes)  # type: ignore[arg-type]
 
 
-def children() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children(recursive=True) if p.status() != "zombie"]
+Children = Callable[[], list[psutil.Process]]
+
+
+@pytest.fixture
+def children() -> Children:
+    """Processes that the test has started; other tests of the same run may have a server."""
+    before = set(psutil.Process().children(recursive=True))
+
+    def now() -> list[psutil.Process]:
+        own = set(psutil.Process().children(recursive=True)) - before
+        return [process for process in own if process.status() != "zombie"]
+
+    return now
 
 
 async def stopped_after(chunks: int, request: TranscodingRequest, settings: Settings) -> None:
@@ -54,7 +66,7 @@ async def stopped_after(chunks: int, request: TranscodingRequest, settings: Sett
 
 
 async def test_a_stopped_run_leaves_finished_chunks_and_the_next_one_goes_on(
-    film: Path, settings: Settings
+    film: Path, settings: Settings, children: Children
 ) -> None:
     before = film.read_bytes()
     await stopped_after(1, request_for(film), settings)
@@ -103,7 +115,9 @@ async def test_another_request_or_source_begins_anew(
     assert all(looked)
 
 
-async def test_a_stop_before_the_first_chunk_leaves_nothing(film: Path, settings: Settings) -> None:
+async def test_a_stop_before_the_first_chunk_leaves_nothing(
+    film: Path, settings: Settings, children: Children
+) -> None:
     running = asyncio.ensure_future(transcode(request_for(film), settings))
     async with asyncio.timeout(60):
         while not children():

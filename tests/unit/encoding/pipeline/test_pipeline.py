@@ -24,7 +24,7 @@ MP4_FLAGS = "-movflags +hybrid_fragmented+delay_moov+use_metadata_tags"
 GOLDEN = {
     "av1": (
         "-f mp4 -aom-params cpu-used=10:coeff-cost-upd-freq=3:mode-cost-upd-freq=3"
-        ":mv-cost-upd-freq=3:enable-order-hint=0 "
+        ":enable-order-hint=0 "
         "-b:a 128000 -b:v 2000000 -bufsize:v 4000000 -c:a aac "
         "-c:v libaom-av1 -cpu-used 8 -enc_time_base:v 1:90000 -flush_packets 1 "
         f"-force_key_frames:v {KEYS} -fps_mode passthrough -frag_duration 1000000 -lag-in-frames 0 "

@@ -134,3 +134,28 @@ def test_what_ffmpeg_says_of_its_cpu_time() -> None:
     said = ("bench: maxrss=41972KiB", "[info] bench: utime=1.250s stime=0.050s rtime=0.9s", "bye")
     assert cpu_seconds(said) == pytest.approx(1.3)
     assert cpu_seconds(("nothing",)) is None
+
+
+@pytest.mark.parametrize("bitrate_bps", [300_000, 500_000, 800_000])
+def test_every_frame_of_av1_decodes(tmp_path: Path, bitrate_bps: int) -> None:
+    # Step 8 made frames of this film that no decoder takes, while libaom updated no costs at all.
+    film, made = tmp_path / "film.nut", tmp_path / "made.mp4"
+    inputs = ("mandelbrot=s=320x180:r=30:start_scale=1.5", "anullsrc=r=48000:cl=stereo")
+    given = [option for each in inputs for option in ("-f", "lavfi", "-t", "10", "-i", each)]
+    raw = ("-pix_fmt", "yuv420p", "-c:v", "rawvideo", "-c:a", "pcm_s16le")
+    subprocess.run([str(REAL), "-v", "error", *given, *raw, str(film)], check=True)
+    argv = command(
+        PIPELINES.get("av1"),
+        ffmpeg=str(REAL),
+        source=str(film),
+        output=str(made),
+        width=320,
+        height=180,
+        video_bitrate_bps=bitrate_bps,
+        audio_bitrate_bps=64_000,
+        speed=1,
+        threads=1,
+    )
+    subprocess.run(argv, check=True, capture_output=True)
+    with av.open(str(made)) as file:
+        assert sum(1 for _ in file.decode(video=0)) == 300

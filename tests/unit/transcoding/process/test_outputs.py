@@ -42,3 +42,8 @@ def test_progress_of_several_files() -> None:
     assert values["left_s"] == 100.0
     reading = TranscodingProgress("reading", 0.0, 0.0, 0, None, None)
     assert Parts((0.0,), done=0).progress(reading)["share"] == 0.0
+
+
+def test_what_is_read_is_not_done() -> None:
+    reading = TranscodingProgress("reading", 20.0, 30.0, 0, None, None)
+    assert Parts([30.0, 30.0], 1).progress(reading)["share"] == 0.5
