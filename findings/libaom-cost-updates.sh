@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# libaom in real-time mode at cpu-used 8, with all three cost updates off: frames that no decoder takes.
+# libaom in real-time mode at cpu-used 8, with all three cost updates off: frames that no decoder accepts.
 #
 # Guess:   coeff-, mode- and mv-cost-upd-freq only say how often an encoder estimates what things cost in bits,
 #          so whatever they are, its stream decodes; at worst it is larger.

@@ -47,9 +47,9 @@ def build(job: Job) -> Any:
             "cpu-used": 8,
             # ... libaom's goes on to 11. Last one wins.
             "aom-params": f"cpu-used={SPEEDS[job.speed]}"
-            # What coefficients and modes cost in bits isn't worked out anew between keyframes, as
-            # browsers have it: a fifth less CPU. What vectors cost is, which takes hardly any: with
-            # none of the three, step 8 makes frames that no decoder takes
+            # The bit costs of coefficients and modes are updated at keyframes only, as browsers
+            # have it: a fifth less CPU. Those of motion vectors are always updated, which takes
+            # hardly any: with all three off, cpu-used 8 makes frames that no decoder accepts
             # (findings/libaom-cost-updates.sh).
             ":coeff-cost-upd-freq=3:mode-cost-upd-freq=3"
             # Tools for frames out of order, of which a live stream has none: 3 % less CPU.

@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.discovery.directory import Directory
@@ -135,9 +136,9 @@ class RecordingWorkers:
         await self.fail(recording, error)
 
 
-def worker_of(recording: Recording) -> WorkerHandle | None:
-    """The worker that the recording's row names."""
-    pid, created, boot = recording.worker_pid, recording.worker_created, recording.worker_boot
+def worker_of(row: Recording | Encode) -> WorkerHandle | None:
+    """The process that the row of a recording or an encode names."""
+    pid, created, boot = row.worker_pid, row.worker_created, row.worker_boot
     if pid is None or created is None or boot is None:
         return None
     return WorkerHandle(pid, created, boot)

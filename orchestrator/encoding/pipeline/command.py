@@ -18,7 +18,7 @@ from orchestrator.encoding.pipeline.job import Job, Pipeline
 from orchestrator.encoding.pipeline.loading import PipelineFailure, Pipelines
 from orchestrator.encoding.pipeline.safe_options import completed, outputs, safe_options
 from orchestrator.encoding.pipeline.threads import threads_for
-from orchestrator.encoding.pipeline.user_code import broken, guarded
+from orchestrator.encoding.pipeline.user_code import guarded, output_of
 from orchestrator.encoding.process.capabilities import HYBRID_FRAGMENTED, FFmpeg
 from orchestrator.errors import InvalidRequest
 from orchestrator.media import BT601, Colors
@@ -128,15 +128,7 @@ def _color(colors: Colors) -> dict[str, str]:
 
 
 def _arguments(pipeline: Pipeline, job: Job) -> list[str]:
-    with guarded(pipeline.name, pipeline.path):
-        built = pipeline.build(job)
-    if not isinstance(built, ffmpeg_python.nodes.OutputStream):
-        raise broken(
-            pipeline.name,
-            pipeline.path,
-            pipeline.build.__code__.co_firstlineno,
-            f"build() returned {type(built).__name__}, not an ffmpeg-python output",
-        )
+    built = output_of(pipeline.name, pipeline.path, pipeline.build, job, "build")
     _complete(built, job)
     with guarded(pipeline.name, pipeline.path):
         return [str(word) for word in ffmpeg_python.get_args(built)]

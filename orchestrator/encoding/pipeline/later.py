@@ -14,7 +14,7 @@ import ffmpeg as ffmpeg_python
 
 from orchestrator.encoding.pipeline.job import Later, LaterJob, Pipeline
 from orchestrator.encoding.pipeline.safe_options import outputs
-from orchestrator.encoding.pipeline.user_code import broken, guarded
+from orchestrator.encoding.pipeline.user_code import broken, guarded, output_of
 from orchestrator.errors import InvalidRequest, PipelineBroken
 
 QUALITIES: Final = ("low", "medium", "high")
@@ -65,15 +65,7 @@ def later_arguments(
     pipeline: Pipeline, later: Later, job: LaterJob, asides: Sequence[Aside] = ()
 ) -> list[str]:
     """Inputs, filters and outputs of one run; PipelineBroken if the pipeline can't build it."""
-    with guarded(pipeline.name, pipeline.path):
-        built = later.build(job)
-    if not isinstance(built, ffmpeg_python.nodes.OutputStream):
-        raise broken(
-            pipeline.name,
-            pipeline.path,
-            later.build.__code__.co_firstlineno,
-            f"build_later() returned {type(built).__name__}, not an ffmpeg-python output",
-        )
+    built = output_of(pipeline.name, pipeline.path, later.build, job, "build_later")
     nodes = outputs(built.node)
     if [node.kwargs["filename"] for node in nodes] != [job.output]:
         line = later.build.__code__.co_firstlineno

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType
+from typing import Any
+
+import ffmpeg as ffmpeg_python
 
 from orchestrator.errors import PipelineBroken
 
@@ -54,6 +57,19 @@ def broken(name: str, path: Path, line: int | None, message: str) -> PipelineBro
         line=line,
         message=message,
     )
+
+
+def output_of(name: str, path: Path, build: Callable[[Any], Any], job: Any, called: str) -> Any:
+    """The ffmpeg-python output that a pipeline's function `called` makes of a job.
+
+    PipelineBroken if it fails, or returns something else.
+    """
+    with guarded(name, path):
+        built = build(job)
+    if not isinstance(built, ffmpeg_python.nodes.OutputStream):
+        returned = f"{called}() returned {type(built).__name__}, not an ffmpeg-python output"
+        raise broken(name, path, build.__code__.co_firstlineno, returned)
+    return built
 
 
 def line_of(error: BaseException, path: Path) -> int | None:

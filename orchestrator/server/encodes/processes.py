@@ -14,7 +14,8 @@ import structlog
 from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.encodes import Encodes
 from orchestrator.errors import HavenError
-from orchestrator.server.launcher import LocalLauncher, WorkerHandle
+from orchestrator.server.launcher import LocalLauncher
+from orchestrator.server.recording_workers import worker_of
 from orchestrator.settings import Settings
 from orchestrator.transcoding.process.job import EncodeJob, log_path
 
@@ -44,7 +45,7 @@ class EncodeProcesses:
 
     def alive(self, row: Encode) -> bool | None:
         """Whether its process runs; None when its row names none."""
-        process = process_of(row)
+        process = worker_of(row)
         return None if process is None else self._launcher.alive(process)
 
     async def start(self, row: Encode) -> None:
@@ -69,12 +70,12 @@ class EncodeProcesses:
 
     def end(self, row: Encode) -> bool:
         """Tells its process to stop; False if none is known that runs."""
-        process = process_of(row)
+        process = worker_of(row)
         return process is not None and self._launcher.end(process)
 
     async def kill(self, row: Encode) -> None:
         """Ends its process at once."""
-        if (process := process_of(row)) is not None:
+        if (process := worker_of(row)) is not None:
             await self._launcher.kill(process)
 
     async def close(self, ending: Sequence[Encode]) -> None:
@@ -89,14 +90,6 @@ class EncodeProcesses:
             async with asyncio.timeout(STOP_S):
                 while self.alive(row):  # noqa: ASYNC110 - it ends without an event
                     await asyncio.sleep(_POLL_S)
-
-
-def process_of(row: Encode) -> WorkerHandle | None:
-    """The process that the row names."""
-    pid, created, boot = row.worker_pid, row.worker_created, row.worker_boot
-    if pid is None or created is None or boot is None:
-        return None
-    return WorkerHandle(pid, created, boot)
 
 
 def last_words(encode_id: str) -> str:

@@ -138,7 +138,7 @@ def test_what_ffmpeg_says_of_its_cpu_time() -> None:
 
 @pytest.mark.parametrize("bitrate_bps", [300_000, 500_000, 800_000])
 def test_every_frame_of_av1_decodes(tmp_path: Path, bitrate_bps: int) -> None:
-    # Step 8 made frames of this film that no decoder takes, while libaom updated no costs at all.
+    # Step 8 made frames of this film that no decoder accepts, while libaom updated no costs at all.
     film, made = tmp_path / "film.nut", tmp_path / "made.mp4"
     inputs = ("mandelbrot=s=320x180:r=30:start_scale=1.5", "anullsrc=r=48000:cl=stereo")
     given = [option for each in inputs for option in ("-f", "lavfi", "-t", "10", "-i", each)]
