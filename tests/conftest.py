@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -23,6 +24,17 @@ settings.load_profile("haven")
 # Who runs the tests may ignore them (nohup, `&` in a shell), which a process passes on to its own.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def ordinary_priority() -> Iterator[None]:
+    """Run by root, SVT-AV1 gives the thread that opens it real-time priority, for good.
+
+    All that later tests start would have it too, and a browser with it leaves no CPU for others.
+    """
+    yield
+    if sys.platform.startswith("linux") and os.sched_getscheduler(0) == os.SCHED_FIFO:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What becomes of audio: copied where the new file's container takes its codec, else encoded.
 
-All tracks are kept. An encoded one is encoded whole, in one run, so that it has no seams.
+The tracks of a recording are mixed into one; of other files all are kept. An encoded one is encoded
+whole, in one run, so that it has no seams.
 """
 
 from __future__ import annotations
@@ -11,19 +12,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-import av
-from av.audio.stream import AudioStream
-
 from orchestrator.encoding.pipeline.command import Pipeline
-from orchestrator.encoding.process.capabilities import FFmpeg
-from orchestrator.encoding.process.ffmpeg import Run
 from orchestrator.errors import SourceDamaged
-from orchestrator.mediafiles.media_file import words
+from orchestrator.media import AUDIO_CHANNELS
+from orchestrator.mediafiles.media_file import Unreadable
+from orchestrator.transcoding.audio_by_time import tracks_with_gaps
 from orchestrator.transcoding.audio_copy import way_to_copy
-from orchestrator.transcoding.chunks.command import GLOBAL_OPTIONS
-from orchestrator.transcoding.chunks.run import complained, failed, run_to_end
 from orchestrator.transcoding.source import AudioTrack, Source
-from orchestrator.transcoding.threads import to_its_end
 
 _MP4: Final = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
 TAKEN: Final[Mapping[str, frozenset[str]]] = {
@@ -36,28 +31,35 @@ TAKEN: Final[Mapping[str, frozenset[str]]] = {
 
 _OF_ENCODER: Final = {"libopus": "opus", "libvorbis": "vorbis", "libmp3lame": "mp3"}
 
-LAYOUTS: Final = "7.1|5.1|stereo|mono"
-"""What AAC and Opus have in common; others are mixed into the nearest."""
-
 
 @dataclass(frozen=True, slots=True)
 class AudioPlan:
-    """What becomes of one track that has audio."""
+    """One audio track of the new file, and what it is made of."""
 
-    track: AudioTrack
+    tracks: tuple[AudioTrack, ...]
+    """Of the source; several are mixed."""
     start: Fraction
     """When its first sample is heard, in seconds."""
     encoder: str | None
     """None: its packets are copied."""
     without_run_up: bool = False
     """Packets that end before the first sample is heard are left out."""
+    by_time: bool = False
+    """Its samples are laid down by their times (`audio_by_time`)."""
+
+    @property
+    def track(self) -> AudioTrack:
+        """The first of them, which names it in a folder."""
+        return self.tracks[0]
 
     @property
     def description(self) -> str:
         """For people."""
         if self.encoder is None:
             return f"{self.track.codec} copied"
-        return f"{self.track.codec} encoded as {codec_of(self.encoder)}"
+        codecs = ", ".join(track.codec for track in self.tracks)
+        mixed = " mixed," if len(self.tracks) > 1 else ""
+        return f"{codecs}{mixed} encoded as {codec_of(self.encoder)}"
 
     def begins(self, zero: Fraction) -> Fraction:
         """When it begins in a file whose 0 is `zero`: an encoded one has silence up to there."""
@@ -77,114 +79,54 @@ def plan_audio(
     *,
     zero: Fraction,
 ) -> list[AudioPlan]:
-    """For all tracks with audio, in order. `starts` are theirs, `zero` will be 0. Blocking."""
-    own = codec_of(pipeline.audio_codec)
-    taken = TAKEN.get(pipeline.container, frozenset({own}))
+    """For all tracks with audio, in order. `starts` are theirs, `zero` will be 0.
+
+    Of a recording one plan for all of them. Blocking; SourceDamaged.
+    """
+    heard = [
+        (number, track, start)
+        for number, (track, start) in enumerate(zip(source.audio, starts, strict=True))
+        if start is not None
+    ]
+    if source.recorded and len(heard) > 1:
+        tracks = tuple(track for _, track, _ in heard)
+        first = min(start for _, _, start in heard)
+        return [AudioPlan(tracks, first, pipeline.audio_codec, by_time=True)]
+    gaps = _gaps(source)
+    trial = folder / f"trial{pipeline.segment_suffix}"
     plans = []
-    for number, (track, start) in enumerate(zip(source.audio, starts, strict=True)):
-        if start is None:
+    for number, track, start in heard:
+        if track.index in gaps:
+            by_time = track.channels <= AUDIO_CHANNELS
+            plans.append(AudioPlan((track,), start, pipeline.audio_codec, by_time=by_time))
             continue
-        way: bool | None = None
-        if track.codec in taken:
-            trial = folder / f"trial{pipeline.segment_suffix}"
-            way = way_to_copy(
-                source.path,
-                number,
-                container=pipeline.container,
-                start=start,
-                zero=zero,
-                trial=trial,
-            )
+        way = _way(source, number, pipeline, start=start, zero=zero, trial=trial)
         encoder = pipeline.audio_codec if way is None else None
-        plans.append(AudioPlan(track, start, encoder, without_run_up=bool(way)))
+        plans.append(AudioPlan((track,), start, encoder, without_run_up=bool(way)))
     return plans
 
 
-def audio_command(
-    ffmpeg: FFmpeg,
-    source: Source,
-    plan: AudioPlan,
-    pipeline: Pipeline,
-    *,
-    zero: Fraction,
-    bitrate_bps: int,
-    output: Path,
-) -> list[str]:
-    """The argv that encodes one track; its times count from `zero` (seconds in the source)."""
-    assert plan.encoder is not None
-    filters = (
-        f"asetpts=round(PTS-({zero.numerator}/{zero.denominator})/TB)",
-        # Where samples are missing, before the first ones too, there is silence; where there are
-        # too many, they go. Less than 10 ms is a matter of rounding.
-        "aresample=async=1:min_hard_comp=0.01:first_pts=0",
-        f"aformat=channel_layouts={LAYOUTS}",
-    )
-    other_rate = plan.encoder == "libopus" or plan.track.sample_rate > 48_000
-    return [
-        *(str(ffmpeg.path), *GLOBAL_OPTIONS),
-        *("-protocol_whitelist", "file", "-f", source.demuxer, "-i", str(source.path.absolute())),
-        *("-map", f"0:{plan.track.index}", "-map_metadata", "-1"),
-        *("-af", ",".join(filters)),
-        *("-c:a", plan.encoder, "-b:a", str(bitrate_bps * max(1, plan.track.channels // 2))),
-        *(("-ar", "48000") if other_rate else ()),
-        *("-f", pipeline.container, str(output)),
-    ]
-
-
-async def encode_audio(
-    ffmpeg: FFmpeg,
-    source: Source,
-    plans: Sequence[AudioPlan],
-    folder: Path,
-    *,
-    pipeline: Pipeline,
-    zero: Fraction,
-    bitrate_bps: int,
-) -> dict[int, Path]:
-    """The files of the encoded tracks, by their index in the source.
-
-    Those of an earlier run are taken. SourceDamaged, NotEnoughDisk or EncodingFailed.
-    """
-    made: dict[int, Path] = {}
-    for plan in plans:
-        if plan.encoder is None:
-            continue
-        output = folder / f"audio{plan.track.index}{pipeline.segment_suffix}"
-        if not await to_its_end(output.exists):
-            part = output.with_suffix(".part")
-            argv = audio_command(
-                ffmpeg, source, plan, pipeline, zero=zero, bitrate_bps=bitrate_bps, output=part
-            )
-            run = Run(argv, part.with_suffix(".log"), environment=ffmpeg.environment, idle=True)
-            await _encode(run, source, plan, part, output)
-        made[plan.track.index] = output
-    return made
-
-
-async def _encode(run: Run, source: Source, plan: AudioPlan, part: Path, output: Path) -> None:
+def _gaps(source: Source) -> frozenset[int]:
     try:
-        result = await run_to_end(run, lambda: None)
-        if complained(result):
-            await to_its_end(refuse_damaged_audio, source, plan)
-        if result.returncode != 0:
-            raise failed(f"The audio of {source.path} can't be encoded", result)
-        await to_its_end(part.replace, output)
-    finally:
-        for path in (part, run.log_path):
-            await to_its_end(path.unlink, missing_ok=True)
+        return tracks_with_gaps(source.path)
+    except Unreadable as error:
+        raise SourceDamaged(source.path, 0.0, f"its audio {error.problem}") from error
 
 
-def refuse_damaged_audio(source: Source, plan: AudioPlan) -> None:
-    """SourceDamaged if the track doesn't decode from end to end. Blocking."""
-    at = Fraction(0)
-    with av.open(str(source.path.absolute()), metadata_errors="replace") as container:
-        stream = container.streams[plan.track.index]
-        assert isinstance(stream, AudioStream)
-        for packet in container.demux(stream):
-            if packet.pts is not None:
-                at = packet.pts * plan.track.time_base
-            try:
-                stream.decode(packet)
-            except av.FFmpegError as error:
-                problem = f"its audio can't be decoded there ({words(error)})"
-                raise SourceDamaged(source.path, float(at), problem) from error
+def _way(
+    source: Source,
+    number: int,
+    pipeline: Pipeline,
+    *,
+    start: Fraction,
+    zero: Fraction,
+    trial: Path,
+) -> bool | None:
+    """How its packets can be copied (`way_to_copy`); None: they can't."""
+    taken = TAKEN.get(pipeline.container, frozenset({codec_of(pipeline.audio_codec)}))
+    if source.audio[number].codec not in taken:
+        return None
+    container = pipeline.container
+    return way_to_copy(
+        source.path, number, container=container, start=start, zero=zero, trial=trial
+    )

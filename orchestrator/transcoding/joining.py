@@ -154,8 +154,9 @@ def _streams(parts: Parts, source: InputContainer, made: OutputContainer) -> lis
             path, index, zero = parts.source.path, plan.track.index, parts.zero
             packets = packets_of(path, index, zero=zero, heard_from=heard_from)
         else:
+            mixed = len(plan.tracks) > 1
             with av.open(str(file)) as encoded:
-                stream = _audio_stream(made, encoded.streams.audio[0], old)
+                stream = _audio_stream(made, encoded.streams.audio[0], None if mixed else old)
             packets = packets_of(file, 0, zero=Fraction(0))
         found.append(_timed(packets, stream, number))
     return found
@@ -167,10 +168,12 @@ def _timed(packets: Iterator[Packet[Any]], stream: Stream, number: int) -> _Pack
         yield (packet.dts or 0) * packet.time_base, number, packet
 
 
-def _audio_stream(made: OutputContainer, template: Stream, old: Stream) -> Stream:
+def _audio_stream(made: OutputContainer, template: Stream, old: Stream | None) -> Stream:
+    """`old`: whose name and language it has."""
     new = made.add_stream_from_template(template, opaque=True)
-    new.metadata.update({k: v for k, v in old.metadata.items() if k in ("language", "title")})
-    new.disposition = old.disposition
+    if old is not None:
+        new.metadata.update({k: v for k, v in old.metadata.items() if k in ("language", "title")})
+        new.disposition = old.disposition
     return new
 
 

@@ -74,6 +74,8 @@ async def prepare(request: TranscodingRequest, settings: Settings) -> Prepared:
     if request.vmaf:
         await require_libvmaf(ffmpeg)
     source, version = await asyncio.to_thread(_source, request.source)
+    if request.replace:
+        _refuse_losing_videos(source)
     output = await asyncio.to_thread(_output, request, source.path, pipeline)
     await asyncio.to_thread(_require_disk, output, source, settings)
     return Prepared(request, source, output, pipeline, later, ffmpeg, crf, quality, version)
@@ -115,6 +117,16 @@ def crf_of(
 def _source(given: Path) -> tuple[Source, tuple[int, int]]:
     path = given.expanduser().absolute()
     return read_source(path), version_of(path)
+
+
+def _refuse_losing_videos(source: Source) -> None:
+    """Of several videos one is encoded: the others would be gone with the source."""
+    if source.videos_left_out:
+        raise InvalidRequest(
+            f"{source.path} can't be replaced: it has {1 + len(source.videos_left_out)} videos, of"
+            f" which one is encoded ({', '.join(source.videos_left_out)} would be lost).",
+            "Encode it without `replace`: the new file then lies beside it.",
+        )
 
 
 def _output(request: TranscodingRequest, source: Path, pipeline: Pipeline) -> Path:

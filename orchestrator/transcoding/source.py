@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 import av
 from av.audio.stream import AudioStream
@@ -14,6 +15,9 @@ from av.video.stream import VideoStream
 
 from orchestrator.errors import InvalidRequest
 from orchestrator.mediafiles.media_file import Unreadable, opened
+
+RECORDING_TAG: Final = "recording_id"
+"""What every recording's file has among its tags (worker.process)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,10 @@ class Source:
     """Streams that are not encoded: subtitles, attachments, further videos."""
     container: str
     """ffmpeg's names of its demuxer."""
+    recorded: bool
+    """We recorded it: its audio tracks are publications of one room, to be heard together."""
+    videos_left_out: tuple[str, ...]
+    """The further videos among those."""
 
     @property
     def demuxer(self) -> str:
@@ -78,6 +86,7 @@ def _source(path: Path, container: InputContainer, size_bytes: int) -> Source:
             "Give a file that ffmpeg plays.",
         )
     kept = {stream.index for stream in (video, *audio) if stream is not None}
+    further = [stream for stream in _moving(container) if stream.index not in kept]
     stated = container.duration
     return Source(
         path=path,
@@ -87,13 +96,22 @@ def _source(path: Path, container: InputContainer, size_bytes: int) -> Source:
         audio=tuple(_audio_track(stream) for stream in audio),
         left_out=tuple(_name(s) for s in container.streams if s.index not in kept),
         container=container.format.name,
+        recorded=any(name.lower() == RECORDING_TAG for name in container.metadata),
+        videos_left_out=tuple(_name(stream) for stream in further),
     )
 
 
-def _video_of(container: InputContainer) -> VideoStream | None:
-    """The first that moves: a cover image is none."""
+def _moving(container: InputContainer) -> list[VideoStream]:
+    """Videos that can be decoded; a cover image is none."""
     moving = (s for s in container.streams.video if not s.disposition & Disposition.attached_pic)
-    return next((stream for stream in moving if stream.codec_context is not None), None)
+    return [stream for stream in moving if stream.codec_context is not None]
+
+
+def _video_of(container: InputContainer) -> VideoStream | None:
+    """The first that is marked as default, else the first."""
+    moving = _moving(container)
+    default = (stream for stream in moving if stream.disposition & Disposition.default)
+    return next(default, moving[0] if moving else None)
 
 
 def _audio_of(container: InputContainer) -> list[AudioStream]:
@@ -128,5 +146,7 @@ def _clock(stream: Stream) -> Fraction:
 
 
 def _name(stream: Stream) -> str:
-    context = stream.codec_context
-    return f"{stream.type} {context.name}" if context is not None else stream.type
+    """Its kind, codec, and its own name if it has one: `video vp8 (alice camera)`."""
+    context, title = stream.codec_context, stream.metadata.get("title")
+    kind = f"{stream.type} {context.name}" if context is not None else stream.type
+    return f"{kind} ({title})" if title else kind

@@ -6,9 +6,10 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Final
 
-from orchestrator.errors import SourceDamaged
+from orchestrator.errors import EncodingFailed, SourceDamaged
 from orchestrator.mediafiles.media_file import Unreadable
 from orchestrator.transcoding.audio_copy import first_heard
 from orchestrator.transcoding.chunks.command import Target, VideoInput
@@ -22,6 +23,10 @@ LEAST_FPS: Final = Fraction(5)
 MOST_FPS: Final = Fraction(120)
 """Rates that every encoder takes; others are told the nearest of these."""
 USUAL_FPS: Final = 25.0
+LONGEST_S: Final = Fraction(1)
+"""A frame that is shown for longer than this is followed by a gap: no video came."""
+MOVED_S: Final = Fraction(1, 200)
+"""By how much a frame may be moved that has the time of another."""
 
 _ASPECT: Final = frozenset({"mp4", "mov"})
 """Containers that are told of pixels that aren't square."""
@@ -31,7 +36,7 @@ def video_input_of(prepared: Prepared, frames: Frames) -> VideoInput:
     """What the chunks are made of."""
     video = prepared.source.video
     assert video is not None
-    fps = Fraction(_average_fps(prepared, frames)).limit_denominator(1001)
+    fps = Fraction(_usual_fps(prepared, frames)).limit_denominator(1001)
     return VideoInput(
         source=prepared.source.path,
         demuxer=prepared.source.demuxer,
@@ -72,10 +77,21 @@ def target_of(prepared: Prepared, frames: Frames, video_input: VideoInput, threa
     return Target(prepared.pipeline, prepared.later, prepared.crf, bitrate_bps, threads)
 
 
+def _usual_fps(prepared: Prepared, frames: Frames) -> float:
+    """While there is video: gaps don't make it slower."""
+    video = prepared.source.video
+    assert video is not None
+    longest = int(LONGEST_S / video.time_base)
+    steps = [min(after - at, longest) for at, after in pairwise(frames.times)]
+    if not sum(steps):
+        return video.guessed_fps or USUAL_FPS
+    return float(len(steps) / (sum(steps) * video.time_base))
+
+
 def _average_fps(prepared: Prepared, frames: Frames) -> float:
     video = prepared.source.video
     assert video is not None
-    if len(frames.times) < 2:
+    if len(frames.times) < 2 or frames.times[-1] == frames.times[0]:
         return video.guessed_fps or USUAL_FPS
     length_s = float((frames.times[-1] - frames.times[0]) * video.time_base)
     return (len(frames.times) - 1) / length_s
@@ -120,4 +136,24 @@ def times_of(
         "sample_aspect_ratio": Fraction(1) if square else video.aspect,
     }
     shown = array("q", (at for record in records for at in record.times))
-    return VideoTimes(shown, clock, int(zero / clock), looks)
+    return VideoTimes(one_after_another(prepared.source, shown), clock, int(zero / clock), looks)
+
+
+def one_after_another(source: Source, times: array[int]) -> array[int]:
+    """Frames for the same time, of which players would show one, a tick apart.
+
+    EncodingFailed where ticks are too long for that, or frames go back in time.
+    """
+    assert source.video is not None
+    apart, before = array("q"), None
+    for at in times:
+        moved = at if before is None else max(at, before + 1)
+        if (moved - at) * source.video.time_base > MOVED_S:
+            at_s = float(at * source.video.time_base)
+            raise EncodingFailed(
+                f"{source.path} has several frames for the same time, at {at_s:.3f} s.",
+                "It is kept as it is: no file can show all of them.",
+            )
+        apart.append(moved)
+        before = moved
+    return apart

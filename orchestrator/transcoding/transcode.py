@@ -15,7 +15,8 @@ from orchestrator.mediafiles.headroom import not_enough_disk
 from orchestrator.mediafiles.paths import publish
 from orchestrator.recordings.start_request import QUALITIES
 from orchestrator.settings import Settings
-from orchestrator.transcoding.audio import AudioPlan, encode_audio, plan_audio
+from orchestrator.transcoding.audio import AudioPlan, plan_audio
+from orchestrator.transcoding.audio_encoding import encode_audio
 from orchestrator.transcoding.chunks.all_chunks import FrameCount, encode_chunks
 from orchestrator.transcoding.chunks.jobs import jobs_for, threads_for
 from orchestrator.transcoding.chunks.plan import Chunk, canvas_of, plan_chunks

@@ -94,8 +94,8 @@ def _compare_audio(parts: Parts, plan: AudioPlan, made: Path, number: int) -> No
     if begins is None or abs(begins - wanted) > OFFSET_S:
         found = "isn't there" if begins is None else f"begins at {float(begins):.4f} s"
         raise _differs(made, f"audio track {number + 1} {found}, not at {float(wanted):.4f} s")
-    index = plan.track.index
-    ends, wanted_end = _end_of(made, number), _end_at(parts.source.path, index) - parts.zero
+    last = max(_end_at(parts.source.path, track.index) for track in plan.tracks)
+    ends, wanted_end = _end_of(made, number), last - parts.zero
     if abs(ends - wanted_end) > END_S:
         problem = f"ends at {float(ends):.3f} s, not at {float(wanted_end):.3f} s"
         raise _differs(made, f"audio track {number + 1} {problem}")

@@ -162,6 +162,7 @@ ALL: Final = ("receivers", "encoding", "start", "limit", "most")
 ALONE: Final = {
     "bitrates": "pipelines.bitrates",
     "dashboard": "dashboard",
+    "equal-vmaf": "pipelines.equal_vmaf",
     "hour": "hour",
     "idle": "idle",
     "later": "pipelines.later",

@@ -162,7 +162,8 @@ def _prepared(video: Any, video_input: VideoInput, target: Target, chunk: Chunk)
     # RGB has no matrix; BT.709 is what it is taken for once it is YUV.
     colors = {"out_color_matrix": "bt709", "out_range": "tv"} if video_input.rgb else {}
     video = video.filter("scale", **size, **colors)
-    video = video.filter("pad", chunk.width, chunk.height, -1, -1)
+    # Frame by frame: with the first one's size for all, it reads and writes beyond others.
+    video = video.filter("pad", chunk.width, chunk.height, -1, -1, eval="frame")
     if video_input.square:
         video = video.filter("setsar", 1)
     deep = video_input.deep and target.pipeline.video_codec in TEN_BITS

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final
 
 from orchestrator.transcoding.frames import Frames, KeyFrame
@@ -25,6 +25,8 @@ SHORTEST_S: Final = 5.0
 """Each chunk begins with a keyframe, and its encoder knows nothing of the one before."""
 COMPARED: Final = 8
 """Frames before a cut that both chunks decode and that have to be alike."""
+MOST_SIZES: Final = 100
+"""Chunks of a size of their own; where sizes change more often, all frames get the largest."""
 
 Window = tuple[int, int]
 """Times of frames, from the first until before the second."""
@@ -80,12 +82,14 @@ def plan_chunks(
 ) -> list[Chunk]:
     """The chunks in order: as many as a multiple of `jobs`, so that all are busy to the end.
 
-    Another one begins where the frame size changes; without `mixed_sizes` all have the largest.
+    Another one begins where the frame size changes; without `mixed_sizes`, or where it changes very
+    often, all have the largest.
     """
     length_s = float((frames.times[-1] - frames.times[0]) * time_base) if frames.times else 0.0
     rounds = math.ceil(length_s / LONGEST_S / jobs)
     wanted_s = max(length_s / max(rounds * jobs, 1), SHORTEST_S)
-    cuts = _cuts(frames, math.ceil(wanted_s / time_base))
+    mixed_sizes = mixed_sizes and _sizes(frames) <= MOST_SIZES
+    cuts = _cuts(frames, math.ceil(wanted_s / time_base), each_size=mixed_sizes)
     whole = canvas_of(frames)
     edges: list[Cut | None] = [None, *cuts, None]
     return [
@@ -102,7 +106,7 @@ def window_before(times: Sequence[int], at: int | None) -> Window | None:
     return (times[max(place - COMPARED, 0)], at)
 
 
-def _cuts(frames: Frames, wanted: int) -> list[Cut]:
+def _cuts(frames: Frames, wanted: int, *, each_size: bool) -> list[Cut]:
     """A cut at the keyframe nearest to each multiple of the wanted length, and at each new size."""
     if not frames.times:
         return []
@@ -111,7 +115,7 @@ def _cuts(frames: Frames, wanted: int) -> list[Cut]:
     begun, size = first, _size(frames.keyframes[0]) if frames.keyframes else None
     for place, (key, after) in enumerate(pairwise([*frames.keyframes, None])):
         assert key is not None
-        resized = None not in (size, _size(key)) and _size(key) != size
+        resized = each_size and None not in (size, _size(key)) and _size(key) != size
         size = _size(key) or size
         if place == 0 or key.pts <= first:
             continue
@@ -122,6 +126,12 @@ def _cuts(frames: Frames, wanted: int) -> list[Cut]:
             cuts.append(Cut(key, place - 1))
             begun = key.pts
     return cuts
+
+
+def _sizes(frames: Frames) -> int:
+    """How many stretches of one size there are."""
+    known = [size for key in frames.keyframes if (size := _size(key)) is not None]
+    return sum(1 for _ in groupby(known))
 
 
 def _size(key: KeyFrame) -> tuple[int, int] | None:

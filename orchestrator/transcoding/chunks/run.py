@@ -6,10 +6,9 @@ import asyncio
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -119,7 +118,6 @@ class ChunkEncoder:
         compared = self._listed(files.compared) if files.compared.exists() else []
         if complained(result) or (self.times and own != list(self._expected(chunk))):
             refuse_damage(self.video_input.source, self.video, chunk)
-        self._refuse_unsorted(own)
         delay = _delay(files.video, len(own), 1 / self.video_input.fps)
         _sync(files.video)
         target = video_path(self.folder, chunk.number)
@@ -146,15 +144,6 @@ class ChunkEncoder:
         first = 0 if chunk.start is None else bisect_left(self.times, chunk.start)
         end = len(self.times) if chunk.end is None else bisect_left(self.times, chunk.end)
         return iter(self.times[first:end])
-
-    def _refuse_unsorted(self, times: Sequence[int]) -> None:
-        for before, after in pairwise(times):
-            if after <= before:
-                at_s = float(after * self.video_input.time_base)
-                raise EncodingFailed(
-                    f"{self.video_input.source} has two frames for the same time, at {at_s:.3f} s.",
-                    "It is kept as it is: no file can show both.",
-                )
 
 
 def _delay(path: Path, frames: int, each: Fraction) -> int:

@@ -87,6 +87,21 @@ def test_another_frame_size_begins_another_chunk_where_a_file_may_have_several()
     assert {(c.width, c.height) for c in fixed} == {(640, 180)}
 
 
+def test_without_mixed_sizes_another_frame_size_is_no_reason_for_a_cut() -> None:
+    times = [3000 * n for n in range(900)]
+    keys = [KeyFrame(at, 320 if n % 2 else 640, 180) for n, at in enumerate(times[::30])]
+    assert len(planned(frames(times, keys), mixed_sizes=False)) == 2
+    assert len(planned(frames(times, keys), mixed_sizes=True)) == 30
+
+
+def test_where_the_frame_size_changes_all_the_time_all_have_the_largest() -> None:
+    times = [3000 * n for n in range(chunks.MOST_SIZES * 10 + 20)]
+    keys = [KeyFrame(at, 320 if n % 2 else 640, 180) for n, at in enumerate(times[::10])]
+    made = planned(frames(times, keys), mixed_sizes=True)
+    assert len(made) < 10
+    assert {(c.width, c.height) for c in made} == {(640, 180)}
+
+
 def test_odd_sizes_get_a_line_more() -> None:
     odd = frames([0, 3000], [KeyFrame(0, 319, 181)])
     assert (planned(odd)[0].width, planned(odd)[0].height) == (320, 182)
