@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from orchestrator.monitor import cgroup
+from orchestrator.monitor.idle_class import IdleClassMeter
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,9 @@ class CoreUsage:
     used: float | None
     """By everybody since the sample before; with a quota, by those it is for."""
     idle: float | None
-    """Idle cores for us: the rest of the quota, at most what our CPUs have left."""
+    """Idle cores for us: the rest of the quota, at most what our CPUs have left.
+
+    What processes of the idle class use counts as left; of a quota it is used."""
 
 
 class CoreMeter:
@@ -52,9 +55,10 @@ class CoreMeter:
 
     def __init__(self) -> None:
         self._last: tuple[float, float, float] | None = None
+        self._idle_class = IdleClassMeter()
 
     def sample(self, limits: cgroup.Limits | None = None) -> CoreUsage:
-        """What they did since the sample before. Blocking, for a tenth of a millisecond.
+        """What they did since the sample before. Blocking, for a millisecond.
 
         `limits` are those in force, for who has just read them.
         """
@@ -62,13 +66,15 @@ class CoreMeter:
         cores, now, busy_s = _cores(limit), time.monotonic(), _busy_s()
         quota_s = cgroup.cpu_seconds(limit.group) if limit else None
         used_s = busy_s if quota_s is None else quota_s
+        yielding_s = self._idle_class.sample()
         before, self._last = self._last, (now, busy_s, used_s)
         if before is None or now <= before[0]:
             return CoreUsage(cores, None, None)
         then, busy_then_s, used_then_s = before
         busy = max(busy_s - busy_then_s, 0.0) / (now - then)
         used = max(used_s - used_then_s, 0.0) / (now - then)
-        idle = max(min(cores - used, len(_cpus()) - busy), 0.0)
+        left = len(_cpus()) - busy + min(yielding_s / (now - then), busy)
+        idle = max(left if limit is None else min(cores - used, left), 0.0)
         return CoreUsage(cores, round(used, 3), round(idle, 3))
 
 

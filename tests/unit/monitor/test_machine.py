@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import pytest
 
-from orchestrator.monitor import cgroup, machine
+from orchestrator.monitor import cgroup, idle_class, machine
 from orchestrator.monitor.history import History, Share
+from orchestrator.monitor.idle_class import IdleClassMeter
 from orchestrator.monitor.machine import CoreMeter, CoreUsage, MachineMeter, MachineUsage
 
 
@@ -109,6 +116,77 @@ def test_cores_that_are_not_ours_do_not_count(monkeypatch: pytest.MonkeyPatch) -
         assert meter.sample() == CoreUsage(1.0, None, None)
         found = meter.sample()
         assert (found.cores, bool(found.used), bool(found.idle)) == (1.0, used, not used)
+
+
+SPIN = """
+import os, sys
+if sys.argv[1] == "idle":
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+print("runs", flush=True)
+while True:
+    pass
+"""
+
+
+@pytest.fixture
+def spinning() -> Iterator[Callable[[str], None]]:
+    """Starts a process that takes all that it gets: `idle`, of the idle class, or `usual`."""
+    with ExitStack() as stack:
+
+        def start(how: str) -> None:
+            process = subprocess.Popen([sys.executable, "-c", SPIN, how], stdout=subprocess.PIPE)
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"runs\n"
+
+        yield start
+
+
+def used_within(meter: IdleClassMeter, least_s: float) -> float:
+    """What it measures until it is so much, or until a minute is over."""
+    used, until = 0.0, time.monotonic() + 60
+    while used < least_s and time.monotonic() < until:
+        used += meter.sample()
+    return used
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="no idle class here")
+def test_what_the_idle_class_uses(spinning: Callable[[str], None]) -> None:
+    meter = IdleClassMeter()
+    assert meter.sample() == 0
+    spinning("idle")
+    assert used_within(meter, 0.02) >= 0.02
+    pids = {pid for pid, _ in idle_class._used_s()}
+    spinning("usual")
+    assert os.getpid() not in pids
+    usual = {child.pid for child in psutil.Process().children()} - pids
+    assert usual.isdisjoint(pid for pid, _ in idle_class._used_s())
+
+
+@pytest.mark.parametrize(
+    ("limit", "idle"),
+    [(None, 1.5), (1.0, 0.0)],
+    ids=["without a quota", "with a quota that it uses up"],
+)
+def test_what_yields_to_everything_is_idle(
+    limit: float | None, idle: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two cores an encode takes one and a half, and something else the rest."""
+    quota = None if limit is None else cgroup.Limit(limit, tmp_path)
+    monkeypatch.setattr(cgroup, "limits", lambda: cgroup.Limits(quota, None))
+    monkeypatch.setattr(machine, "_cpus", lambda: frozenset({0, 1}))
+    figures = {"now": 0.0, "busy": 0.0, "quota": 0.0, "yielding": 0.0}
+    monkeypatch.setattr(time, "monotonic", lambda: figures["now"])
+    monkeypatch.setattr(machine, "_busy_s", lambda: figures["busy"])
+    monkeypatch.setattr(cgroup, "cpu_seconds", lambda group: figures["quota"])
+    monkeypatch.setattr(IdleClassMeter, "sample", lambda self: figures["yielding"])
+    meter = CoreMeter()
+    meter.sample()
+    figures |= {"now": 2.0, "busy": 4.0, "quota": 2.0, "yielding": 3.0}
+    found = meter.sample()
+    assert found.idle == idle
+    assert found.used == (2.0 if limit is None else 1.0)
 
 
 def test_a_quota_of_a_busy_machine_is_not_idle(
