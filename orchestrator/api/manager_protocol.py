@@ -220,7 +220,7 @@ class Manager(Protocol):
         """The ffmpeg for a pipeline (or for every one), or FFmpegNotFound."""
 
     def worker_in_reserve(self) -> int | None:
-        """The pid of the worker in reserve."""
+        """The pid of the zygote, which workers are forked from."""
 
     async def capacity(self) -> Capacity:
         """The CPU available to recordings; FFmpegNotFound without an ffmpeg."""

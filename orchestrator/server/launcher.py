@@ -1,7 +1,7 @@
 """Starts worker processes and knows whether they run. Nothing else spawns workers.
 
 A worker gets its job as one line of JSON on its standard input: that keeps secrets out of its
-arguments and environment, and lets a worker wait in reserve with everything imported.
+arguments and environment, and out of the zygote that forks it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import threading
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Protocol
@@ -21,13 +21,13 @@ import structlog
 
 from orchestrator.errors import WorkerFailed
 from orchestrator.monitor.usage import boot_id, created, is_running
-from orchestrator.settings import PREFIX
+from orchestrator.server.spawning import spawn
+from orchestrator.server.zygote import Zygote
 from orchestrator.stop_policy import STOP
 
 log = structlog.get_logger(__name__)
 
 _LOOK_S: Final = 0.02
-_STDERR: Final = 2
 _WORKER: Final = "orchestrator.worker"
 
 
@@ -47,10 +47,10 @@ class Launcher(Protocol):
         """Start a worker with its job (one line of JSON, which names `log` too)."""
 
     async def keep_ready(self) -> None:
-        """Keep a worker in reserve, if that is configured."""
+        """Keep a process that has imported all that workers need, if that is configured."""
 
     def ready(self) -> int | None:
-        """The pid of the worker that waits for a job; None without one."""
+        """The pid of that process; None without one."""
 
     def wake(self, worker: WorkerHandle) -> None:
         """Make it read the catalog now."""
@@ -69,13 +69,10 @@ class Launcher(Protocol):
 
 
 class LocalLauncher:
-    """Workers as child processes on this machine, each in a session of its own.
+    """Workers as processes on this machine, each in a session of its own.
 
-    `posix_spawn`, since neither asyncio's transports (which kill their child when the loop ends)
-    nor `Popen` (which warns of it) let a worker outlive the server.
-
-    `reserve`: one worker waits for the next job with everything imported, which takes a second.
-    When we end, however that happens, its standard input closes and it ends too.
+    `reserve`: a zygote forks them, with everything imported, which takes a second. Without one, or
+    while it doesn't answer, each is started by itself.
     """
 
     def __init__(
@@ -85,62 +82,74 @@ class LocalLauncher:
         module: str = _WORKER,
         held: signal.Signals = signal.SIGUSR1,
     ) -> None:
-        """`module`: what a process runs, with ``python -m``.
+        """`module`: what a process runs, with ``python -m``, when no zygote forks it.
 
         `held`: a signal that it doesn't get before it listens to it, and unblocks it.
         """
         self._module, self._held = module, held
         self._children: set[int] = set()
+        """Processes that we started: workers, and the zygote."""
+        self._forked: set[int] = set()
+        """Workers that a zygote started, which lets go of them when they end."""
         self._reserve = reserve
-        self._ready: _Waiting | None = None
+        self._zygote: Zygote | None = None
         self._lock = threading.Lock()
 
     async def start(self, job: str, log: Path) -> WorkerHandle:
-        """Hand the job to the one in reserve or to a new one, and close its standard input."""
-        pid = await asyncio.to_thread(self._begin, job, log)
-        if (began := created(pid)) is None:
-            raise WorkerFailed("The process ended at once.", f"See {log}.")
-        return WorkerHandle(pid, began, boot_id())
+        """Hand the job to a new worker, and close its standard input."""
+        return await asyncio.to_thread(self._begin, job, log)
 
     async def keep_ready(self) -> None:
-        """Put one in reserve unless one waits; nothing without `reserve`."""
+        """Start a zygote unless there is one; nothing without `reserve`."""
         if self._reserve and self.ready() is None:
-            await asyncio.to_thread(self._put_in_reserve)
+            await asyncio.to_thread(self._start_zygote)
 
     def ready(self) -> int | None:
-        """The pid of the one in reserve."""
-        waiting = self._ready
-        if waiting is None or self._reaped(waiting.pid) or waiting.pid not in self._children:
+        """The pid of the zygote."""
+        zygote = self._zygote
+        if zygote is None or zygote.closed or self._reaped(zygote.pid):
             return None
-        return waiting.pid
+        return zygote.pid if zygote.pid in self._children else None
 
-    def _begin(self, job: str, log: Path) -> int:
-        with _open_log(log) as sink:
-            waiting = self._taken()
-            if waiting is None or not waiting.give(job):
-                waiting = self._spawned(sink.fileno())
-                waiting.give(job)  # if it has ended already, `alive` says so and its log says why
-        return waiting.pid
+    def _begin(self, job: str, log: Path) -> WorkerHandle:
+        reading, writing = os.pipe()
+        with os.fdopen(writing, "w") as pipe:
+            with os.fdopen(reading) as stdin, _open_log(log) as stderr:
+                pid = self._new_worker(stdin.fileno(), stderr.fileno())
+            # While it waits for its job it doesn't end by itself.
+            if (began := created(pid)) is None:
+                raise WorkerFailed("The process ended at once.", f"See {log}.")
+            _give(pipe, job)
+        return WorkerHandle(pid, began, boot_id())
 
-    def _put_in_reserve(self) -> None:
-        # Until it has a job, its stderr is the server's own.
-        waiting: _Waiting | None = self._spawned(_STDERR)
+    def _new_worker(self, stdin: int, stderr: int) -> int:
+        # Noted here, in the thread, which goes on when the caller is cancelled.
+        zygote = self._zygote
+        pid = None if zygote is None else zygote.worker(stdin, stderr)
+        if zygote is None or pid is None:
+            pid = spawn(self._module, self._held, stdin, stderr)
+            self._children.add(pid)
+        elif pid == zygote.pid:  # it doesn't fork here, and became the worker
+            self._let_go(zygote)
+        else:
+            self._forked.add(pid)
+        return pid
+
+    def _start_zygote(self) -> None:
+        unused: Zygote | None
+        new = unused = Zygote(self._held)
+        self._children.add(new.pid)
         with self._lock:
             if self._reserve:
-                waiting, self._ready = self._ready, waiting
-        if waiting is not None:  # one that had ended; or ours, and we were closed meanwhile
-            waiting.input.close()
+                unused, self._zygote = self._zygote, new
+        if unused is not None:  # one that had ended; or the new one, and we were closed meanwhile
+            unused.close()
 
-    def _taken(self) -> _Waiting | None:
+    def _let_go(self, zygote: Zygote) -> None:
         with self._lock:
-            waiting, self._ready = self._ready, None
-        return waiting
-
-    def _spawned(self, sink: int) -> _Waiting:
-        # Added here, in the thread, which goes on when the caller is cancelled.
-        waiting = _spawn(self._module, self._held, sink)
-        self._children.add(waiting.pid)
-        return waiting
+            if self._zygote is zygote:
+                self._zygote = None
+        zygote.close()
 
     def wake(self, worker: WorkerHandle) -> None:
         """SIGUSR1: the worker reads what is wanted of it now, not within a second."""
@@ -155,7 +164,7 @@ class LocalLauncher:
 
     def reap(self) -> bool:
         """Take note of all that have ended, so that none stays a zombie; whether there were any."""
-        return any([self._reaped(pid) for pid in list(self._children)])
+        return any([self._reaped(pid) for pid in (*self._children, *self._forked)])
 
     def end(self, worker: WorkerHandle) -> bool:
         """SIGTERM: it ends by itself, soon; False if it has ended."""
@@ -173,10 +182,10 @@ class LocalLauncher:
     async def close(self, *, leave: bool) -> None:
         """Wait for the children, which are about to end; or leave them to the next server."""
         self._reserve = False
-        ending = set() if leave else set(self._children)
-        if (waiting := self._taken()) is not None:
-            waiting.input.close()
-            ending.add(waiting.pid)
+        ending = set() if leave else self._children | self._forked
+        if (zygote := self._zygote) is not None:
+            self._let_go(zygote)
+            ending.add(zygote.pid)
         await self._wait_gone(ending)
 
     async def _wait_gone(self, pids: Collection[int]) -> None:
@@ -191,67 +200,42 @@ class LocalLauncher:
         return not self._reaped(pid) and psutil.pid_exists(pid)
 
     def _reaped(self, pid: int) -> bool:
-        """Whether it was a child of ours and has ended."""
-        if pid not in self._children:
+        """Whether it was started for us and has ended, which is said once."""
+        if pid in self._forked:
+            ended = not _exists(pid)
+        elif pid in self._children:
+            ended = _reap(pid)
+        else:
             return False
-        try:
-            ended, _ = os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            ended = pid
         if ended:
+            self._forked.discard(pid)
             self._children.discard(pid)
-        return bool(ended)
+        return ended
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A worker that reads its standard input for a job."""
-
-    pid: int
-    input: IO[str]
-
-    def give(self, job: str) -> bool:
-        """Its job, and the end of its input; False if it has ended already."""
-        try:
-            with self.input as pipe:
-                pipe.write(job + "\n")
-        except BrokenPipeError:
-            return False
-        return True
-
-
-def _spawn(module: str, held: signal.Signals, sink: int) -> _Waiting:
-    """Start a worker whose standard error is this file descriptor."""
-    reading, writing = os.pipe()
+def _exists(pid: int) -> bool:
+    """Whether we have a process with this pid; cheaper than psutil, at ten times a second."""
     try:
-        pid = os.posix_spawn(
-            sys.executable,
-            (sys.executable, "-m", module),
-            _environment(),
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, reading, 0),
-                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-                (os.POSIX_SPAWN_DUP2, sink, _STDERR),
-            ],
-            setsid=True,
-            # Who is woken before it listens would die of it (signal(7)); so it hears of it then.
-            setsigmask=[held],
-        )
-    except BaseException:
-        os.close(writing)
-        raise
-    finally:
-        os.close(reading)
-    return _Waiting(pid, os.fdopen(writing, "w"))
+        os.kill(pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
-def _environment() -> dict[str, str]:
-    """Ours, less the settings: the job has them, and a worker's environment shows no secret."""
-    return {name: value for name, value in os.environ.items() if not _is_setting(name)}
+def _reap(pid: int) -> bool:
+    """Whether this child has ended."""
+    try:
+        ended, _ = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return True
+    return bool(ended)
 
 
-def _is_setting(name: str) -> bool:
-    return name.upper().startswith(PREFIX)
+def _give(pipe: IO[str], job: str) -> None:
+    """Its job, and the end of its input."""
+    # If it has ended already, `alive` says so and its log says why.
+    with suppress(BrokenPipeError), pipe:
+        pipe.write(job + "\n")
 
 
 def _open_log(path: Path) -> IO[str]:

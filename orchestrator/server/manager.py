@@ -217,7 +217,7 @@ class Manager:
         return await self.catalog.get(recording_id)
 
     def worker_in_reserve(self) -> int | None:
-        """The pid of the process that waits for the next recording."""
+        """The pid of the zygote, which workers are forked from."""
         return self._workers.ready()
 
     async def delete(self, recording_id: str) -> None:

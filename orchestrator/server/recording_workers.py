@@ -51,14 +51,14 @@ class RecordingWorkers:
         return self._launcher.reap()
 
     async def keep_ready(self) -> None:
-        """Keep one worker in reserve, so that the next recording starts at once."""
+        """Keep a zygote, so that the next recording starts at once."""
         try:
             await self._launcher.keep_ready()
         except OSError as error:
-            log.warning("no worker in reserve", error=str(error))
+            log.warning("no zygote", error=str(error))
 
     def ready(self) -> int | None:
-        """The pid of the process that waits for the next recording."""
+        """The pid of the zygote."""
         return self._launcher.ready()
 
     async def close(self) -> None:

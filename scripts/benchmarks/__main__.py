@@ -28,6 +28,7 @@ from scripts.benchmarks.recordings import FPS, SIZE, measure, measure_api, show
 from scripts.benchmarks.soak import measure_soak, show_soak
 from scripts.benchmarks.start import measure_start, show_start
 from scripts.benchmarks.timing import measure_timing, show_timing
+from scripts.benchmarks.workers import measure_workers, show_workers
 from tests.kit.livekit.server import Server, server_binary, settings_of
 
 Found = dict[str, Any]
@@ -107,6 +108,17 @@ async def start(bench: Bench) -> Found:
     return {"start": [asdict(one) for one in found]}
 
 
+async def workers(bench: Bench) -> Found:
+    """What workers take of the memory, forked by a zygote and started alone."""
+    arguments = bench.arguments
+    pipeline = bench.pipelines[0]
+    found = await measure_workers(
+        bench.server, bench.folder / "workers", arguments.rooms, pipeline, bench.seconds
+    )
+    show_workers(found)
+    return {"workers": [asdict(one) for one in found]}
+
+
 async def limit(bench: Bench) -> Found:
     """How many are taken in at once, and how they fare there."""
     film, cpu_limit = await bench.film(spare_s=200), bench.arguments.cpu_limit
@@ -152,7 +164,19 @@ async def timing(bench: Bench) -> Found:
 
 MEASURES: Final[dict[str, Callable[[Bench], Awaitable[Found]]]] = {
     each.__name__: each
-    for each in (recordings, receivers, encoding, start, limit, most, api, timing, monitor, soak)
+    for each in (
+        recordings,
+        receivers,
+        encoding,
+        start,
+        workers,
+        limit,
+        most,
+        api,
+        timing,
+        monitor,
+        soak,
+    )
 }
 """By name."""
 
@@ -230,6 +254,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--formats", default="av1,mp4,webm,av1-svt", help="pipelines, by name")
     parser.add_argument("--minutes", type=float, default=30, help="for soak")
+    parser.add_argument("--rooms", type=int, default=4, help="for workers")
     parser.add_argument("--cpu-limit", type=float, default=0.85, help="setting for limit")
     parser.add_argument("--film", type=Path, help="what is sent for encoding, limit and most")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What a server and a worker in reserve keep in memory while nothing is recorded.
+"""What a server and its zygote keep in memory while nothing is recorded.
 
 `./scripts/bench idle`: with a new catalog, then with the one that is there. RSS counts pages that
 several processes share in each of them (libraries), PSS shares them out.
@@ -19,9 +19,9 @@ from tests.kit.recordings.machine import Machine
 from tests.kit.recordings.waits import eventually
 
 SETTLE_S: Final = 10.0
-"""In which the reserve imports what it needs, and the first looks are over."""
+"""In which the zygote imports what it needs, and the first looks are over."""
 
-NAMES: Final = ("server", "worker in reserve")
+NAMES: Final = ("server", "zygote")
 
 
 async def measure(machine: Machine) -> dict[str, tuple[float, float]]:

@@ -116,7 +116,7 @@ async def client_of(machine: Machine) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def _add(client: httpx.AsyncClient, room: str, found: Limit) -> bool:
-    await asyncio.sleep(SETTLE_S)  # so that its frames come, and a worker waits in reserve
+    await asyncio.sleep(SETTLE_S)  # so that its frames come, and there is a zygote
     began = time.monotonic()
     wish = {"mint_id": room, "pipeline": found.pipeline}
     answer = await client.post("/api/recording/start", json=wish)

@@ -1,7 +1,7 @@
 """How long a start and a stop take; part of ./scripts/bench.
 
 The publisher's frames are encoded as they go, so that it answers a request for a keyframe, as
-a browser does. The server is one as people run it: a worker waits in reserve.
+a browser does. The server is one as people run it: a zygote forks the workers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.kit.recordings.machine import Machine
 ROOM: Final = "start"
 ROUNDS: Final = 10
 BETWEEN_S: Final = 4.0
-"""In which the next worker imports what it needs."""
+"""In which the zygote imports what workers need."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Start:
 
 
 async def measure_start(server: Server, folder: Path) -> list[Start]:
-    """With a worker in reserve and without."""
+    """With workers that are forked, and that start alone."""
     found = []
     options = ("--size", "640x360", "--simulcast")
     async with publishing(server, ROOM, *options):
@@ -79,7 +79,7 @@ def show_start(found: list[Start]) -> None:
     table = Table(title=f"Seconds, median and longest of {ROUNDS}")
     table.add_column("figure")
     for one in found:
-        table.add_column(f"a worker in reserve: {'yes' if one.reserve else 'no'}", justify="right")
+        table.add_column("workers forked" if one.reserve else "started alone", justify="right")
     names = {
         "first_frame_s": "first frame on its way to ffmpeg",
         "start_s": "/start",

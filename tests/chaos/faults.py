@@ -91,6 +91,20 @@ async def _replace_server(world: World, _: float) -> float:
     return began_s
 
 
+async def _kill_zygote(world: World, _: float) -> float:
+    async with asyncio.timeout(BACK_S):
+        while not (waiting := await _zygotes(world)):
+            await asyncio.sleep(0.1)
+    began_s = world.now_s()
+    waiting[0].kill()
+    return began_s
+
+
+async def _zygotes(world: World) -> list[psutil.Process]:
+    listed = (await world.server.get("/api/processes"))["processes"]
+    return [psutil.Process(each["pid"]) for each in listed if each["state"] == "waiting"]
+
+
 async def _cut_power(world: World, _: float) -> float:
     began_s = world.now_s()
     await asyncio.to_thread(world.machine.switch_off)
@@ -138,6 +152,7 @@ _OF_ONE: Final[dict[Kind, Callable[[World, str, float], Awaitable[float]]]] = {
 _OF_ALL: Final[dict[Kind, Callable[[World, float], Awaitable[float]]]] = {
     Kind.SERVER_KILLED: _kill_server,
     Kind.SERVER_REPLACED: _replace_server,
+    Kind.ZYGOTE_KILLED: _kill_zygote,
     Kind.POWER_CUT: _cut_power,
     Kind.NETWORK_CUT: _cut_network,
     Kind.LIVEKIT_RESTARTED: _restart_livekit,

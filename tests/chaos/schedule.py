@@ -25,6 +25,8 @@ class Kind(StrEnum):
     WORKER_KILLED = "worker killed"
     SERVER_KILLED = "server killed"
     SERVER_REPLACED = "server replaced"
+    ZYGOTE_KILLED = "zygote killed"
+    """The process that workers are forked from; they go on."""
     POWER_CUT = "power cut"
     PUBLISHER_AWAY = "publisher away"
     NETWORK_CUT = "network cut"
@@ -46,7 +48,7 @@ OF_ONE: Final = {
 }
 """They strike one recording; the others strike all of them."""
 
-HARMLESS: Final = frozenset({Kind.CLOCK_STEPPED})
+HARMLESS: Final = frozenset({Kind.CLOCK_STEPPED, Kind.ZYGOTE_KILLED})
 """They may cost nothing."""
 
 OF_THE_SERVER: Final = frozenset({Kind.SERVER_KILLED, Kind.SERVER_REPLACED})

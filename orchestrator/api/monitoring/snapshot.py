@@ -29,7 +29,7 @@ class Snapshot:
     machine: MachineUsage
     server: Usage
     reserve: Usage | None
-    """The worker in reserve."""
+    """The zygote, which workers are forked from."""
     recordings: tuple[Recording, ...]
     """The running recordings, with the figures that their workers reported."""
     limit_cores: float

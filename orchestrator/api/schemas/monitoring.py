@@ -17,7 +17,7 @@ class Process(Wire):
     role: Role
     """worker: receives and decodes the stream of one recording; ffmpeg: encodes it."""
     recording_id: str | None
-    """The recording's own id; null for the server and for the worker in reserve."""
+    """The recording's own id; null for the server and for the zygote."""
     mint_id: str | None
     state: str
     """server: running; worker: the recording's state, `silent` if it has reported nothing for 5 s,

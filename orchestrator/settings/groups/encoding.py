@@ -53,8 +53,8 @@ class EncodingSettings(BaseModel):
     )
     worker_in_reserve: bool = Field(
         True,
-        description="Keep a worker process ready (130 MB), so that the next recording starts "
-        "sooner.",
+        description="Keep a process ready that has imported all that workers need and forks them: "
+        "they start sooner and share memory. Without it each starts alone.",
     )
     queue_bytes: int = Field(
         96 * 2**20,

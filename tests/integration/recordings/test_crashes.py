@@ -54,6 +54,25 @@ def outage_s(reading: Reading) -> float:
     return max(b - a for a, b in pairwise(reading.numbers)) / FPS
 
 
+async def kill_zygote(server: ServerProcess) -> None:
+    """Returns when there is another one."""
+    killed = await zygote_of(server)
+    os.kill(killed, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while await zygote_of(server) == killed:
+            await asyncio.sleep(0.05)
+
+
+async def zygote_of(server: ServerProcess) -> int:
+    """Its pid, once there is one."""
+    async with asyncio.timeout(30):
+        while True:
+            listed = (await server.get("/api/processes"))["processes"]
+            if waiting := [p["pid"] for p in listed if p["state"] == "waiting"]:
+                return int(waiting[0])
+            await asyncio.sleep(0.05)
+
+
 async def test_a_killed_worker_costs_seconds_and_leaves_nothing(
     machine: Machine, livekit_server: Server
 ) -> None:
@@ -63,6 +82,7 @@ async def test_a_killed_worker_costs_seconds_and_leaves_nothing(
         pid = await pid_of(server, id, "worker")
         await server.until_recorded(id, 3)
         await machine.until_written()
+        await kill_zygote(server)
         os.kill(pid, signal.SIGKILL)
         await pid_of(server, id, "worker", other_than=pid)
         zombies = [p for p in psutil.process_iter() if p.status() == psutil.STATUS_ZOMBIE]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -66,67 +64,6 @@ async def test_a_job_that_is_none_is_reported_in_the_log(tmp_path: Path) -> None
     worker = await launcher.start("no json", tmp_path / "worker.log")
     await until_gone(launcher, worker)
     assert "JSONDecodeError" in (tmp_path / "worker.log").read_text()
-
-
-async def test_one_in_reserve_takes_the_next_job(tmp_path: Path) -> None:
-    launcher = LocalLauncher(reserve=True)
-    await launcher.keep_ready()
-    spare = launcher.ready()
-    await launcher.keep_ready()
-    assert launcher.ready() == spare is not None
-    log = tmp_path / "worker.log"
-    worker = await launcher.start(json.dumps({"log": str(log)}), log)
-    assert worker.pid == spare
-    assert launcher.ready() is None
-    await until_gone(launcher, worker)
-    await launcher.close(leave=False)
-
-
-async def test_one_that_is_woken_before_it_listens_survives(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    launcher = LocalLauncher(reserve=True)
-    await launcher.keep_ready()
-    spare = launcher.ready()
-    assert spare is not None
-    began = created(spare)
-    assert began is not None
-    launcher.wake(WorkerHandle(spare, began, boot_id()))
-    worker = await launcher.start("no json", tmp_path / "worker.log")
-    assert worker.pid == spare
-    await until_gone(launcher, worker)
-    assert "JSONDecodeError" in capfd.readouterr().err
-    await launcher.close(leave=False)
-
-
-async def test_one_in_reserve_that_died_is_replaced(tmp_path: Path) -> None:
-    launcher = LocalLauncher(reserve=True)
-    await launcher.keep_ready()
-    spare = launcher.ready()
-    assert spare is not None
-    os.kill(spare, signal.SIGKILL)
-    async with asyncio.timeout(20):
-        while launcher.ready() is not None:
-            await asyncio.sleep(0.02)
-    worker = await launcher.start("", tmp_path / "worker.log")
-    assert worker.pid != spare
-    await launcher.keep_ready()
-    assert launcher.ready() not in (None, spare, worker.pid)
-    await until_gone(launcher, worker)
-    await launcher.close(leave=False)
-    assert not psutil.pid_exists(spare)
-
-
-@pytest.mark.parametrize("leave", [True, False])
-async def test_nobody_waits_in_reserve_for_a_server_that_has_ended(leave: bool) -> None:
-    launcher = LocalLauncher(reserve=True)
-    await launcher.keep_ready()
-    spare = launcher.ready()
-    assert spare is not None
-    await launcher.close(leave=leave)
-    assert not psutil.pid_exists(spare)
-    await launcher.keep_ready()
-    assert launcher.ready() is None
 
 
 def test_another_process_with_the_pid_is_not_taken_for_it() -> None:
