@@ -131,6 +131,9 @@ class Encodes(Protocol):
     async def get(self, encode_id: str, /) -> Encode:
         """One encode, or EncodeNotFound."""
 
+    async def pause(self, *, paused: bool) -> PauseReason | None:
+        """Pauses or resumes the queue; why it is paused then."""
+
     async def active(self) -> list[Encode]:
         """The queue, in its order."""
 

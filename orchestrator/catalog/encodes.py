@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,6 +19,9 @@ from orchestrator.errors import EncodeNotFound, TooManyEncodes
 
 MOST_ACTIVE: Final = 1000
 """Encodes that may wait at once."""
+
+_PAUSED: Final = "encode_queue"
+"""The preference that says whether the queue was paused or resumed last."""
 
 _NEWEST: Final = (Encode.created_at.desc(), Encode.id.desc())
 _IS_ACTIVE: Final = Encode.state.in_(ACTIVE_ENCODES)
@@ -150,6 +154,26 @@ class Encodes:
                 _describe(session, replaced)
 
         await self._write(put, about=id)
+
+    async def cancel(self, id: str) -> bool:
+        """Cancels one that is queued, and asks for the end of one that has begun.
+
+        False if its process, or the next server, has yet to end it. EncodeNotFound.
+        """
+        ended: dict[str, Any] = {"state": "cancelled", "ended_at": datetime.now(UTC)}
+        if await self.change(id, ("queued",), wanted="cancel", **ended):
+            return True
+        await self.change(id, wanted="cancel")
+        return (await self.get(id)).state not in ACTIVE_ENCODES
+
+    async def paused(self) -> bool | None:
+        """Whether the queue was paused, or resumed, by request; None: neither."""
+        kept = await self._catalog.preference(_PAUSED)
+        return None if kept is None else kept == "paused"
+
+    async def pause(self, *, paused: bool) -> None:
+        """Pauses or resumes the queue; kept until it is asked for again."""
+        await self._catalog.set_preference(_PAUSED, "paused" if paused else "running")
 
     async def claim(self, id: str, starts: int, **columns: Any) -> bool:
         """Claims the right to start the next process after `starts`; False if another has it."""

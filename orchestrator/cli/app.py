@@ -15,6 +15,7 @@ from orchestrator.cli.commands import (
     demo_stream,
     doctor,
     encode,
+    encodes,
     inspect,
     pipelines,
     record,
@@ -49,6 +50,7 @@ app.add_typer(pipelines.app, name="pipelines")
 app.command()(settings.settings)
 app.command()(inspect.inspect)
 app.command(epilog=encode.EPILOG)(encode.encode)
+app.add_typer(encodes.app, name="encodes")
 app.command()(doctor.doctor)
 app.command()(calibrate.calibrate)
 app.command()(demo_stream.demo_stream)

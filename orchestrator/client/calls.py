@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
-from orchestrator.api.schemas.encodes import EncodeAnswer, EncodeList
+from orchestrator.api.schemas.encodes import EncodeAnswer, EncodeList, QueueAnswer
 from orchestrator.api.schemas.health import Health
 from orchestrator.api.schemas.recording_control import (
     Formats,
@@ -34,7 +34,7 @@ class Call(Generic[Answer]):
     path: str
     answer: type[Answer]
     given: dict[str, Any] | None = None
-    """The body of a POST or the query of a GET."""
+    """The body of a POST or PUT, or the query of a GET."""
 
 
 class EncodeOptions(TypedDict, total=False):
@@ -167,6 +167,11 @@ def get_encode(id: str) -> Call[EncodeAnswer]:
 def cancel_encode(id: str) -> Call[EncodeAnswer]:
     """Cancels an encode; returns when it has ended. The recording stays as it is."""
     return Call("DELETE", f"encodes/{_escaped(id)}", EncodeAnswer)
+
+
+def pause_encodes(paused: bool) -> Call[QueueAnswer]:
+    """Pauses the queue of encodes, or has it go on; kept over restarts of the server."""
+    return Call("PUT", "encodes/queue", QueueAnswer, {"paused": paused})
 
 
 def streams(limit: int = 20) -> Call[Streams]:

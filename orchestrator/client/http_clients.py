@@ -70,6 +70,7 @@ class _Methods:
     encodes = _Method(calls.encodes)
     get_encode = _Method(calls.get_encode)
     cancel_encode = _Method(calls.cancel_encode)
+    pause_encodes = _Method(calls.pause_encodes)
     streams = _Method(calls.streams)
     health = _Method(calls.health)
 
@@ -147,7 +148,7 @@ def _configuration(url: str, api_key: str | None, timeout_s: float) -> dict[str,
 
 
 def _contents(call: Call[T]) -> dict[str, Any]:
-    return {"json" if call.method == "POST" else "params": call.given}
+    return {"json" if call.method in ("POST", "PUT") else "params": call.given}
 
 
 def _reason(error: httpx.HTTPError) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
@@ -22,7 +22,6 @@ from orchestrator.api.serializers import encodes as serialize_encodes
 from orchestrator.api.serializers import event_log
 from orchestrator.api.serializers import recordings as serialize
 from orchestrator.api.stream_list import streams_of
-from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.models import Recording
 from orchestrator.errors import HavenError, RecordingNotFound
 from orchestrator.periodic import Periodic
@@ -150,7 +149,7 @@ class EventFeed:
     async def _current_state(self, snapshot: Snapshot) -> str:
         """The snapshot as text; computed once for all clients that join within a second."""
         if self._present is None or self._present[0] is not snapshot:
-            text = await asyncio.to_thread(_present, snapshot, self._encodes.active, self._streams)
+            text = await asyncio.to_thread(_present, snapshot, self._encodes, self._streams)
             self._present = (snapshot, text)
         return self._present[1]
 
@@ -169,10 +168,14 @@ def _figures(snapshot: Snapshot) -> str:
     return _of(snapshot).model_dump_json()
 
 
-def _present(snapshot: Snapshot, encodes: Sequence[Encode], streams: Streams | None) -> str:
-    recordings = [serialize.summary(row) for row in snapshot.recordings]
-    queue = [serialize_encodes.info(row) for row in encodes]
-    present = Present(figures=_of(snapshot), recordings=recordings, encodes=queue, streams=streams)
+def _present(snapshot: Snapshot, encodes: EncodeChanges, streams: Streams | None) -> str:
+    present = Present(
+        figures=_of(snapshot),
+        recordings=[serialize.summary(row) for row in snapshot.recordings],
+        encodes=[serialize_encodes.info(row) for row in encodes.active],
+        encode_queue=encodes.queue,
+        streams=streams,
+    )
     return present.model_dump_json()
 
 

@@ -16,6 +16,8 @@ from orchestrator.api.schemas.encodes import (
     EncodeAnswer,
     EncodeBody,
     EncodeList,
+    QueueAnswer,
+    QueueBody,
 )
 from orchestrator.api.serializers import encodes as serialize
 from orchestrator.errors import (
@@ -90,6 +92,16 @@ async def encodes(
         limit=limit,
         offset=offset,
     )
+
+
+@router.put("/encodes/queue", responses=failures_of_post(), summary="Pause or Resume Encoding")
+async def pause(body: QueueBody, manager: ManagerHere) -> QueueAnswer:
+    """Pauses the queue, or has it go on, until this is asked for again, over restarts too.
+
+    What runs is stopped and keeps its finished chunks. On battery power the queue stays paused, as
+    the setting `encode_on_battery` says; `paused` then has that reason.
+    """
+    return QueueAnswer(paused=await manager.encodes.pause(paused=body.paused))
 
 
 @router.get("/encodes/{id}", responses=failures(_UNKNOWN), summary="Get Encode")

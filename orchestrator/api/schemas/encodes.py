@@ -180,12 +180,35 @@ class EncodeAnswer(EncodeInfo):
     model_config = example({"success": True, **example_of(EncodeInfo)})
 
 
-class EncodeList(Wire):
+class QueueState(Wire):
+    """Whether the queue of encodes goes on."""
+
+    paused: Literal["request", "setting", "battery"] | None
+    """Why nothing is encoded now; null while the queue runs."""
+
+    model_config = example({"paused": "battery"})
+
+
+class QueueBody(Wire):
+    """Whether the queue of encodes is to be paused."""
+
+    paused: bool
+
+    model_config = example({"paused": True})
+
+
+class QueueAnswer(QueueState):
+    """Whether the queue goes on, now that it was asked for."""
+
+    success: Literal[True] = True
+
+    model_config = example({"success": True, "paused": "request"})
+
+
+class EncodeList(QueueState):
     """Encodes, newest first."""
 
     success: Literal[True] = True
-    paused: Literal["setting", "battery"] | None
-    """Why nothing is encoded now; null while the queue runs."""
     encodes: list[EncodeInfo]
     total: int
     limit: int

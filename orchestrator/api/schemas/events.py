@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from orchestrator.api.schemas.common import Moment, Wire, example, example_of
-from orchestrator.api.schemas.encodes import EncodeInfo
+from orchestrator.api.schemas.encodes import EncodeInfo, QueueState
 from orchestrator.api.schemas.monitoring import Process, System
 from orchestrator.api.schemas.recordings import LoggedEvent, RecordingSummary
 from orchestrator.api.schemas.status import Live
@@ -62,6 +62,7 @@ class Present(Wire):
     """All running recordings, oldest first."""
     encodes: list[EncodeInfo]
     """Encodes that haven't ended, in the order of the queue."""
+    encode_queue: QueueState
     streams: Streams | None
     """The newest list of live streams; null until there is one."""
 
@@ -70,6 +71,7 @@ class Present(Wire):
             "figures": example_of(Figures),
             "recordings": [example_of(RecordingSummary)],
             "encodes": [example_of(EncodeInfo)],
+            "encode_queue": {"paused": None},
             "streams": example_of(Streams),
         }
     )
@@ -92,9 +94,20 @@ EVENTS: dict[str, type[Wire]] = {
     "streams": Streams,
     "figures": Figures,
     "encode": EncodeInfo,
+    "encode_queue": QueueState,
 }
 """The data type of each kind of event."""
 
-Name = Literal["reset", "snapshot", "recording", "deleted", "story", "streams", "figures", "encode"]
+Name = Literal[
+    "reset",
+    "snapshot",
+    "recording",
+    "deleted",
+    "story",
+    "streams",
+    "figures",
+    "encode",
+    "encode_queue",
+]
 
 EXAMPLE: dict[str, Any] = {name: example_of(model) for name, model in EVENTS.items()}

@@ -56,7 +56,7 @@ class EncodeQueue:
         self._settings, self._catalog, self._encoders = settings, catalog, encoders
         self._table = Encodes(catalog)
         self._processes = EncodeProcesses(settings, self._table)
-        self._pause = PauseSwitch(settings)
+        self._pause = PauseSwitch(settings, self._table)
         self._stopping: dict[tuple[str, int], float] = {}
         """When the process of an encode was told to stop, on the monotonic clock."""
         self._nameless: dict[tuple[str, int], float] = {}
@@ -129,12 +129,7 @@ class EncodeQueue:
 
         Unavailable if it takes longer than CANCEL_S seconds: it goes on ending.
         """
-        queued = (EncodeState.QUEUED.value,)
-        state, now = EncodeState.CANCELLED.value, datetime.now(UTC)
-        if not await self._table.change(
-            encode_id, queued, wanted="cancel", state=state, ended_at=now
-        ):
-            await self._table.change(encode_id, wanted="cancel")
+        if not await self._table.cancel(encode_id):
             await self._stop_now(encode_id)
         deadline = time.monotonic() + CANCEL_S
         while (row := await self._table.get(encode_id)).state not in FINAL:
@@ -145,6 +140,12 @@ class EncodeQueue:
                 )
             await asyncio.sleep(LOOK_S / 5)
         return row
+
+    async def pause(self, *, paused: bool) -> PauseReason | None:
+        """Pauses or resumes the queue, for servers to come, too; why it is paused then."""
+        await self._table.pause(paused=paused)
+        await self._pause.look()
+        return self.pause_reason
 
     async def _stop_now(self, encode_id: str) -> None:
         row = await self._table.get(encode_id)

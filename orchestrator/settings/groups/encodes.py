@@ -13,7 +13,7 @@ class EncodeSettings(BaseModel):
     encode_queue: Literal["running", "paused"] = Field(
         "running",
         description="Whether finished recordings that are queued for it are encoded again; paused, "
-        "the queue only grows.",
+        "the queue only grows. Once it was paused or resumed by request, that holds.",
     )
     encode_on_battery: bool = Field(
         False,

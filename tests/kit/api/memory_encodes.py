@@ -31,6 +31,11 @@ class MemoryEncodes:
             raise EncodeNotFound(encode_id)
         return found
 
+    async def pause(self, *, paused: bool) -> PauseReason | None:
+        """At once."""
+        self.pause_reason = "request" if paused else None
+        return self.pause_reason
+
     async def active(self) -> list[Encode]:
         """Those that haven't ended."""
         return [row for row in self.rows if row.state in ACTIVE_ENCODES]

@@ -231,13 +231,33 @@ async def test_why_the_queue_is_paused(
     changes: dict[str, Any],
     reason: str | None,
     settings: Settings,
+    table: Encodes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(psutil, "sensors_battery", lambda: battery, raising=False)
-    switch = PauseSwitch(settings.model_copy(update=changes))
+    switch = PauseSwitch(settings.model_copy(update=changes), table)
     await switch.look()
     assert switch.reason == reason
     monkeypatch.delattr(psutil, "sensors_battery")
     monkeypatch.setattr(power, "LOOK_S", 0.0)
     await switch.look()
     assert switch.reason == (reason if reason == "setting" else None)
+
+
+@pytest.mark.parametrize("setting", ["running", "paused"])
+async def test_a_request_outweighs_the_setting(
+    setting: str, settings: Settings, table: Encodes
+) -> None:
+    changed = settings.model_copy(update={"encode_queue": setting, "encode_on_battery": True})
+    for paused, reason in ((True, "request"), (False, None)):
+        await table.pause(paused=paused)
+        switch = PauseSwitch(changed, table)
+        await switch.look()
+        assert switch.reason == reason
+
+
+async def test_paused_by_another_program(queue: EncodeQueue, table: Encodes) -> None:
+    assert await queue.pause(paused=True) == "request"
+    await table.pause(paused=False)
+    await queue._look()
+    assert queue.pause_reason is None

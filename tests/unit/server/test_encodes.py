@@ -22,6 +22,7 @@ from tests.kit.queued import (
     until_encoding,
     until_state,
 )
+from tests.kit.recordings.disk import mounted
 from tests.kit.recordings.machine import Machine
 from tests.kit.recordings.waits import eventually
 
@@ -147,6 +148,52 @@ async def test_a_server_that_ends_leaves_it_to_the_next(machine: Machine) -> Non
     async with machine.serving() as server:
         done = await until_state(server, asked["id"], "completed", "failed")
         assert done["state"] == "completed", done
+
+
+async def test_paused_by_request_until_it_is_resumed_also_by_the_next_server(
+    machine: Machine,
+) -> None:
+    await put_recording(machine)
+    async with machine.serving() as server:
+        asked = await queue(server, **SLOW)
+        await until_chunks(machine.out, 1)
+        paused = await server._client.put("/api/encodes/queue", json={"paused": True})
+        assert paused.json()["paused"] == "request"
+        row = await until_state(server, asked["id"], "paused", "completed")
+        assert row["state"] == "paused", row
+        await eventually(lambda: not encode_processes(machine), lambda: left(machine), within_s=20)
+        await server.end(signal.SIGTERM)
+    async with machine.serving() as server:
+        assert (await server.get("/api/encodes"))["paused"] == "request"
+        assert (await server.get(f"/api/encodes/{asked['id']}"))["state"] == "paused"
+        assert encode_processes(machine) == []
+        # Another program writes it into the catalog.
+        assert await machine.run("encodes", "resume") == (0, "")
+        done = await until_state(server, asked["id"], "completed", "failed")
+        assert done["state"] == "completed", done
+        assert numbers(Path(done["files"][0]["output"])) == NUMBERS
+
+
+async def test_a_disk_that_is_full_fails_it_and_costs_nothing(machine: Machine) -> None:
+    with mounted(machine.out, 8) as disk:
+        if disk is None:
+            pytest.skip("a disk can't be mounted here")
+        source = await put_recording(machine)
+        before = source.read_bytes()
+        async with machine.serving() as server:
+            asked = await queue(server, **SLOW, crf=1)
+            await until_encoding(server, asked["id"])
+            disk.fill(8192)
+            failed = await until_state(server, asked["id"], "completed", "failed")
+            assert (failed["state"], failed["error_code"]) == ("failed", "not_enough_disk"), failed
+            assert "Free some space" in failed["detail"]
+            assert source.read_bytes() == before
+            disk.make_room()
+            await eventually(lambda: not left(machine), lambda: left(machine), within_s=20)
+            assert [path.name for path in machine.out.iterdir()] == [source.name]
+            again = await queue(server, pipeline="mp4", quality="low")
+            done = await until_state(server, again["id"], "completed", "failed")
+            assert done["state"] == "completed", done
 
 
 async def test_cancelled_while_it_runs(machine: Machine) -> None:

@@ -68,6 +68,17 @@ export async function cancelEncode(encode, title) {
   }
 }
 
+/** Pauses the queue of all encodes, or has it go on. */
+export async function pauseEncodes(paused) {
+  try {
+    const { paused: reason } = await api.put("/api/encodes/queue", { paused });
+    set({ encodesPaused: reason });
+    if (!paused && reason === "battery") say("Encoding goes on when the machine is plugged in");
+  } catch (refusal) {
+    say(`${refusal.message}. ${refusal.advice}`, "bad");
+  }
+}
+
 const HEALTH_MS = 10_000;
 
 /** Loads the health of the server and the capacity for recordings. */

@@ -56,8 +56,12 @@ export async function getAnyway(path) {
   return body(response);
 }
 
-export const post = async (path, data, headers = {}) =>
-  successful(await answer("POST", path, {
+export const post = (path, data, headers) => send("POST", path, data, headers);
+
+export const put = (path, data) => send("PUT", path, data);
+
+const send = async (method, path, data, headers = {}) =>
+  successful(await answer(method, path, {
     headers: { "Content-Type": "application/json", ...headers },
     body: data === undefined ? undefined : JSON.stringify(data),
   }));

@@ -36,12 +36,13 @@ function handle(kind, data) {
   else KINDS[kind](JSON.parse(data));
 }
 
-function showCurrent({ figures, recordings, encodes, streams }) {
+function showCurrent({ figures, recordings, encodes, encode_queue, streams }) {
   set({
     connection: "live",
     locked: false,
     active: Object.fromEntries(recordings.map((row) => [row.id, row])),
     encodes: Object.fromEntries(encodes.map((row) => [row.recording_id, row])),
+    encodesPaused: encode_queue.paused,
     streams: streams ?? now().streams,
     historyVersion: now().historyVersion + 1,
   });
@@ -87,5 +88,6 @@ const KINDS = {
   recording,
   deleted,
   encode,
+  encode_queue: ({ paused }) => set({ encodesPaused: paused }),
   streams: (streams) => set({ streams }),
 };

@@ -6,6 +6,7 @@ const SHAPES = {
   search: html`<circle cx="11" cy="11" r="7" /><path d="m20 20-4-4" />`,
   play: html`<path d="M8 5.5v13l10.5-6.5z" fill="currentColor" />`,
   stop: html`<rect x="6.5" y="6.5" width="11" height="11" rx="2" fill="currentColor" />`,
+  pause: html`<path d="M9 6.5v11m6-11v11" />`,
   download: html`<path d="M12 4v11m0 0 4.5-4.5M12 15l-4.5-4.5M5 19.5h14" />`,
   trash: html`<path d="M4.5 7h15M9.5 7V4.5h5V7M6.5 7l1 12.5h9l1-12.5M10.5 11v5m3-5v5" />`,
   close: html`<path d="m6.5 6.5 11 11m0-11-11 11" />`,

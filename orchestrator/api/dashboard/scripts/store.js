@@ -11,6 +11,8 @@ const state = {
   active: null,
   /** Encodes that haven't ended, by the id of their recording. */
   encodes: {},
+  /** Why nothing is encoded now: request, setting or battery; null while the queue runs. */
+  encodesPaused: null,
   /** The newest list of live streams; null until it was received. */
   streams: null,
   processes: null,

@@ -80,6 +80,10 @@ async def test_encodes(manager: MemoryManager, served: Served) -> None:
         manager.encodes.rows.remove(second)
         third = await manager.encodes.add("r3", EncodeOptions())
         assert (await listener.next("encode")).data["id"] == third.id
+        manager.encodes.pause_reason = "battery"
+        assert (await listener.next("encode_queue")).data == {"paused": "battery"}
+    async with served(manager) as url, listening(url) as listener:
+        assert (await listener.next()).data["encode_queue"] == {"paused": "battery"}
 
 
 async def test_who_comes_back(manager: MemoryManager, served: Served) -> None:

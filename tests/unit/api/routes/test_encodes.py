@@ -63,6 +63,19 @@ async def test_one_page_of_them(client: httpx.AsyncClient, manager: MemoryManage
     assert of_one["encodes"][0]["files"] == [example_of(EncodedFile)]
 
 
+async def test_the_queue_is_paused_and_resumed(
+    client: httpx.AsyncClient, manager: MemoryManager
+) -> None:
+    paused = await client.put("/api/encodes/queue", json={"paused": True})
+    assert (paused.status_code, paused.json()) == (200, {"success": True, "paused": "request"})
+    assert (await client.get("/api/encodes")).json()["paused"] == "request"
+    for body in ({}, {"paused": "perhaps"}, {"paused": None}):
+        assert (await client.put("/api/encodes/queue", json=body)).status_code == 422
+    assert manager.encodes.pause_reason == "request"
+    resumed = await client.put("/api/encodes/queue", json={"paused": False})
+    assert resumed.json()["paused"] is None
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -100,5 +113,6 @@ async def test_the_desktop_apps_pages_may_not(settings: Settings) -> None:
             ("GET", "/api/encodes"),
             ("GET", "/api/encodes/x"),
             ("DELETE", "/api/encodes/x"),
+            ("PUT", "/api/encodes/queue"),
         ):
             assert (await client.request(method, path)).status_code == 403
