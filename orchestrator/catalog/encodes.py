@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +35,15 @@ class MadeFile:
 
     path: Path
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A file that took the place of a recording's."""
+
+    file: File
+    columns: Mapping[str, Any]
+    """Of the recording, as its first file has them now: pipeline, codecs, quality."""
 
 
 class Encodes:
@@ -140,20 +149,22 @@ class Encodes:
             this.append(Encode.starts == starts)
         return bool(await self._change(update(Encode).where(*this).values(**columns)))
 
-    async def put_result(self, id: str, result: dict[str, Any], replaced: File | None) -> None:
-        """What came of the files so far, and the file that took the place of a recording's.
-
-        The recording then has the sizes of its new files.
-        """
+    async def put_result(
+        self, id: str, result: dict[str, Any], replaced: Replacement | None
+    ) -> None:
+        """What came of the files so far, and the file that took the place of a recording's."""
 
         def put(session: Session) -> None:
             session.execute(update(Encode).where(Encode.id == id).values(result=result))
-            if replaced is not None and session.get(Recording, replaced.recording_id) is not None:
-                session.merge(replaced)
-                session.flush()
-                _describe(session, replaced)
+            if replaced is not None:
+                _replace(session, replaced)
 
         await self._write(put, about=id)
+
+    async def put_replaced(self, replaced: Replacement) -> None:
+        """The file that took the place of a recording's, without an encode of the queue."""
+        about = replaced.file.recording_id
+        await self._write(lambda session: _replace(session, replaced), about=about)
 
     async def cancel(self, id: str) -> bool:
         """Cancels one that is queued, and asks for the end of one that has begun.
@@ -193,12 +204,21 @@ class Encodes:
             return await self._catalog.transactions.write(work, durable=True)
 
 
-def _describe(session: Session, file: File) -> None:
+def _replace(session: Session, replaced: Replacement) -> None:
+    """The recording then has the sizes of its new files, if it is still there."""
+    file = replaced.file
+    if session.get(Recording, file.recording_id) is None:
+        return
+    session.merge(file)
+    session.flush()
     of_recording = File.recording_id == file.recording_id
-    size = select(func.sum(File.size_bytes)).where(of_recording).scalar_subquery()
-    columns: dict[str, Any] = {"size_bytes": size}
+    columns: dict[str, Any] = {
+        name: select(func.sum(column)).where(of_recording).scalar_subquery()
+        for name, column in (("size_bytes", File.size_bytes), ("duration_s", File.duration_s))
+    }
     if file.number == 1:
-        columns |= {"output_path": file.path, "probe": file.probe}
+        columns |= {"output_path": file.path, "probe": file.probe, **replaced.columns}
+    check_columns(Recording, columns, fixed=("id",))
     session.execute(update(Recording).where(Recording.id == file.recording_id).values(**columns))
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from orchestrator.catalog.encodes import Encodes, Replacement
 from orchestrator.catalog.models import File
 from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.video_library import VideoLibrary
+from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.errors import InvalidRequest, StillActive, VideoNotFound
-from orchestrator.mediafiles.probe import probe
+from orchestrator.mediafiles.probe import Probe, probe
 from orchestrator.recordings.checksums import sha256_of
 from orchestrator.recordings.states import ACTIVE
+from orchestrator.transcoding.audio import codec_of
 from orchestrator.transcoding.result import TranscodingResult
 
 
@@ -48,10 +52,12 @@ async def refuse_recorded(catalog: Catalog, path: Path) -> None:
             )
 
 
-async def put_replaced(catalog: Catalog, result: TranscodingResult) -> bool:
+async def put_replaced(
+    catalog: Catalog, result: TranscodingResult, pipeline: Pipeline, quality: str | None
+) -> bool:
     """Tells the catalog that another file has taken the place of one; False if it has none there.
 
-    Duration, size, probe and SHA-256 are those of the new file.
+    What it then says is of the new file (`replacement`).
     """
     try:
         video = await VideoLibrary(catalog).get(str(result.source))
@@ -59,14 +65,36 @@ async def put_replaced(catalog: Catalog, result: TranscodingResult) -> bool:
         return False
     files = await catalog.files(video.recording_id)
     file = next(one for one in files if one.number == video.number)
-    await catalog.put_file(await replaced_file(file, result.output))
+    await Encodes(catalog).put_replaced(await replacement(file, result.output, pipeline, quality))
     return True
 
 
-async def replaced_file(file: File, output: Path) -> File:
-    """The catalog's entry of a file whose place another has taken; not written yet."""
+async def replacement(
+    file: File, output: Path, pipeline: Pipeline, quality: str | None
+) -> Replacement:
+    """What the catalog is to say of a file whose place another has taken; not written yet.
+
+    `quality`: low, medium or high; None if a CRF or a bit rate was asked for.
+    """
     found = await asyncio.to_thread(probe, output)
     file.path, file.size_bytes = str(output), found.size_bytes
     file.duration_s, file.probe = found.duration_s, asdict(found)
     file.sha256 = await sha256_of(output)
-    return file
+    return Replacement(file, _columns(found, pipeline, quality))
+
+
+def _columns(found: Probe, pipeline: Pipeline, quality: str | None) -> dict[str, Any]:
+    """Of the recording. Its speed steps were those of the pipeline that it was recorded with."""
+    columns: dict[str, Any] = {
+        "pipeline": pipeline.name,
+        "output_format": pipeline.format,
+        "speed_step": None,
+    }
+    if quality is not None:
+        columns["video_quality"] = quality
+    if found.video is not None:
+        columns["video_codec"] = pipeline.video_codec
+    if found.audio is not None:
+        copied = found.audio.codec != codec_of(pipeline.audio_codec)
+        columns["audio_codec"] = found.audio.codec if copied else pipeline.audio_codec
+    return columns

@@ -141,6 +141,8 @@ async def _encode(
     request: TranscodingRequest, settings: Settings, catalog: Catalog
 ) -> TranscodingResult:
     from orchestrator.cli.transcoding_progress import shown_progress
+    from orchestrator.encoding.pipeline.loading import Pipelines
+    from orchestrator.recordings.start_request import quality_named
     from orchestrator.transcoding.recording_files import put_replaced
     from orchestrator.transcoding.transcode import check, transcode
 
@@ -152,7 +154,10 @@ async def _encode(
         _say_what_is_kept(output)
         raise
     if result.replaced:
-        await put_replaced(catalog, result)
+        pipelines = await asyncio.to_thread(Pipelines.load, settings.pipelines_directory)
+        by_quality = request.crf is None and request.bitrate_bps is None
+        quality = quality_named(request.quality, "quality") if by_quality else None
+        await put_replaced(catalog, result, pipelines.get(request.pipeline), quality)
     return result
 
 

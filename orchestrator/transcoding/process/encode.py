@@ -17,14 +17,16 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from orchestrator.catalog.encode_model import Encode
-from orchestrator.catalog.encodes import Encodes
+from orchestrator.catalog.encodes import Encodes, Replacement
 from orchestrator.catalog.models import File
 from orchestrator.catalog.store import Catalog
+from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.errors import EncodeNotFound, HavenError, InvalidRequest, Unavailable
 from orchestrator.periodic import Periodic
 from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.recordings.encode_states import EncodeState
+from orchestrator.recordings.start_request import quality_named
 from orchestrator.settings import Settings
 from orchestrator.transcoding.process.encoded_file import encoded_file, found_made
 from orchestrator.transcoding.process.outputs import (
@@ -35,7 +37,7 @@ from orchestrator.transcoding.process.outputs import (
     request_for,
 )
 from orchestrator.transcoding.process.progress import Parts
-from orchestrator.transcoding.recording_files import replaced_file
+from orchestrator.transcoding.recording_files import replacement
 from orchestrator.transcoding.result import TranscodingProgress
 from orchestrator.transcoding.transcode import transcode
 
@@ -125,9 +127,7 @@ class EncodeProcess:
         """Where the new file will be, as the row has it before anything is made."""
         number = str(file.number)
         if number not in self._outputs:
-            loaded = await asyncio.to_thread(Pipelines.load, self._settings.pipelines_directory)
-            pipeline = loaded.get(self._options.pipeline)
-            path = await asyncio.to_thread(free_output, Path(file.path), pipeline)
+            path = await asyncio.to_thread(free_output, Path(file.path), await self._pipeline())
             self._outputs[number] = str(path)
             await self._write(outputs=dict(self._outputs))
         return Path(self._outputs[number])
@@ -157,9 +157,19 @@ class EncodeProcess:
     async def _put(self, file: File, values: dict[str, Any]) -> None:
         """One transaction: what came of the file, and the recording's file if it was replaced."""
         self._result[str(file.number)] = values
-        new = await replaced_file(file, Path(values["output"])) if values["replaced"] else None
+        new = await self._replacement(file, values) if values["replaced"] else None
         result = dict(self._result)
         await with_retries(lambda: self._encodes.put_result(self._row.id, result, new))
+
+    async def _replacement(self, file: File, values: dict[str, Any]) -> Replacement:
+        options, output = self._options, Path(values["output"])
+        by_quality = options.crf is None and options.bitrate_bps is None
+        quality = quality_named(options.quality, "quality") if by_quality else None
+        return await replacement(file, output, await self._pipeline(), quality)
+
+    async def _pipeline(self) -> Pipeline:
+        loaded = await asyncio.to_thread(Pipelines.load, self._settings.pipelines_directory)
+        return loaded.get(self._options.pipeline)
 
     def _on_progress(self, progress: TranscodingProgress) -> None:
         self._latest = progress

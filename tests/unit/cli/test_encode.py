@@ -140,6 +140,12 @@ def test_all_parts_of_a_recording_and_what_the_catalog_then_says(here: Here, fil
         assert file.sha256 == asyncio.run(sha256_of(path))
         assert file.probe is not None
         assert file.probe["video"]["codec"] == "h264"
+    of = in_catalog(here, lambda catalog: catalog.get("r1"))
+    assert (of.output_path, of.probe) == (str(made[0]), files[0].probe)
+    assert of.size_bytes == sum(path.stat().st_size for path in made)
+    assert (of.pipeline, of.output_format, of.video_codec) == ("mp4", "mp4", "libx264")
+    shown_now = here.run("recordings", "show", "r1").stdout
+    assert "libx264 + aac (mp4)" in shown_now
 
 
 def test_what_is_being_recorded_is_left_alone(here: Here, film: Path) -> None:

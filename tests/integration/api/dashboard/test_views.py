@@ -156,6 +156,15 @@ async def test_a_recording_is_encoded_again(
         await button.click()
         await expect(page.get_by_text("Waits to be encoded again")).to_be_visible()
         await expect(button).to_have_count(0)
+        await page.get_by_role("button", name="Pause encoding").click()
+        await expect(page.get_by_text("again: encoding is paused")).to_be_visible()
+        assert manager.encodes.pause_reason == "request"
+        await page.get_by_role("button", name="Resume encoding").click()
+        await expect(page.get_by_text("encoding is paused")).to_have_count(0)
+        manager.encodes.pause_reason = "battery"
+        await expect(page.get_by_text("encoding is paused on battery")).to_be_visible()
+        await expect(page.get_by_role("button", name="Resume encoding")).to_have_count(0)
+        manager.encodes.pause_reason = None
         (row,) = manager.encodes.rows
         assert (row.recording_id, row.request["replace"]) == ("a1", False)
         row.state, row.progress, row.progress_at = "running", example_of(EncodeProgress), STARTED

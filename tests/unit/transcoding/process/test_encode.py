@@ -41,6 +41,11 @@ async def test_a_replaced_file_is_the_recordings(bench: Bench, film: Path, out: 
     assert file.sha256
     of = await bench.catalog.get("r1")
     assert (of.output_path, of.size_bytes) == (str(output), output.stat().st_size)
+    assert (of.pipeline, of.output_format, of.speed_step) == ("mp4", "mp4", None)
+    assert (of.video_codec, of.audio_codec, of.video_quality) == ("libx264", "aac", "high")
+    assert of.duration_s == file.duration_s == pytest.approx(3, abs=0.1)
+    assert of.probe is not None
+    assert of.probe["video"]["codec"] == "h264"
     assert await bench.table.made_files("r1") == []
 
 
