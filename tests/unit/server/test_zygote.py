@@ -220,7 +220,7 @@ async def test_one_that_is_woken_before_it_listens_survives(tmp_path: Path) -> N
 async def test_where_forking_is_unsafe_it_becomes_the_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zygotes, "MODULE", "tests.kit.zygote_that_never_forks")
+    monkeypatch.setattr(zygotes, "MODULE", "tests.kit.recordings.zygote_that_never_forks")
     launcher = LocalLauncher(reserve=True)
     await launcher.keep_ready()
     zygote = ready(launcher)
