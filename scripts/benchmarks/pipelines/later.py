@@ -5,13 +5,15 @@
 The film that calibration uses is encoded once with x264, a keyframe each two seconds, as a
 recording is. Then each is timed whole, from start to final file, the least of the rounds: the
 transcoder with reading, cutting, joining and checking, and one ffmpeg that has the machine to
-itself, with as many threads as there are cores.
+itself, with as many threads as there are cores. CPU times stand beside it: where other programs
+take turns with both, they say more than frames a second.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 import subprocess
 import tempfile
 import time
@@ -80,11 +82,15 @@ async def measured(
     folder, settings = source.parent, Settings(disk_reserve_bytes=0)
     output, plain = folder / f"made.{pipeline.extension}", folder / "bare.nut"
     request = TranscodingRequest(source, pipeline.name, quality=QUALITY, output=output)
-    alone_s, whole_s, size = [], [], 0
+    alone_s, whole_s, alone_cpu_s, whole_cpu_s, size = [], [], [], [], 0
     for _ in range(rounds):
+        before_s = cpu_s()
         alone_s.append(await asyncio.to_thread(bare, ffmpeg, pipeline, source, film, plain))
+        between_s = cpu_s()
         result = await transcode(request, settings)
         whole_s.append(result.took_s)
+        alone_cpu_s.append(between_s - before_s)
+        whole_cpu_s.append(cpu_s() - between_s)
         size = result.output_bytes
         output.unlink()
     judged = await transcode(replace(request, vmaf=True), settings)
@@ -93,18 +99,28 @@ async def measured(
         "bare_fps": film.frames / min(alone_s),
         "whole_fps": film.frames / min(whole_s),
         "share": min(alone_s) / min(whole_s),
+        "bare_cpu_s": min(alone_cpu_s),
+        "whole_cpu_s": min(whole_cpu_s),
         "bare_bytes": plain.stat().st_size,
         "whole_bytes": size,
         "source_bytes": judged.source_bytes,
         "vmaf": judged.vmaf,
     }
     output.unlink()
+    Console(stderr=True).print(row)
     return row
+
+
+def cpu_s() -> float:
+    """Used by this process, and by those that it has waited for."""
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
 def show(rows: list[dict[str, Any]]) -> None:
     """A row for each pipeline."""
     columns = {"bare_fps": ".2f", "whole_fps": ".2f", "share": ".3f", "bare_bytes": ",d"}
+    columns |= {"bare_cpu_s": ".1f", "whole_cpu_s": ".1f"}
     columns |= {"whole_bytes": ",d", "source_bytes": ",d", "vmaf": ".2f"}
     table = Table("pipeline", *columns)
     for row in rows:

@@ -174,6 +174,7 @@ async def test_paused_by_request_until_it_is_resumed_also_by_the_next_server(
         assert numbers(Path(done["files"][0]["output"])) == NUMBERS
 
 
+@pytest.mark.all_only
 async def test_a_disk_that_is_full_fails_it_and_costs_nothing(machine: Machine) -> None:
     with mounted(machine.out, 8) as disk:
         if disk is None:

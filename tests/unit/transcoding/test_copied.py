@@ -91,7 +91,7 @@ async def test_a_file_that_is_no_recording_keeps_its_tracks(
     assert result.audio == ("opus copied", "opus copied")
 
 
-@pytest.mark.parametrize("pipeline", ["mp4", "webm"])
+@pytest.mark.parametrize("pipeline", ["mp4", pytest.param("webm", marks=pytest.mark.all_only)])
 async def test_a_muted_microphone_is_silence(
     pipeline: str, tmp_path: Path, settings: Settings
 ) -> None:
@@ -138,7 +138,7 @@ async def test_audio_alone_is_mixed(tmp_path: Path, settings: Settings) -> None:
 SIZES = [(320, 192), (640, 384), (160, 96), (192, 320)]
 
 
-@pytest.mark.parametrize("codec", ["libvpx", "libx264"])
+@pytest.mark.parametrize("codec", ["libvpx", pytest.param("libx264", marks=pytest.mark.all_only)])
 async def test_frames_of_other_sizes_get_black_bars(
     codec: str, tmp_path: Path, settings: Settings
 ) -> None:
