@@ -218,6 +218,8 @@ async def run_to_end(run: Run, on_poll: Callable[[], None]) -> RunResult:
         await asyncio.gather(starting, return_exceptions=True)
         if run.alive:
             await asyncio.shield(run.kill())
+        elif run.pid is not None:  # it has ended: its log is written to the end
+            await asyncio.shield(run.wait())
 
 
 def complained(result: RunResult) -> bool:
