@@ -78,6 +78,23 @@ RECEIVABLE: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class EncodedFrame:
+    """A video frame or a packet of audio as its publisher encoded it."""
+
+    codec: str
+    """As in a MIME type, lower case: ``vp8``, ``h264``, ``opus``, ``pcmu``, ``pcma``, ``g722``."""
+    data: bytes
+    """H.264 is an Annex B byte stream, a keyframe with its parameter sets before its slices."""
+    keyframe: bool = True
+    """Whether it can be decoded without another one, as all audio can."""
+    duration_ns: int = 0
+    """Of audio; 0 for video."""
+    width: int = 0
+    """Of a keyframe of video, as its headers say; else 0."""
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Publication:
     """A track announced in a room: what it is, whose, and whether it can be received."""
 

@@ -18,11 +18,14 @@ def create(
     connect_timeout_s: float,
     reconnect_timeout_s: float,
     max_frame_pixels: int = MAX_FRAME_PIXELS,
+    encoded: bool = False,
+    keyframe_interval_s: float = 4.0,
 ) -> Source:
     """A source that is not open yet; call it in a running loop.
 
     A connection attempt may take `connect_timeout_s`, an outage `reconnect_timeout_s`.
-    Video of more than `max_frame_pixels` isn't decoded.
+    Video of more than `max_frame_pixels` isn't decoded. With `encoded` nothing is: frames come as
+    they were sent, and each video is asked for a keyframe when none came for `keyframe_interval_s`.
     """
 
     def begin(endpoint: Endpoint, receiver: Receiver) -> Session:
@@ -38,4 +41,5 @@ def create(
         connect_timeout_s=connect_timeout_s,
         reconnect_timeout_s=reconnect_timeout_s,
         max_frame_pixels=max_frame_pixels,
+        keyframe_interval_s=keyframe_interval_s if encoded else None,
     )

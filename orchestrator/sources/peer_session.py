@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from orchestrator.sources.aiortc.peer import Peer, PeerStatistics
-from orchestrator.sources.received_media import DecodedFrame, SenderReport
+from orchestrator.sources.aiortc.peer import Peer
+from orchestrator.sources.received_media import ArrivedFrame, PeerStatistics, SenderReport
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.reconnecting import SessionEnd
 
@@ -30,6 +30,11 @@ class PeerSession:
         """Returns when media can flow."""
         await self._media.wait()
 
+    async def request_keyframe(self, sid: str) -> None:
+        """Asks for a keyframe of this publication, if its frames are coming."""
+        if self._peer is not None:
+            await self._peer.request_keyframe(sid)
+
     async def flush(self) -> None:
         """Delivers the frames received so far."""
         if self._peer is not None:
@@ -45,10 +50,20 @@ class PeerSession:
     def max_frame_pixels(self) -> int:
         return self._receiver.max_frame_pixels
 
+    @property
+    def keyframe_interval_s(self) -> float | None:
+        return self._receiver.keyframe_interval_s
+
+    def wants(self, label: str) -> bool:
+        return self._receiver.wants(label)
+
+    def no_keyframe(self, label: str) -> None:
+        self._receiver.no_keyframe(label)
+
     def video_too_large(self, label: str, width: int, height: int) -> None:
         self._receiver.video_too_large(label, width, height)
 
-    def frame_arrived(self, arrived: DecodedFrame) -> None:
+    def frame_arrived(self, arrived: ArrivedFrame) -> None:
         self._receiver.frame_arrived(arrived)
 
     def report_arrived(self, arrived: SenderReport) -> None:

@@ -1,4 +1,4 @@
-"""What a connection receives: decoded frames and sender reports, with the facts for their times."""
+"""What a connection receives: frames and sender reports, with the facts for their times."""
 
 from __future__ import annotations
 
@@ -7,13 +7,27 @@ from typing import Protocol
 
 import av
 
-from orchestrator.media import TrackKind
+from orchestrator.media import EncodedFrame, TrackKind
 from orchestrator.sources.decoder_threads import DecoderThreads
+
+MediaFrame = av.AudioFrame | av.VideoFrame | EncodedFrame
+"""Decoded, or as it came."""
 
 
 @dataclass(frozen=True, slots=True)
-class DecodedFrame:
-    """A decoded frame and the facts that its time is computed from."""
+class TakenFrame:
+    """A frame of one receiver."""
+
+    pts: int
+    """Its RTP stream and time (stream_times.STREAM_SHIFT)."""
+    frame: MediaFrame
+    concealed: bool = False
+    """It stands in for lost packets."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedFrame:
+    """A frame and the facts that its time is computed from."""
 
     label: str
     """The publication's sid, as the offer's labels named it."""
@@ -25,7 +39,7 @@ class DecodedFrame:
     rtp: int
     """RTP timestamp, unwrapped."""
     arrival_ns: int
-    frame: av.AudioFrame | av.VideoFrame
+    frame: MediaFrame
     concealed: bool = False
     """It stands in for lost packets."""
 
@@ -43,6 +57,19 @@ class SenderReport:
     arrival_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class PeerStatistics:
+    """Counters of one connection."""
+
+    packets_received: int = 0
+    packets_lost: int = 0
+    frames_received: int = 0
+    frames_skipped: int = 0
+    frames_undecodable: int = 0
+    keyframes_requested: int = 0
+    sender_reports: int = 0
+
+
 class MediaListener(Protocol):
     """Gets what a tap receives; all calls come in the loop's thread and must not block."""
 
@@ -50,9 +77,18 @@ class MediaListener(Protocol):
     def max_frame_pixels(self) -> int:
         """Larger video is not decoded."""
 
+    @property
+    def keyframe_interval_s(self) -> float | None:
+        """Nothing is decoded, and keyframes are asked for so far apart; None: all is decoded."""
+
+    def wants(self, label: str) -> bool:
+        """Whether it takes the frames of this publication now."""
+
+    def no_keyframe(self, label: str) -> None: ...
+
     def video_too_large(self, label: str, width: int, height: int) -> None: ...
 
-    def frame_arrived(self, arrived: DecodedFrame) -> None: ...
+    def frame_arrived(self, arrived: ArrivedFrame) -> None: ...
 
     def report_arrived(self, arrived: SenderReport) -> None: ...
 
@@ -70,3 +106,6 @@ class TapConnection(Protocol):
     def has_ssrc(self, ssrc: int) -> bool: ...
 
     def next_stream(self) -> int: ...
+
+    def arrival_ns(self) -> int:
+        """When the datagram came that is handled now."""

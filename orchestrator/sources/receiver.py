@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from orchestrator.media import MAX_FRAME_PIXELS, Publication, TrackKind
+from orchestrator.media import MAX_FRAME_PIXELS, EncodedFrame, Publication, TrackKind
 from orchestrator.sources.clock.participant_clock import (
     SETTLE_ALONE_NS,
     SETTLE_NS,
     ParticipantClock,
 )
-from orchestrator.sources.received_media import DecodedFrame, SenderReport
+from orchestrator.sources.received_media import ArrivedFrame, SenderReport
 from orchestrator.sources.source import (
+    EncodedFrameReceived,
     FrameReceived,
+    NoKeyframe,
     OnEvent,
     ParticipantsChanged,
     PublicationAdded,
@@ -35,14 +37,21 @@ as well (RFC 6716 §2.1.4)."""
 class Receiver:
     """Turns what the sessions of one source receive into events."""
 
-    def __init__(self, on_event: OnEvent, max_frame_pixels: int = MAX_FRAME_PIXELS) -> None:
+    def __init__(
+        self,
+        on_event: OnEvent,
+        max_frame_pixels: int = MAX_FRAME_PIXELS,
+        keyframe_interval_s: float | None = None,
+    ) -> None:
         self.on_event = on_event
         self.max_frame_pixels = max_frame_pixels
         """Larger video isn't decoded."""
+        self.keyframe_interval_s = keyframe_interval_s
+        """Nothing is decoded, and keyframes are asked for so far apart; None: all is decoded."""
         self.wanted: frozenset[str] = frozenset()
         self.publications: dict[str, Publication] = {}
         self._clocks: dict[str, ParticipantClock] = {}
-        self._held: dict[str, list[DecodedFrame]] = {}
+        self._held: dict[str, list[ArrivedFrame]] = {}
         """Frames whose place those that follow will tell (see `arrival_delays`), by publication."""
         self._participants: int | None = None
 
@@ -72,11 +81,11 @@ class Receiver:
         for clock in self._clocks.values():
             clock.restart()
 
-    def frame_arrived(self, arrived: DecodedFrame) -> None:
-        """A decoded frame; those not wanted any more end here."""
-        publication = self.publications.get(arrived.label)
-        if publication is None or arrived.label not in self.wanted:
+    def frame_arrived(self, arrived: ArrivedFrame) -> None:
+        """A frame; those not wanted any more end here."""
+        if not self.wants(arrived.label):
             return
+        publication = self.publications[arrived.label]
         if arrived.kind is TrackKind.VIDEO:
             self._settle(
                 publication, SETTLE_NS if self._expects_audio(publication) else SETTLE_ALONE_NS
@@ -94,6 +103,15 @@ class Receiver:
         held.append(arrived)
         if known or len(held) >= MOST_HELD:
             self._release(publication)
+
+    def wants(self, label: str) -> bool:
+        """Whether the frames of this publication become events."""
+        return label in self.wanted and label in self.publications
+
+    def no_keyframe(self, label: str) -> None:
+        """A publication's frames come, and none of them can be decoded."""
+        if self.wants(label):
+            self.on_event(NoKeyframe(label))
 
     def video_too_large(self, label: str, width: int, height: int) -> None:
         """A publication's keyframe says that it is larger than is decoded."""
@@ -134,7 +152,12 @@ class Receiver:
         clock = self._clock(publication)
         for each in self._held.pop(publication.sid, ()):
             time_ns = clock.place(each.label, rtp=each.rtp, arrival_ns=each.arrival_ns)
-            self.on_event(FrameReceived(each.label, time_ns, each.frame, each.concealed))
+            frame = each.frame
+            self.on_event(
+                EncodedFrameReceived(each.label, time_ns, frame)
+                if isinstance(frame, EncodedFrame)
+                else FrameReceived(each.label, time_ns, frame, each.concealed)
+            )
 
     def _release_other(self, publication: Publication, stream: int) -> None:
         """Those of an earlier stream, before another one takes its clock's place."""

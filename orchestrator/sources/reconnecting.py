@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from orchestrator.errors import HavenError, NotFound, SourceError, SourceRefused
 from orchestrator.media import MAX_FRAME_PIXELS, Endpoint
-from orchestrator.sources.aiortc.peer import PeerStatistics
+from orchestrator.sources.received_media import PeerStatistics
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.source import (
     ConnectionLost,
@@ -55,6 +55,8 @@ class Session(Protocol):
 
     async def subscribe(self, sids: frozenset[str]) -> None: ...
 
+    async def request_keyframe(self, sid: str) -> None: ...
+
     async def flush(self) -> None:
         """Delivers the frames received so far, those still to decode included."""
 
@@ -79,13 +81,14 @@ class ReconnectingSource:
         connect_timeout_s: float,
         reconnect_timeout_s: float,
         max_frame_pixels: int = MAX_FRAME_PIXELS,
+        keyframe_interval_s: float | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._begin = begin
         self._renew = renew
         self._connect_timeout_s = connect_timeout_s
         self._reconnect_timeout_s = reconnect_timeout_s
-        self._receiver = Receiver(on_event, max_frame_pixels)
+        self._receiver = Receiver(on_event, max_frame_pixels, keyframe_interval_s)
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
         self._past = SourceStatistics()
@@ -102,6 +105,11 @@ class ReconnectingSource:
         self._receiver.wanted = sids
         if self._session is not None:
             await self._session.subscribe(sids)
+
+    async def request_keyframe(self, sid: str) -> None:
+        """Asks the publisher of this video for a keyframe."""
+        if self._session is not None:
+            await self._session.request_keyframe(sid)
 
     async def flush(self) -> None:
         """Gives the frames that have come; returns when they are decoded, or soon."""
@@ -127,6 +135,8 @@ class ReconnectingSource:
             packets_lost=past.packets_lost + now.packets_lost,
             frames_received=past.frames_received + now.frames_received,
             frames_skipped=past.frames_skipped + now.frames_skipped,
+            frames_undecodable=past.frames_undecodable + now.frames_undecodable,
+            keyframes_requested=past.keyframes_requested + now.keyframes_requested,
             sender_reports=past.sender_reports + now.sender_reports,
             reconnects=past.reconnects,
             drift_ppm=self._receiver.drift_ppm(),

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import av
 
 from orchestrator.errors import SourceError
-from orchestrator.media import Endpoint, Publication
+from orchestrator.media import EncodedFrame, Endpoint, Publication
+
+NO_KEYFRAME_S: Final = 5.0
+"""A video whose frames come for so long without a keyframe has none (see `NoKeyframe`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,16 @@ class FrameReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class EncodedFrameReceived:
+    """A frame of a subscribed publication as it came, of a source that doesn't decode."""
+
+    sid: str
+    time_ns: int
+    """As in `FrameReceived`."""
+    frame: EncodedFrame
+
+
+@dataclass(frozen=True, slots=True)
 class VideoTooLarge:
     """A publication's video is larger than is decoded: no frame of it comes while it is."""
 
@@ -67,6 +80,17 @@ class VideoTooLarge:
     width: int
     height: int
     max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoKeyframe:
+    """A video's frames come, but no keyframe for `NO_KEYFRAME_S`, however often one was asked for.
+
+    Nothing of it can be decoded until one does. Only of a source that doesn't decode; at most once
+    for each RTP stream at its beginning, and after each loss.
+    """
+
+    sid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +138,9 @@ SourceEvent = (
     | PublicationRemoved
     | PublicationsUpdated
     | FrameReceived
+    | EncodedFrameReceived
     | VideoTooLarge
+    | NoKeyframe
     | TimesSettled
     | ParticipantsChanged
     | ConnectionLost
@@ -139,6 +165,9 @@ class SourceStatistics:
     frames_received: int = 0
     frames_skipped: int = 0
     """Encoded frames not decoded because the decoder was seconds behind."""
+    frames_undecodable: int = 0
+    """Frames left out, as one that they need was lost."""
+    keyframes_requested: int = 0
     sender_reports: int = 0
     reconnects: int = 0
     drift_ppm: float | None = None
@@ -156,6 +185,9 @@ class Source(Protocol):
 
     async def subscribe(self, sids: frozenset[str]) -> None:
         """Receives exactly these publications from now on, after reconnects too."""
+
+    async def request_keyframe(self, sid: str) -> None:
+        """Asks the publisher of this video for a keyframe (PLI, RFC 4585 §6.3.1)."""
 
     async def flush(self) -> None:
         """Gives the frames that have come; returns when they are decoded, or soon."""

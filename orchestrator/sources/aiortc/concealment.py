@@ -35,9 +35,10 @@ JOIN_MS: Final = 5
 class AudioPacket(JitterFrame):
     """An encoded frame, and how many packets before it were lost."""
 
-    def __init__(self, data: bytes, timestamp: int, lost: int = 0) -> None:
+    def __init__(self, data: bytes, timestamp: int, lost: int = 0, payload_type: int = 0) -> None:
         super().__init__(data, timestamp)
         self.lost = lost
+        self.payload_type = payload_type
 
 
 _CONCEALED: Final = "concealed"

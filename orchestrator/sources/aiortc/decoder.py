@@ -17,9 +17,11 @@ from aiortc.codecs import get_decoder
 
 from orchestrator.logs import Repeated
 from orchestrator.media import TrackKind
-from orchestrator.sources.aiortc.concealment import ConcealingDecoder
+from orchestrator.sources.aiortc.concealment import ConcealingDecoder, is_concealed
 from orchestrator.sources.decoder_threads import DecoderThreads
+from orchestrator.sources.encoded_video import LARGEST_BLANK
 from orchestrator.sources.frame_size import Size, decoder_options, frame_size
+from orchestrator.sources.received_media import MediaListener, TakenFrame
 
 log = structlog.get_logger(__name__)
 
@@ -69,10 +71,15 @@ class Decoder:
         self._ended = False
         self._codec: tuple[str, Any] = ("", None)
         self._undecodable = Repeated(log.warning)
+        self.undecodable = 0
+        """None: what came is tried."""
         self.skipped = 0
         """Encoded frames that did not fit into the queue."""
         self.too_large: Size | None = None
         """The video's size while it exceeds `max_pixels` and nothing is decoded."""
+        self._taken_size: Size | None = None
+        """The same when frames were taken last."""
+        self._told_size: Size | None = None
         threads.add(self)
 
     def put(self, item: tuple[Any, Any] | None) -> None:
@@ -103,14 +110,24 @@ class Decoder:
                 self._encoded.append(RELEASE_CODEC)
                 self._changed.notify()
 
-    def take(self) -> list[Frame]:
+    def take(self) -> list[TakenFrame]:
         """The frames that were decoded since the last time, in order."""
         with self._changed:
+            self._taken_size = self.too_large
             frames = list(self._decoded)
             self._decoded.clear()
             self._decoded_bytes = 0
             self._changed.notify()
-        return frames
+        return [
+            TakenFrame(each.pts or 0, each, is_concealed(each)) for each in frames if _is_sent(each)
+        ]
+
+    def report(self, listener: MediaListener, label: str) -> None:
+        """Tells whether the video is too large, after its frames were taken."""
+        if self._taken_size != self._told_size:
+            self._told_size = self._taken_size
+            if self._told_size is not None:
+                listener.video_too_large(label, *self._told_size)
 
     @property
     def idle(self) -> bool:
@@ -163,6 +180,7 @@ class Decoder:
             return
         for frame in frames:
             complete_colors(codec.name, frame)
+            _use_rtp_time(codec.clockRate, frame)
         with self._changed:
             self._decoded.extend(frames)
             self._decoded_bytes += sum(size_bytes(frame) for frame in frames)
@@ -175,6 +193,17 @@ class Decoder:
         if (size := frame_size(codec, data)) is not None:
             self.too_large = size if size[0] * size[1] > self._max_pixels else None
         return self.too_large is None
+
+
+def _is_sent(frame: Frame) -> bool:
+    """Whether a publisher sent it."""
+    return isinstance(frame, av.AudioFrame) or max(frame.width, frame.height) > LARGEST_BLANK
+
+
+def _use_rtp_time(clock_rate: int, frame: Frame) -> None:
+    """G.722 runs at 16 kHz, its RTP clock at 8 (RFC 3551 §4.5.2)."""
+    if isinstance(frame, av.AudioFrame) and frame.sample_rate == 2 * clock_rate:
+        frame.pts = (frame.pts or 0) // 2
 
 
 def complete_colors(codec: str, frame: Frame) -> None:

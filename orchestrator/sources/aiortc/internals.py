@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from aioice import Connection
 from aiortc import RTCPeerConnection, RTCRtpReceiver
@@ -10,21 +10,30 @@ from aiortc import RTCPeerConnection, RTCRtpReceiver
 INTERNALS: Final = {
     name: f"_RTCRtpReceiver__{name}"
     for name in (
-        "active_ssrc",
         "codecs",
-        "decoder_error",
         "decoder_queue",
-        "jitter_buffer",
         "lsr",
         "lsr_time",
-        "nack_generator",
-        "remote_bitrate_estimator",
         "remote_streams",
+        "rtcp_ssrc",
         "rtx_ssrc",
-        "timestamp_mapper",
     )
 }
 """Attributes of `RTCRtpReceiver` read or replaced here."""
+
+
+class Inside:
+    """What is inside of one receiver, by the names of `INTERNALS`."""
+
+    def __init__(self, receiver: RTCRtpReceiver) -> None:
+        self._receiver = receiver
+
+    def get(self, name: str) -> Any:
+        return getattr(self._receiver, INTERNALS[name])
+
+    def set(self, name: str, value: object) -> None:
+        setattr(self._receiver, INTERNALS[name], value)
+
 
 CONNECT: Final = "_RTCPeerConnection__connect"
 """Starts transports and receivers; harmless where they are started."""

@@ -1,4 +1,4 @@
-"""Where a keyframe begins among RTP packets. Pure.
+"""What RTP payloads hold, and where a keyframe begins among them. Pure.
 
 An H.264 keyframe brings its parameter sets, its size among them, in NAL units of its own, which
 stand anywhere in its packets: behind a delimiter or SEI, alone or aggregated. A decoder that gets
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final
 
-from aiortc.codecs.vpx import VpxPayloadDescriptor
+from aiortc.codecs.h264 import H264PayloadDescriptor
 
 _SLICE_OF_IDR: Final = 5
 _SPS: Final = 7
@@ -31,22 +31,36 @@ class KeyframeStart(IntEnum):
     """A keyframe, with all that is needed to decode it."""
 
 
-def keyframe_start(codec: str, payload: bytes) -> KeyframeStart:
-    """Whether an RTP payload of `codec` (``VP8`` or ``H264``) begins a keyframe."""
-    if not payload:
-        return KeyframeStart.NONE
-    return _vp8(payload) if codec == "VP8" else _h264(payload)
+def unpacked(codec: str, payload: bytes) -> tuple[bytes, KeyframeStart]:
+    """A codec's part of an RTP payload that isn't empty, H.264 as Annex B; whether it begins a
+    keyframe.
+
+    `codec`: ``VP8``, ``H264``, or one of audio, whose payloads are its packets. Raises ValueError.
+    """
+    if codec == "VP8":
+        data = _vp8_data(payload)
+        # RFC 7741 §4.2, §4.3: S is set and PID is 0 where a frame begins; P is 0 in keyframes.
+        begins = payload[0] & 0x17 == 0x10 and data and not data[0] & 1
+        return data, KeyframeStart.KEYFRAME if begins else KeyframeStart.NONE
+    if codec == "H264":
+        return H264PayloadDescriptor.parse(payload)[1], _h264(payload)
+    return payload, KeyframeStart.NONE
 
 
-def _vp8(payload: bytes) -> KeyframeStart:
-    if payload[0] & 0x17 != 0x10:  # RFC 7741 §4.2: S is set and PID is 0 where a frame begins
-        return KeyframeStart.NONE
+def _vp8_data(payload: bytes) -> bytes:
+    """What is behind the payload descriptor (RFC 7741 §4.2)."""
+    begins = 1
     try:
-        _, rest = VpxPayloadDescriptor.parse(payload)
-    except ValueError:
-        return KeyframeStart.NONE
-    # RFC 7741 §4.3: P is 0 in keyframes.
-    return KeyframeStart.KEYFRAME if rest and not rest[0] & 1 else KeyframeStart.NONE
+        if payload[0] & 0x80:
+            extensions, begins = payload[1], 2
+            if extensions & 0x80:
+                begins += 2 if payload[2] & 0x80 else 1
+            begins += bool(extensions & 0x40) + bool(extensions & 0x30)
+    except IndexError:
+        begins = len(payload) + 1
+    if begins > len(payload):
+        raise ValueError("the VP8 payload descriptor is cut")
+    return payload[begins:]
 
 
 def _h264(payload: bytes) -> KeyframeStart:

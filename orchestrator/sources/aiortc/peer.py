@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, NoReturn, Protocol
 
 from aiortc import RTCPeerConnection, RTCRtpTransceiver, RTCSessionDescription
@@ -20,14 +19,15 @@ from aiortc.sdp import SessionDescription, candidate_from_sdp
 from orchestrator.errors import SourceError
 from orchestrator.media import TrackKind
 from orchestrator.periodic import Periodic
-from orchestrator.sources.aiortc.direct_packets import take_directly
+from orchestrator.sources.aiortc.direct_packets import ArrivalClock, take_directly
 from orchestrator.sources.aiortc.ice import IceServer, configuration
 from orchestrator.sources.aiortc.internals import ice_connection, start_receivers
 from orchestrator.sources.aiortc.receiver_tap import ReceiverTap
 from orchestrator.sources.aiortc.sdp import MOST_CANDIDATES, bounded, completed, has_port
+from orchestrator.sources.aiortc.socket_batches import SocketBatches
 from orchestrator.sources.aiortc.turn_relays import TurnRelays
 from orchestrator.sources.decoder_threads import DecoderThreads
-from orchestrator.sources.received_media import MediaListener
+from orchestrator.sources.received_media import MediaListener, PeerStatistics
 from orchestrator.stop_policy import STOP
 
 CLOSE_S: Final = STOP.disconnect_s
@@ -60,17 +60,6 @@ class PeerListener(MediaListener, Protocol):
     def media_lost(self, reason: str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class PeerStatistics:
-    """Counters of one connection."""
-
-    packets_received: int = 0
-    packets_lost: int = 0
-    frames_received: int = 0
-    frames_skipped: int = 0
-    sender_reports: int = 0
-
-
 class Peer:
     """One connection; not reusable after `close()`."""
 
@@ -80,6 +69,8 @@ class Peer:
         self._connection.on("connectionstatechange", self._state_changed)
         self._ice_servers = tuple(ice_servers)
         self._relays = TurnRelays()
+        self._arrivals = ArrivalClock()
+        self._batches = SocketBatches(self._arrivals)
         self._threads = {kind: DecoderThreads(kind) for kind in TrackKind}
         self._taps: dict[RTCRtpTransceiver, ReceiverTap] = {}
         self._by_mid: dict[str, str] = {}
@@ -89,7 +80,7 @@ class Peer:
         self._starting: asyncio.Task[None] | None = None
         self._closing = False
         self._negotiating = asyncio.Lock()
-        deliveries = Periodic(self.deliver, DELIVER_S, failure=None, at_once=False)
+        deliveries = Periodic(self.deliver, DELIVER_S, failure=None, at_once=False, together=True)
         self._delivering = asyncio.create_task(deliveries.run(), name="frames")
         self._delivering.add_done_callback(self._delivering_ended)
 
@@ -159,6 +150,7 @@ class Peer:
         try:
             await self.flush()
         finally:
+            self._batches.close()
             await self._relays.close()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._connection.close(), CLOSE_S)
@@ -169,7 +161,8 @@ class Peer:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def deliver(self) -> None:
-        """Gives the listener all frames that are decoded by now."""
+        """Gives the listener all frames that came, and are decoded if they have to be."""
+        self._batches.read()
         for tap in self._taps.values():
             tap.deliver()
 
@@ -180,6 +173,11 @@ class Peer:
         while time.monotonic() < deadline and not all(tap.idle for tap in self._taps.values()):
             await asyncio.sleep(_LOOK_S)
             self.deliver()
+
+    async def request_keyframe(self, label: str) -> None:
+        """Asks for a keyframe of the video with this label, if its frames are coming."""
+        for tap in self._taps.values():
+            await tap.request_keyframe(label)
 
     @property
     def connected(self) -> bool:
@@ -201,6 +199,8 @@ class Peer:
             packets_lost=sum(lost for _, lost in packets),
             frames_received=sum(tap.frames for tap in taps),
             frames_skipped=sum(tap.skipped for tap in taps),
+            frames_undecodable=sum(tap.undecodable for tap in taps),
+            keyframes_requested=sum(tap.keyframes_requested for tap in taps),
             sender_reports=sum(tap.reports for tap in taps),
         )
 
@@ -225,9 +225,13 @@ class Peer:
 
     def next_stream(self) -> int:
         """A number for a new RTP stream."""
-        # 16 bits: what stays free in a pts above the RTP time (receiver_replacements.STREAM_SHIFT).
+        # 16 bits: what stays free in a pts above the RTP time (stream_times.STREAM_SHIFT).
         self._streams = self._streams % 0xFFFF + 1
         return self._streams
+
+    def arrival_ns(self) -> int:
+        """When the datagram came that is handled now."""
+        return self._arrivals.now_ns()
 
     # -- inside
 
@@ -274,6 +278,8 @@ class Peer:
         if state == "connected":
             self._starting = asyncio.create_task(start_receivers(self._connection))
             take_directly(self._connection, self._receiving_failed)
+            if self._listener.keyframe_interval_s is not None:
+                self._batches.begin_soon(self._connection)
             self._listener.media_connected()
         elif state == "failed":
             why = "no media connection could be established, or it broke (ICE or DTLS failed)"

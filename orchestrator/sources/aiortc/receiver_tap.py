@@ -11,7 +11,10 @@ What aiortc 1.16 doesn't offer and a recorder needs, done on each `RTCRtpReceive
 - an RTCP BYE must not end the receiver: the transceiver may be used again;
 - a receiver that a second offer adds during the DTLS handshake must start (aiortc forgets it);
 - a busy machine must not look like a congested network: aiortc's estimate of the bit rate (REMB)
-  judges arrivals by when they are processed, and an SFU that hears it falling pauses the video;
+  judges arrivals by when they are processed, as its receiver reports do, and an SFU that hears the
+  estimate falling pauses the video (`feedback`);
+- packets must cost less: aiortc reads all header extensions, notes the date of each packet, keeps a
+  set of what is missing, compares codecs by their names: its `_handle_rtp_packet` isn't used;
 - an m-line that carries nothing any more must not keep a thread and a decoder (`decoder_threads`);
 - an end to the queues of encoded and of decoded frames, which would grow without one;
 - decoded frames taken together, not each with a wake-up of its own (`decoder`);
@@ -24,40 +27,43 @@ What aiortc 1.16 doesn't offer and a recorder needs, done on each `RTCRtpReceive
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Final
+from operator import attrgetter
+from typing import Final
 
-import av
 from aiortc import RTCRtpReceiver, RTCRtpTransceiver
 from aiortc.codecs import CODECS
-from aiortc.rtcrtpreceiver import NackGenerator
 from aiortc.rtp import AnyRtcpPacket, RtcpByePacket, RtcpSrPacket, RtpPacket
 from aiortc.sdp import MediaDescription
 
-from orchestrator.media import TrackKind
-from orchestrator.sources.aiortc.concealment import is_concealed
-from orchestrator.sources.aiortc.decoder import Decoder, Frame
-from orchestrator.sources.aiortc.internals import INTERNALS, unroute
-from orchestrator.sources.aiortc.jitter_buffer import AudioJitterBuffer, VideoJitterBuffer
-from orchestrator.sources.aiortc.keyframe_start import KeyframeStart, keyframe_start
+from orchestrator.media import SECOND_NS, TrackKind
+from orchestrator.sources.aiortc.decoder import Decoder
+from orchestrator.sources.aiortc.encoded_frames import EncodedFrames
+from orchestrator.sources.aiortc.feedback import Feedback
+from orchestrator.sources.aiortc.internals import Inside, unroute
 from orchestrator.sources.aiortc.packet_arrivals import PacketArrivals
-from orchestrator.sources.aiortc.receiver_replacements import (
-    STREAM_SHIFT,
-    ConstantBitrateEstimator,
-    RtpTimestampMapper,
+from orchestrator.sources.aiortc.payload_formats import PayloadFormat, PayloadFormats
+from orchestrator.sources.aiortc.reassembly import Reassembly
+from orchestrator.sources.received_media import (
+    ArrivedFrame,
+    SenderReport,
+    TakenFrame,
+    TapConnection,
 )
-from orchestrator.sources.frame_size import Size
-from orchestrator.sources.received_media import DecodedFrame, SenderReport, TapConnection
+from orchestrator.sources.rtp_packet import Packet
+from orchestrator.sources.stream_times import STREAM_SHIFT
 
 LATE_NS: Final = 2_000_000_000
 """After a change of SSRC, packets of the old one are late, not a change back."""
 
-LARGEST_BLANK: Final = 16
-"""LiveKit sends a few 8x8 (VP8) or 2x2 (H.264) black frames when a video is muted or unpublished
-(livekit-server, pkg/sfu/downtrack.go, writeBlankFrameRTP); no video is so small."""
 
+_FIELDS: Final = attrgetter(
+    "sequence_number", "timestamp", "ssrc", "payload_type", "marker", "payload"
+)
+"""Those of a packet that came by aiortc's way, before its socket was taken over."""
 
 for _codec in CODECS["audio"]:
     if _codec.name.lower() == "opus":
@@ -84,85 +90,72 @@ class ReceiverTap:
         self._streams: deque[_Stream] = deque(maxlen=4)
         self._arrivals = PacketArrivals()
         self._rate = 90_000 if self.kind is TrackKind.VIDEO else 48_000
-        self._gone = (0, 0)
         self._switched_ns = 0
         self._inactive = False
         self.frames = 0
         self.reports = 0
-        self._time = RtpTimestampMapper()
-        self._codec: Any = None
-        threads, most_pixels = peer.threads(self.kind), peer.listener.max_frame_pixels
-        self._decoder = Decoder(self.kind, self._get("decoder_error"), threads, most_pixels)
-        self._too_large: Size | None = None
-        self._set("timestamp_mapper", self._time)
-        self._set("decoder_queue", self._decoder)
-        self._jitter_buffer: AudioJitterBuffer | VideoJitterBuffer = self._new_jitter_buffer()
-        if self.kind is TrackKind.VIDEO:
-            self._set("remote_bitrate_estimator", ConstantBitrateEstimator())
-        self._handle_rtp = self.receiver._handle_rtp_packet
+        self._inside = Inside(self.receiver)
+        self._behind = threading.Event()
+        """The decoder needs a keyframe."""
+        self._output: Decoder | EncodedFrames = self._new_output()
+        self._inside.set("decoder_queue", self._output)
+        self._formats = PayloadFormats(self._inside)
+        self._feedback = Feedback(self.receiver, self._inside)
+        interval_s = peer.listener.keyframe_interval_s
+        self._reassembly = Reassembly(self.kind, self._formats, self._output, interval_s)
         self._handle_rtcp = self.receiver._handle_rtcp_packet
         setattr(self.receiver, "_handle_rtp_packet", self._rtp_arrived)  # noqa: B010
         setattr(self.receiver, "_handle_rtcp_packet", self._rtcp_arrived)  # noqa: B010
 
-    def _get(self, name: str) -> Any:
-        return getattr(self.receiver, INTERNALS[name])
+    def _new_output(self) -> Decoder | EncodedFrames:
+        listener = self._peer.listener
+        if listener.keyframe_interval_s is not None:
+            return EncodedFrames(self.kind, listener.max_frame_pixels)
+        threads = self._peer.threads(self.kind)
+        return Decoder(self.kind, self._behind, threads, listener.max_frame_pixels)
 
-    def _set(self, name: str, value: object) -> None:
-        setattr(self.receiver, INTERNALS[name], value)
-
-    def _new_jitter_buffer(self) -> AudioJitterBuffer | VideoJitterBuffer:
-        video = self.kind is TrackKind.VIDEO
-        self._jitter_buffer = (
-            VideoJitterBuffer(self._keyframe_start) if video else AudioJitterBuffer()
-        )
-        self._set("jitter_buffer", self._jitter_buffer)
-        self._set("nack_generator", NackGenerator() if video else None)
-        return self._jitter_buffer
-
-    def _keyframe_start(self, packet: RtpPacket) -> KeyframeStart:
-        codec = self._get("codecs").get(packet.payload_type)
-        if codec is None:
-            return KeyframeStart.NONE
-        return keyframe_start(codec.name.upper(), packet.payload)
-
-    async def _rtp_arrived(self, packet: RtpPacket, arrival_time_ms: int) -> None:
-        if self._inactive:
+    async def _rtp_arrived(self, packet: Packet | RtpPacket, arrival_time_ms: int) -> None:
+        if not isinstance(packet, Packet):
+            packet = Packet(*_FIELDS(packet))
+        form = self._formats.of(packet.payload_type)
+        if form is None or self._inactive:
             return
-        current = self._streams[-1].ssrc if self._streams else None
-        if packet.ssrc != current and not self._belongs(packet):
-            return
-        self._arrivals.note(packet.timestamp, time.monotonic_ns())
-        await self._handle_rtp(packet, arrival_time_ms)
-        self._drain(packet)
-        if isinstance(self._jitter_buffer, VideoJitterBuffer) and (
-            missing := self._jitter_buffer.ask_again()
+        arrival_ns = self._peer.arrival_ns()
+        repeats = form.is_repetition
+        if not (
+            self._formats.names(packet) if repeats else self._belongs(packet, form, arrival_ns)
         ):
-            await self.receiver._send_rtcp_nack(self._streams[-1].ssrc, missing)
+            return
+        await self._feedback.came(packet, form, arrival_ns)
+        if not repeats:
+            await self._take(packet, arrival_ns)
+        elif self._streams:
+            repeated = self._formats.repeated(packet, form, self._streams[-1].ssrc)
+            if repeated is not None:
+                await self._take(repeated, arrival_ns)
 
-    def _drain(self, packet: RtpPacket) -> None:
-        """Decode what waited for this packet; aiortc takes one frame for each packet only."""
-        codec = self._get("codecs").get(packet.payload_type)
-        if codec is None or codec.name.lower() == "rtx":
-            codec = self._codec
-        self._codec = codec
-        if isinstance(self._jitter_buffer, AudioJitterBuffer) or self._jitter_buffer.gave:
-            self._decode_ready()
+    async def _take(self, packet: Packet, arrival_ns: int) -> None:
+        self._arrivals.note(packet.timestamp, arrival_ns)
+        wants_keyframe = self._reassembly.take(packet)
+        if missing := self._reassembly.to_request():
+            await self._feedback.ask_for(packet.ssrc, missing)
+        if self._behind.is_set():
+            self._behind.clear()
+            wants_keyframe = self.kind is TrackKind.VIDEO
+        if wants_keyframe:
+            await self._feedback.ask_for_keyframe(packet.ssrc)
+        if isinstance(self._output, EncodedFrames) and self._output.full:
+            self.deliver()
 
-    def _decode_ready(self) -> None:
-        codec = self._codec
-        while codec is not None and (frame := self._jitter_buffer.next_frame()) is not None:
-            frame.timestamp = self._time.map(frame.timestamp)
-            self._decoder.put((codec, frame))
-
-    def _belongs(self, packet: RtpPacket) -> bool:
-        """A packet of another SSRC: a retransmission, a new stream, or a late one of an old one."""
-        codec = self._get("codecs").get(packet.payload_type)
-        if codec is None or codec.name.lower() == "rtx" or not packet.payload:
+    def _belongs(self, packet: Packet, form: PayloadFormat, now_ns: int) -> bool:
+        """Whether it isn't a late one of an old SSRC; data of a new one begins a stream."""
+        streams = self._streams
+        if streams and streams[-1].ssrc == packet.ssrc:
             return True
-        recent = time.monotonic_ns() - self._switched_ns < LATE_NS
-        if recent and any(packet.ssrc == s.ssrc for s in self._streams):
+        recent = now_ns - self._switched_ns < LATE_NS
+        if not packet.payload or (recent and any(packet.ssrc == each.ssrc for each in streams)):
             return False
-        self._rate = codec.clockRate
+        self._rate = form.rate
         self._begin(packet.ssrc)
         return True
 
@@ -173,15 +166,13 @@ class ReceiverTap:
         stream = _Stream(self._peer.next_stream(), ssrc, label)
         self._streams.append(stream)
         self._arrivals.clear()
-        self._switched_ns = time.monotonic_ns()
-        self._time.begin(stream.number)
+        self._switched_ns = self._peer.arrival_ns()
+        self._reassembly.begin(stream.number)
 
     def _drop_history(self) -> None:
         """The new SSRC's sequence numbers have nothing to do with the old one's."""
-        self._new_jitter_buffer()
-        # aiortc reports on every SSRC it ever saw; a report has room for 31 (RFC 3550 §6.4.2).
-        self._gone = self.packets()
-        self._get("remote_streams").clear()
+        self._reassembly.restart()
+        self._feedback.forget()
 
     async def _rtcp_arrived(self, packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpByePacket):
@@ -192,6 +183,9 @@ class ReceiverTap:
             if self._streams and self._streams[-1].ssrc == packet.ssrc:
                 self._report(self._streams[-1], packet)
         await self._handle_rtcp(packet)
+        if isinstance(packet, RtcpSrPacket):  # what we report is counted from its arrival
+            waited_ns = time.monotonic_ns() - self._peer.arrival_ns()
+            self._inside.get("lsr_time")[packet.ssrc] -= waited_ns / SECOND_NS
 
     def _report(self, stream: _Stream, packet: RtcpSrPacket) -> None:
         info = packet.sender_info
@@ -204,9 +198,17 @@ class ReceiverTap:
                     rate=self._rate,
                     rtp=info.rtp_timestamp,
                     ntp=info.ntp_timestamp,
-                    arrival_ns=time.monotonic_ns(),
+                    arrival_ns=self._peer.arrival_ns(),
                 )
             )
+
+    async def request_keyframe(self, label: str) -> None:
+        """Sends a PLI (RFC 4585 §6.3.1), now or soon, if this carries the label's video now."""
+        streams = self._streams if self.kind is TrackKind.VIDEO else ()
+        if streams and streams[-1].label == label:
+            self._reassembly.requests.request()
+            if self._reassembly.requests.due(waiting=False):
+                await self._feedback.ask_for_keyframe(streams[-1].ssrc)
 
     def relabel(self) -> None:
         """A new description was applied: the same SSRC may carry another publication now."""
@@ -214,10 +216,12 @@ class ReceiverTap:
             return
         current = self._streams[-1]
         label = self._peer.label(current.ssrc, self.transceiver.mid)
-        if label and not current.label:
+        if not label or label == current.label:
+            return
+        if not current.label and isinstance(self._output, Decoder):
             current.label = label
-        elif label and label != current.label and self._peer.has_ssrc(current.ssrc):
-            self._begin(current.ssrc)
+        elif not current.label or self._peer.has_ssrc(current.ssrc):
+            self._begin(current.ssrc)  # encoded frames of before were of nobody, and left out
 
     def deactivate(self) -> None:
         """The m-line carries nothing until a description says otherwise: frees what it held."""
@@ -225,69 +229,64 @@ class ReceiverTap:
             return
         self._inactive = True
         self._drop_history()
-        for name in ("active_ssrc", "lsr", "lsr_time", "rtx_ssrc"):
-            self._get(name).clear()
+        for name in ("lsr", "lsr_time", "rtx_ssrc"):
+            self._inside.get(name).clear()
         unroute(self.receiver)
-        self._decoder.release_codec()
+        self._output.release_codec()
 
     def deliver(self) -> None:
-        """Gives the listener the frames that were decoded since the last time."""
-        if isinstance(self._jitter_buffer, AudioJitterBuffer):
-            self._decode_ready()  # behind a lost packet, and none came since: the speaker is muted
-        size = self._decoder.too_large  # first: frames from before it are taken after it
-        for frame in self._decoder.take():
+        """Gives the listener the frames that there are since the last time."""
+        if self.kind is TrackKind.AUDIO:
+            # Behind a lost packet, and none came since: the speaker is muted.
+            self._reassembly.pass_on_ready()
+        for frame in self._output.take():
             self._deliver(frame)
-        if size != self._too_large:
-            self._too_large = size
-            label = self._streams[-1].label if self._streams else ""
-            if size is not None and label:
-                self._peer.listener.video_too_large(label, *size)
+        if self._streams and (label := self._streams[-1].label):
+            self._output.report(self._peer.listener, label)
 
     @property
     def idle(self) -> bool:
         """Whether all that came was decoded and delivered."""
-        return self._decoder.idle
+        return self._output.idle
 
-    def _deliver(self, frame: Frame) -> None:
-        if isinstance(frame, av.VideoFrame) and max(frame.width, frame.height) <= LARGEST_BLANK:
-            return
-        pts = frame.pts or 0
-        if isinstance(frame, av.AudioFrame) and frame.sample_rate == 2 * self._rate:
-            pts //= 2  # G.722 runs at 16 kHz, its RTP clock at 8 (RFC 3551 §4.5.2)
-        number, rtp = pts >> STREAM_SHIFT, pts & ((1 << STREAM_SHIFT) - 1)
+    def _deliver(self, taken: TakenFrame) -> None:
+        number, rtp = taken.pts >> STREAM_SHIFT, taken.pts & ((1 << STREAM_SHIFT) - 1)
         stream = next((s for s in self._streams if s.number == number), None)
         if stream is None or not stream.label:
             return
-        concealed = is_concealed(frame)
+        frame, concealed, now_ns = taken.frame, taken.concealed, time.monotonic_ns()
         self.frames += not concealed
-        now_ns = time.monotonic_ns()
         arrival_ns = self._arrivals.of(number, rtp, self._rate, now_ns, concealed=concealed)
         self._peer.listener.frame_arrived(
-            DecodedFrame(
-                stream.label, number, self.kind, self._rate, rtp, arrival_ns, frame, concealed
+            ArrivedFrame(
+                *(stream.label, number, self.kind, self._rate, rtp, arrival_ns, frame, concealed)
             )
         )
 
     def packets(self) -> tuple[int, int]:
         """How many were received and lost, over all streams."""
-        received, lost = self._gone
-        for statistics in self._get("remote_streams").values():
-            received += statistics.packets_received
-            lost += statistics.packets_lost
-        return received, lost
+        return self._feedback.counts()
 
     @property
     def skipped(self) -> int:
-        return self._decoder.skipped
+        return self._output.skipped
+
+    @property
+    def keyframes_requested(self) -> int:
+        return self._reassembly.keyframes_requested
+
+    @property
+    def undecodable(self) -> int:
+        """Encoded frames left out, as one that they need is missing."""
+        return self._reassembly.left_out + self._output.undecodable
 
     def apply(self, media: MediaDescription) -> None:
         """Applies a later description to a running receiver."""
         self._inactive = False
-        codecs = self._get("codecs")
         listed = self.transceiver._codecs
         negotiated = {c.payloadType: c for c in listed if c.payloadType is not None}
-        codecs.update(negotiated)
-        rtx = self._get("rtx_ssrc")
+        self._formats.update(negotiated)
+        rtx = self._inside.get("rtx_ssrc")
         router = self.receiver.transport._rtp_router
         if self.receiver not in router.receivers:
             return  # not started: aiortc reads all of this itself when it starts

@@ -1,7 +1,8 @@
-"""A tone over a real network that loses packets: it goes on."""
+"""Over a real network that loses packets: a tone goes on, and video that can be decoded."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -37,3 +38,21 @@ def test_at_three_percent_loss_a_tone_goes_on_without_silence_or_clicks() -> Non
     assert found["concealed_s"] == pytest.approx(lost_s, abs=max(0.1, 0.5 * lost_s))
     # Some frames are on their way from their decoders when both are counted.
     assert found["received_s"] == pytest.approx(0.02 * found["frames_received"], abs=0.2)
+
+
+@pytest.mark.parametrize("codec", ["vp8", pytest.param("h264", marks=pytest.mark.all_only)])
+def test_at_much_loss_no_encoded_frame_comes_whose_reference_is_missing(codec: str) -> None:
+    if (missing := why_no_namespaces()) is not None:
+        pytest.skip(f"no network that loses packets: {missing}")
+    command = [sys.executable, "-m", "tests.kit.sources.lossy_video"]
+    command += ["--loss", "20", "--seconds", "6", "--codec", codec]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    shown = list(zip(found["codes"], found["keyframes"], strict=True))
+    assert shown[0][1]
+    for (before, _), (code, keyframe) in itertools.pairwise(shown):
+        assert code == before + 1 or keyframe, "it needs one that was left out"
+    assert found["frames_undecodable"] > 0, "else this shows nothing"
+    assert found["keyframes_requested"] > 0
+    assert len(shown) > 30

@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from livekit import rtc
 from livekit.rtc._proto import video_frame_pb2 as proto
@@ -21,6 +21,9 @@ AUDIO_RATE: Final = 48_000
 CHUNK: Final = 480
 """Samples in 10 ms."""
 
+
+Source: TypeAlias = rtc.TrackSource.ValueType
+SCREEN: Final = rtc.TrackSource.SOURCE_SCREENSHARE
 
 _CODECS: Final = {"vp8": proto.VP8, "h264": proto.H264, "vp9": proto.VP9}
 
@@ -54,10 +57,12 @@ class Publisher:
     async def connect(self, url: str, token: str) -> None:
         await self.room.connect(url, token, rtc.RoomOptions(auto_subscribe=False))
 
-    async def publish_video(self, codec: str, *, simulcast: bool = False) -> None:
+    async def publish_video(
+        self, codec: str, *, simulcast: bool = False, source: Source = rtc.TrackSource.SOURCE_CAMERA
+    ) -> None:
         """Publishes encoded frames, or with simulcast raw ones that the SDK encodes."""
         options = rtc.TrackPublishOptions(
-            video_codec=_CODECS[codec], source=rtc.TrackSource.SOURCE_CAMERA, simulcast=simulcast
+            video_codec=_CODECS[codec], source=source, simulcast=simulcast
         )
         # Room above what the frames need, else the SDK drops some to keep to its own estimate.
         options.video_encoding.max_bitrate = 8_000_000
@@ -102,6 +107,16 @@ class Publisher:
         """Frame 0 and the first beep happen now, or when another publisher's clock began."""
         self._began = time.monotonic() if began is None else began
         return self._began
+
+    @property
+    def began_s(self) -> float:
+        """time.monotonic() of frame 0."""
+        return self._began
+
+    @property
+    def clock_s(self) -> float:
+        """How long its clock has run: the frame that is due now has this second on it."""
+        return time.monotonic() - self._began
 
     async def _until(self, offset_s: float) -> None:
         await asyncio.sleep(max(0.0, self._began + offset_s - time.monotonic()))
@@ -191,16 +206,18 @@ async def publish(
     width: int = 320,
     height: int = 180,
     fps: int = 30,
+    tone: int = 0,
+    source: Source = rtc.TrackSource.SOURCE_CAMERA,
 ) -> AsyncIterator[Publisher]:
     """Publishes in the room for as long as the context is open."""
-    publisher = Publisher(width=width, height=height, fps=fps)
+    publisher = Publisher(width=width, height=height, fps=fps, tone=tone)
     await publisher.connect(server.url, server.token(room, identity, publish=True))
     try:
         publisher.start_clock()
         if audio:
             await publisher.publish_audio()
         if video is not None:
-            await publisher.publish_video(video, simulcast=simulcast)
+            await publisher.publish_video(video, simulcast=simulcast, source=source)
         yield publisher
     finally:
         await publisher.close()

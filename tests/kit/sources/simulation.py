@@ -20,7 +20,7 @@ from hypothesis import Phase
 
 from orchestrator.media import AUDIO_RATE, SECOND_NS, Publication, TrackKind
 from orchestrator.pipes.timeline import Timeline
-from orchestrator.sources.received_media import DecodedFrame, SenderReport
+from orchestrator.sources.received_media import ArrivedFrame, SenderReport
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.source import FrameReceived, SourceEvent, TimesSettled
 
@@ -265,7 +265,7 @@ def record(who: Participant, end_s: float) -> Recorded:
     receiver.wanted = frozenset(true_ns)
     packets = [*_packets(who, end_s)]
     heapq.heapify(packets)
-    waiting: list[DecodedFrame] = []
+    waiting: list[ArrivedFrame] = []
     tick_ns, before = TICK_NS, 0
     while packets:
         came_ns, _, track, content = heapq.heappop(packets)
@@ -288,10 +288,10 @@ def record(who: Participant, end_s: float) -> Recorded:
     return Recorded(placed, timeline, before)
 
 
-def _frame(track: Track, at_ns: int, came_ns: int) -> DecodedFrame:
+def _frame(track: Track, at_ns: int, came_ns: int) -> ArrivedFrame:
     shown = AUDIO_FRAME if track.kind is TrackKind.AUDIO else VIDEO_FRAME
     sid, arrival_ns = track.kind.value, BEGAN_NS + came_ns
-    return DecodedFrame(sid, 1, track.kind, track.rate, track.rtp(at_ns), arrival_ns, shown)
+    return ArrivedFrame(sid, 1, track.kind, track.rate, track.rtp(at_ns), arrival_ns, shown)
 
 
 def _report(track: Track, content: tuple[int, int], came_ns: int) -> SenderReport:

@@ -13,9 +13,10 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from orchestrator.media import SECOND_NS, Endpoint, Publication, TrackKind
+from orchestrator.media import SECOND_NS, EncodedFrame, Endpoint, Publication, TrackKind
 from orchestrator.sources.create import create
 from orchestrator.sources.source import (
+    EncodedFrameReceived,
     FrameReceived,
     PublicationAdded,
     PublicationChanged,
@@ -36,6 +37,8 @@ class Watcher:
         self.events: list[SourceEvent] = []
         self.publications: dict[str, Publication] = {}
         self.times: dict[str, list[int]] = {}
+        self.encoded: dict[str, list[EncodedFrame]] = {}
+        """Frames as they came, of a source that doesn't decode; their times are `times`."""
         self.codes: list[int | None] = []
         self.sizes: list[tuple[int, int]] = []
         self.flashes: list[int] = []
@@ -50,6 +53,9 @@ class Watcher:
         match event:
             case FrameReceived():
                 self._frame(event)
+            case EncodedFrameReceived(sid, time_ns, frame):
+                self._came(sid, time_ns)
+                self.encoded.setdefault(sid, []).append(frame)
             case TimesSettled(sid, by_ns):
                 self.times[sid] = [at + by_ns for at in self.times[sid]]
                 self.flashes = [at + by_ns for at in self.flashes]
@@ -100,15 +106,18 @@ class Watcher:
         return next(p.sid for p in self.publications.values() if p.kind is kind)
 
     def _frame(self, event: FrameReceived) -> None:
-        times = self.times.setdefault(event.sid, [])
-        assert not times or event.time_ns > times[-1], "time went back"
-        times.append(event.time_ns)
+        self._came(event.sid, event.time_ns)
         if hasattr(event.frame, "samples"):
             self._listen(event)
             for listener in self.listeners:
                 listener(event)
         else:
             self._look(event)
+
+    def _came(self, sid: str, time_ns: int) -> None:
+        times = self.times.setdefault(sid, [])
+        assert not times or time_ns > times[-1], "time went back"
+        times.append(time_ns)
 
     def _look(self, event: FrameReceived) -> None:
         assert not hasattr(event.frame, "samples")
@@ -142,6 +151,8 @@ async def watching(
     renew: Callable[[], Endpoint] | None = None,
     reconnect_timeout_s: float = 20,
     alone: bool = True,
+    encoded: bool = False,
+    keyframe_interval_s: float = 4,
 ) -> AsyncIterator[tuple[Source, Watcher]]:
     """An open source with its watcher; afterwards nothing of it may be left running."""
     before = asyncio.all_tasks()
@@ -157,6 +168,8 @@ async def watching(
         renew=renewed,
         connect_timeout_s=10,
         reconnect_timeout_s=reconnect_timeout_s,
+        encoded=encoded,
+        keyframe_interval_s=keyframe_interval_s,
     )
     try:
         await source.open()

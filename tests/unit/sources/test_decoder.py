@@ -14,7 +14,7 @@ from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from orchestrator.logs import Repeated
-from orchestrator.media import MAX_FRAME_PIXELS, TrackKind
+from orchestrator.media import MAX_FRAME_PIXELS, EncodedFrame, TrackKind
 from orchestrator.sources.aiortc import decoder as decoding
 from orchestrator.sources.aiortc.concealment import ConcealingDecoder
 from orchestrator.sources.aiortc.decoder import (
@@ -69,7 +69,9 @@ def taken(decoder: Decoder, count: int) -> list[Frame]:
     deadline = time.monotonic() + 20
     while len(found) < count:
         assert time.monotonic() < deadline, f"{len(found)} of {count}"
-        found += decoder.take()
+        for each in decoder.take():
+            assert not isinstance(each.frame, EncodedFrame)
+            found.append(each.frame)
         time.sleep(0.001)
     return found
 

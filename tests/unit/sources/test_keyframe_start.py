@@ -9,12 +9,12 @@ import av
 import pytest
 from aiortc.codecs import depayload
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
-from aiortc.rtp import RtpPacket
 
 from orchestrator.media import MAX_FRAME_PIXELS
 from orchestrator.sources.aiortc.decoder import decoder_for
 from orchestrator.sources.aiortc.jitter_buffer import VideoJitterBuffer
-from orchestrator.sources.aiortc.keyframe_start import KeyframeStart, keyframe_start
+from orchestrator.sources.aiortc.keyframe_start import KeyframeStart, unpacked
+from orchestrator.sources.rtp_packet import Packet
 from tests.kit.clocks import HandClock
 from tests.kit.signals import codes
 
@@ -31,11 +31,8 @@ SPS, SEI = 7, 6
         ("VP8", "10 01", KeyframeStart.NONE),
         ("VP8", "00 00", KeyframeStart.NONE),
         ("VP8", "90 80 85 21 00", KeyframeStart.KEYFRAME),
-        ("VP8", "90", KeyframeStart.NONE),
-        ("VP8", "", KeyframeStart.NONE),
         ("H264", "65 88", KeyframeStart.SLICE),
         ("H264", "65 08", KeyframeStart.NONE),  # a later slice of the frame
-        ("H264", "65", KeyframeStart.NONE),
         ("H264", "67 42", KeyframeStart.KEYFRAME),
         ("H264", "41 9a", KeyframeStart.NONE),
         ("H264", "09 10", KeyframeStart.NONE),
@@ -45,19 +42,66 @@ SPS, SEI = 7, 6
         ("H264", "18 0002 0910 0002 6588", KeyframeStart.SLICE),
         ("H264", "18 0002 419a", KeyframeStart.NONE),
         ("H264", "18 0002 0910 0000 0000 0002 6742", KeyframeStart.KEYFRAME),
-        ("H264", "18 0002 0910 ffff 67", KeyframeStart.KEYFRAME),  # cut: what is there tells
-        ("H264", "18 0002 0910 ffff", KeyframeStart.NONE),
-        ("H264", "18 00", KeyframeStart.NONE),
-        ("H264", "18", KeyframeStart.NONE),
         ("H264", "7c 85 88", KeyframeStart.SLICE),
         ("H264", "7c 87 42", KeyframeStart.KEYFRAME),
         ("H264", "7c 05 88", KeyframeStart.NONE),
         ("H264", "7c 85", KeyframeStart.NONE),
-        ("H264", "7c", KeyframeStart.NONE),
     ],
 )
 def test_what_a_payload_begins(codec: str, payload: str, expected: KeyframeStart) -> None:
-    assert keyframe_start(codec, bytes.fromhex(payload)) is expected
+    assert unpacked(codec, bytes.fromhex(payload))[1] is expected
+
+
+@pytest.mark.parametrize(
+    ("codec", "payload", "data"),
+    [
+        ("VP8", "10 aa bb", "aa bb"),
+        ("VP8", "00 aa", "aa"),
+        ("VP8", "80 00 aa", "aa"),
+        ("VP8", "90 80 05 aa", "aa"),
+        ("VP8", "90 80 85 05 aa", "aa"),
+        ("VP8", "90 40 05 aa", "aa"),
+        ("VP8", "90 20 05 aa", "aa"),
+        ("VP8", "90 10 05 aa", "aa"),
+        ("VP8", "90 30 05 aa", "aa"),
+        ("VP8", "90 f0 85 05 06 07 aa", "aa"),
+        ("VP8", "10", ""),
+        ("H264", "65 88 84", "00000001 65 88 84"),
+        ("H264", "18 0002 6742 0001 68", "00000001 6742 00000001 68"),
+        ("H264", "7c 85 88", "00000001 65 88"),
+        ("H264", "7c 05 88", "88"),
+        ("OPUS", "fc ff fe", "fc ff fe"),
+        ("PCMU", "ff", "ff"),
+    ],
+)
+def test_the_codecs_part_of_a_payload_is_as_aiortc_has_it(
+    codec: str, payload: str, data: str
+) -> None:
+    packet = bytes.fromhex(payload)
+    assert unpacked(codec, packet)[0] == bytes.fromhex(data)
+    mime_type = f"{'video' if codec in ('VP8', 'H264') else 'audio'}/{codec}"
+    theirs = RTCRtpCodecParameters(mimeType=mime_type, clockRate=90_000)
+    assert depayload(theirs, packet) == bytes.fromhex(data)
+
+
+@pytest.mark.parametrize(
+    ("codec", "payload"),
+    [
+        ("VP8", "90"),
+        ("VP8", "90 80"),
+        ("VP8", "90 80 85"),
+        ("VP8", "90 f0 85 05 06"),
+        ("H264", "65"),
+        ("H264", "18 0002 0910 ffff 67"),
+        ("H264", "18"),
+        ("H264", "18 00"),
+        ("H264", "7c"),
+        ("H264", "1d 00 00"),
+    ],
+)
+def test_what_is_cut_or_unknown_is_nothing(codec: str, payload: str) -> None:
+    with pytest.raises(ValueError, match=r"cut|short|truncated|not supported"):
+        unpacked(codec, bytes.fromhex(payload))
 
 
 @pytest.mark.parametrize("sei_first", [False, True])
@@ -126,7 +170,7 @@ def nals(data: bytes) -> list[bytes]:
 
 def packetized(
     frames: Sequence[list[bytes]], *, aggregated: bool, sei_first: bool
-) -> Iterator[RtpPacket]:
+) -> Iterator[Packet]:
     number = 0
     before = [bytes((SEI, 5, 1, 0, 0x80))] if sei_first else []
     for at, frame in enumerate(frames):
@@ -137,10 +181,9 @@ def packetized(
         payloads = [*head, *rest]
         for payload in payloads:
             last = payload is payloads[-1]
-            packet = RtpPacket(97, int(last), number & 0xFFFF, at * 3000, payload=payload)
-            packet._data = depayload(H264, payload)  # type: ignore[attr-defined]
+            data, begins = unpacked("H264", payload)
+            yield Packet(number & 0xFFFF, at * 3000, 1, 97, int(last), payload, data, begins)
             number += 1
-            yield packet
 
 
 def _stap(units: Sequence[bytes]) -> bytes:
@@ -154,11 +197,11 @@ def _fragments(unit: bytes) -> list[bytes]:
     return [bytes((head, flag | kind)) + piece for flag, piece in zip(flags, pieces, strict=True)]
 
 
-def decoded(packets: Sequence[RtpPacket]) -> list[tuple[int | None, tuple[int, int]]]:
+def decoded(packets: Sequence[Packet]) -> list[tuple[int | None, tuple[int, int]]]:
     """Number and size of the frames that come out, packets coming in real time."""
     clock = HandClock()
     order, decoder = (
-        VideoJitterBuffer(lambda packet: keyframe_start("H264", packet.payload), clock),
+        VideoJitterBuffer(clock),
         decoder_for(H264, MAX_FRAME_PIXELS),
     )
     shown = []

@@ -3,60 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from types import SimpleNamespace
 
 import av
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, rtcrtpreceiver
-from aiortc.clock import current_ms
-from aiortc.rate import RemoteBitrateEstimator
 from aiortc.rtcdtlstransport import RtpRouter
-from aiortc.rtp import RtcpByePacket, RtpPacket, pack_remb_fci
+from aiortc.rtp import RtcpByePacket, RtpPacket
 
-from orchestrator.media import MAX_FRAME_PIXELS, TrackKind
+from orchestrator.media import TrackKind
 from orchestrator.sources.aiortc.internals import CONNECT, INTERNALS
-from orchestrator.sources.aiortc.receiver_replacements import (
-    RECEIVABLE_BPS,
+from orchestrator.sources.aiortc.receiver_tap import ReceiverTap
+from orchestrator.sources.received_media import TakenFrame
+from orchestrator.sources.stream_times import (
     STREAM_SHIFT,
-    ConstantBitrateEstimator,
     RtpTimestampMapper,
 )
-from orchestrator.sources.aiortc.receiver_tap import ReceiverTap
-from orchestrator.sources.decoder_threads import DecoderThreads
-from orchestrator.sources.received_media import DecodedFrame, SenderReport
-
-
-class Owner:
-    """Stands for the connection."""
-
-    def __init__(self) -> None:
-        self.listener = self
-        self.labels: dict[int, str] = {}
-        self.streams = 0
-        self.reports: list[SenderReport] = []
-        self.frames: list[DecodedFrame] = []
-        self.max_frame_pixels = MAX_FRAME_PIXELS
-
-    def video_too_large(self, label: str, width: int, height: int) -> None: ...
-
-    def threads(self, kind: TrackKind) -> DecoderThreads:
-        return DecoderThreads(kind)
-
-    def label(self, ssrc: int, mid: str | None) -> str:
-        return self.labels.get(ssrc, "")
-
-    def has_ssrc(self, ssrc: int) -> bool:
-        return ssrc in self.labels
-
-    def next_stream(self) -> int:
-        self.streams += 1
-        return self.streams
-
-    def frame_arrived(self, arrived: DecodedFrame) -> None:
-        self.frames.append(arrived)
-
-    def report_arrived(self, arrived: SenderReport) -> None:
-        self.reports.append(arrived)
+from tests.kit.sources.taps import OPUS, RTX, VP8, Owner
 
 
 @pytest.mark.parametrize("kind", ["audio", "video"])
@@ -91,10 +53,8 @@ async def test_a_concealed_frame_arrived_as_the_packet_before_it_did() -> None:
     tap._arrivals.note(960 * 4, 90_000_000)
     for number, rtp in enumerate((0, 960, 960 * 4)):
         frame = av.AudioFrame("s16", "stereo", 960)
-        frame.sample_rate, frame.pts = 48_000, tap._streams[-1].number << STREAM_SHIFT | rtp
-        if number == 1:
-            frame.opaque = "concealed"
-        tap._deliver(frame)
+        pts = tap._streams[-1].number << STREAM_SHIFT | rtp
+        tap._deliver(TakenFrame(pts, frame, concealed=number == 1))
     assert [each.concealed for each in owner.frames] == [False, True, False]
     assert [each.arrival_ns for each in owner.frames] == [5_000, 20_005_000, 90_000_000]
     assert tap.frames == 2, "what was concealed was not received"
@@ -104,17 +64,15 @@ async def test_a_concealed_frame_arrived_as_the_packet_before_it_did() -> None:
 def test_aiortc_uses_them_in_the_way_the_tap_relies_on() -> None:
     source = inspect.getsource(rtcrtpreceiver.RTCRtpReceiver)
     for use in (
-        "self.__timestamp_mapper.map(",
-        "self.__decoder_queue.put((codec, encoded_frame))",
         "self.__decoder_queue.put(None)",
-        "self.__nack_generator.add(packet)",
-        "self.__jitter_buffer.add(packet)",
-        "self.__decoder_error.is_set()",
-        "self.__codecs.get(packet.payload_type)",
-        "self.__rtx_ssrc.get(packet.ssrc)",
-        "self.__remote_streams[packet.ssrc].add(packet)",
-        "JitterBuffer(capacity=16, prefetch=4)",
-        "JitterBuffer(capacity=512, is_video=True)",
+        "self.__codecs[codec.payloadType] = codec",
+        "self.__rtx_ssrc[encoding.rtx.ssrc] = encoding.ssrc",
+        "for ssrc, stream in self.__remote_streams.items():",
+        "fraction_lost=stream.fraction_lost,",
+        "packets_lost=stream.packets_lost,",
+        "highest_sequence=stream.max_seq,",
+        "jitter=stream.jitter,",
+        "packetsReceived=stream.packets_received,",
     ):
         assert use in source, f"aiortc no longer has {use}"
     worker = inspect.getsource(rtcrtpreceiver.decoder_worker)
@@ -136,23 +94,6 @@ def test_pts_tell_the_stream_and_the_unwrapped_time() -> None:
     assert 2 * max(found) < 1 << 63, "G.722 doubles it"
 
 
-def test_the_bit_rate_we_can_take_never_falls() -> None:
-    willing, other = ConstantBitrateEstimator(), RemoteBitrateEstimator()
-    arguments = inspect.signature(other.add).parameters.keys()
-    assert arguments == inspect.signature(willing.add).parameters.keys()
-    said = [
-        willing.add(abs_send_time=0, arrival_time_ms=at, payload_size=9, ssrc=7)
-        for at in range(5000, 8000, 500)
-    ]
-    assert said == [(RECEIVABLE_BPS, [7]), None] * 3
-    others = [
-        willing.add(abs_send_time=0, arrival_time_ms=at, payload_size=9, ssrc=7)
-        for at in (current_ms(), 8000, 8500, 9000)
-    ]
-    assert others == [(RECEIVABLE_BPS, [7]), (RECEIVABLE_BPS, [7]), None, (RECEIVABLE_BPS, [7])]
-    assert pack_remb_fci(RECEIVABLE_BPS, [7])
-
-
 def packet(ssrc: int, sequence: int, timestamp: int, payload: bytes = b"\x10\x00\x00") -> RtpPacket:
     made = RtpPacket(
         payload_type=97, sequence_number=sequence, timestamp=timestamp, ssrc=ssrc, payload=payload
@@ -167,7 +108,7 @@ async def test_a_new_ssrc_is_a_new_stream_and_a_late_packet_of_the_old_one_is_no
     owner.labels = {1: "old", 2: "new"}
     tap = ReceiverTap(owner, transceiver)
     codecs = getattr(transceiver.receiver, INTERNALS["codecs"])
-    codecs[97] = SimpleNamespace(name="VP8", clockRate=90_000, mimeType="video/VP8")
+    codecs[97] = VP8
     receiver = transceiver.receiver
     await receiver._handle_rtp_packet(packet(1, 10, 1000), 0)
     await receiver._handle_rtp_packet(packet(2, 60_000, 5), 0)
@@ -189,18 +130,18 @@ async def test_what_is_behind_a_lost_packet_is_decoded_though_the_speaker_is_mut
     transceiver = connection.addTransceiver("audio", direction="recvonly")
     tap, now_s, decoded = ReceiverTap(owner, transceiver), 0.0, list[int]()
     codecs = getattr(transceiver.receiver, INTERNALS["codecs"])
-    codecs[97] = SimpleNamespace(name="opus", clockRate=48_000, mimeType="audio/opus")
-    monkeypatch.setattr(tap._jitter_buffer, "_clock", lambda: now_s)
+    codecs[97] = OPUS
+    monkeypatch.setattr(tap._reassembly._buffer, "_clock", lambda: now_s)
     monkeypatch.setattr(
-        tap._decoder, "put", lambda task: decoded.append(task[1].timestamp % (1 << 32))
+        tap._output, "put", lambda task: decoded.append(task[1].timestamp % (1 << 32))
     )
     for number in (0, 1, 3, 4):
         await transceiver.receiver._handle_rtp_packet(packet(7, number, 960 * number), 0)
     tap.deliver()
-    assert decoded == [], "the third may come late"
+    assert decoded == [0, 960], "the third may come late"
     now_s = 0.2
     tap.deliver()
-    assert decoded == [960 * 3, 960 * 4]
+    assert decoded == [0, 960, 960 * 3, 960 * 4]
     await connection.close()
 
 
@@ -212,4 +153,25 @@ async def test_a_bye_does_not_end_the_receiver() -> None:
     setattr(transceiver.receiver, "_RTCRtpReceiver__stop_decoder", lambda: seen.append(1))  # noqa: B010
     await transceiver.receiver._handle_rtcp_packet(RtcpByePacket(sources=[1]))
     assert not seen
+    await connection.close()
+
+
+async def test_repetitions_of_nothing_known_are_not_counted() -> None:
+    """Each SSRC that is counted has a place in each receiver report, which has room for 31."""
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    transceiver = connection.addTransceiver("video", direction="recvonly")
+    owner = Owner()
+    owner.labels = {1: "video"}
+    tap = ReceiverTap(owner, transceiver)
+    receiver = transceiver.receiver
+    codecs = getattr(receiver, INTERNALS["codecs"])
+    codecs.update({96: VP8, 97: RTX})
+    getattr(receiver, INTERNALS["rtx_ssrc"])[2] = 1
+    first = packet(1, 10, 1000)
+    first.payload_type = 96
+    await receiver._handle_rtp_packet(first, 0)
+    for ssrc in (2, *range(100, 200)):
+        await receiver._handle_rtp_packet(packet(ssrc, 1, 1000, b"\0\x0b\x10\0\0"), 0)
+    assert set(getattr(receiver, INTERNALS["remote_streams"])) == {1, 2}
+    assert tap.packets() == (2, 0)
     await connection.close()

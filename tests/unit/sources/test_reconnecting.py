@@ -11,7 +11,7 @@ from livekit import api
 from orchestrator.errors import SourceUnreachable
 from orchestrator.media import Endpoint, LiveKitEndpoint
 from orchestrator.sources import reconnecting
-from orchestrator.sources.aiortc.peer import PeerStatistics
+from orchestrator.sources.received_media import PeerStatistics
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.reconnecting import ReconnectingSource, SessionEnd
 from orchestrator.sources.source import (
@@ -51,6 +51,9 @@ class ShortSession:
 
     async def subscribe(self, sids: frozenset[str]) -> None:
         """Nothing to have."""
+
+    async def request_keyframe(self, sid: str) -> None:
+        """Nothing to ask for."""
 
     async def flush(self) -> None:
         """Nothing has come."""

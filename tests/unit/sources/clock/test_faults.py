@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from orchestrator.media import Publication, TrackKind
 from orchestrator.pipes.mixer import Mixer, samples_at
 from orchestrator.sources.clock.participant_clock import ParticipantClock
-from orchestrator.sources.received_media import DecodedFrame
+from orchestrator.sources.received_media import ArrivedFrame
 from orchestrator.sources.receiver import MOST_HELD, Receiver
 from orchestrator.sources.source import FrameReceived, SourceEvent
 from tests.kit.sources.simulation import AUDIO_FRAME, QUICK, REPORTS, participant, record
@@ -191,7 +191,7 @@ def stray(strays: dict[int, int], jitter_ms: int = 5) -> float:
         came_ns = max(came_ns + 1, 10**12 + at_ns + chance.randint(0, jitter_ms * 10**6))
         rtp = (1 << 33) + index * 960 + strays.get(index, 0)
         receiver.frame_arrived(
-            DecodedFrame("a", 1, TrackKind.AUDIO, 48_000, rtp, came_ns, AUDIO_FRAME)
+            ArrivedFrame("a", 1, TrackKind.AUDIO, 48_000, rtp, came_ns, AUDIO_FRAME)
         )
         if index % 5 == 0:
             mixer.pull(samples_at(at_ns - 700_000_000))
@@ -245,7 +245,7 @@ def test_frames_from_another_time_line_that_goes_on_are_followed() -> None:
 # -- frames that wait
 
 
-def held_frames() -> tuple[Receiver, list[int], DecodedFrame]:
+def held_frames() -> tuple[Receiver, list[int], ArrivedFrame]:
     """A receiver that holds two frames, which came 2 s late; the times of those it gave."""
     times: list[int] = []
 
@@ -259,7 +259,7 @@ def held_frames() -> tuple[Receiver, list[int], DecodedFrame]:
     for index in range(102):
         late_ns = 2 * 10**9 if index >= 100 else 0
         at_ns = 10**12 + index * 20_000_000 + late_ns
-        frame = DecodedFrame(
+        frame = ArrivedFrame(
             "a", 1, TrackKind.AUDIO, 48_000, 10**9 + index * 960, at_ns, AUDIO_FRAME
         )
         receiver.frame_arrived(frame)

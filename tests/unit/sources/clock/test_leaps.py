@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.media import SECOND_NS, Publication, TrackKind
 from orchestrator.sources.clock.participant_clock import ParticipantClock
-from orchestrator.sources.received_media import DecodedFrame
+from orchestrator.sources.received_media import ArrivedFrame
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.source import FrameReceived, SourceEvent
 from tests.kit.sources.simulation import AUDIO_FRAME, NTP_NS, VIDEO_FRAME
@@ -33,7 +33,7 @@ def given_out(kind: TrackKind, frames: Iterable[tuple[float, float]]) -> list[tu
     shown = VIDEO_FRAME if kind is TrackKind.VIDEO else AUDIO_FRAME
     for media_s, now_s in frames:
         rtp, arrival_ns = (1 << 34) + int(media_s * rate), BEGAN_NS + int(now_s * SECOND_NS)
-        receiver.frame_arrived(DecodedFrame("a", 1, kind, rate, rtp, arrival_ns, shown))
+        receiver.frame_arrived(ArrivedFrame("a", 1, kind, rate, rtp, arrival_ns, shown))
     return times
 
 

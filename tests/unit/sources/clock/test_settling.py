@@ -14,7 +14,7 @@ from orchestrator.sources.clock.participant_clock import (
     SETTLE_NS,
     SETTLE_REPORTING_NS,
 )
-from orchestrator.sources.received_media import DecodedFrame, SenderReport
+from orchestrator.sources.received_media import ArrivedFrame, SenderReport
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.source import FrameReceived, SourceEvent, TimesSettled
 
@@ -62,7 +62,7 @@ class Host:
         rate, rtp = RATES[kind], at_ns * RATES[kind] // SECOND_NS
         where = START_NS + arrival_ns
         self.receiver.frame_arrived(
-            DecodedFrame(publication.sid, 1, kind, rate, rtp, where, VIDEO_FRAME)
+            ArrivedFrame(publication.sid, 1, kind, rate, rtp, where, VIDEO_FRAME)
         )
         if self.settled_at_ns is None and any(isinstance(e, TimesSettled) for e in self.events):
             self.settled_at_ns = arrival_ns

@@ -1,0 +1,99 @@
+"""One receiver's way from packets to frames: its jitter buffer and what depends on it."""
+
+from __future__ import annotations
+
+from orchestrator.media import TrackKind
+from orchestrator.sources.aiortc.concealment import AudioPacket
+from orchestrator.sources.aiortc.decoder import Decoder
+from orchestrator.sources.aiortc.encoded_frames import EncodedFrames
+from orchestrator.sources.aiortc.jitter_buffer import (
+    AudioJitterBuffer,
+    VideoFrame,
+    VideoJitterBuffer,
+)
+from orchestrator.sources.aiortc.keyframe_start import unpacked
+from orchestrator.sources.aiortc.payload_formats import PayloadFormats
+from orchestrator.sources.keyframe_requests import KeyframeRequests
+from orchestrator.sources.rtp_packet import Packet
+from orchestrator.sources.stream_times import RtpTimestampMapper
+
+
+class Reassembly:
+    """Begins anew with each RTP stream: sequence numbers have nothing to do with those before."""
+
+    def __init__(
+        self,
+        kind: TrackKind,
+        formats: PayloadFormats,
+        output: Decoder | EncodedFrames,
+        keyframe_interval_s: float | None,
+    ) -> None:
+        self._kind, self._formats, self._output = kind, formats, output
+        self._keyframe_interval_s = keyframe_interval_s
+        self._times = RtpTimestampMapper()
+        self._buffer: AudioJitterBuffer | VideoJitterBuffer = AudioJitterBuffer()
+        self.requests = KeyframeRequests()
+        self._left_out = self._requested = 0
+        """Of the streams before."""
+        self.restart()
+
+    def restart(self) -> None:
+        """What is held is of no use any more."""
+        self._left_out, self._requested = self.left_out, self.keyframes_requested
+        self.requests = KeyframeRequests(self._keyframe_interval_s)
+        video = self._kind is TrackKind.VIDEO
+        self._buffer = self._video_buffer() if video else AudioJitterBuffer()
+
+    def begin(self, stream: int) -> None:
+        """Frames are of this RTP stream from now on."""
+        self._times.begin(stream)
+
+    def take(self, packet: Packet) -> bool:
+        """Takes a packet, passes on the frames that are whole with it; gives whether to ask for a
+        keyframe now.
+        """
+        form = self._formats.of(packet.payload_type)
+        if form is None:
+            return False
+        if packet.payload:
+            try:
+                packet.data, packet.begins_keyframe = unpacked(form.name, packet.payload)
+            except ValueError:
+                return False
+        wants_keyframe, frame = self._buffer.add(packet)
+        if frame is not None:
+            self._pass_on(frame)
+            self.pass_on_ready()
+        return wants_keyframe
+
+    def pass_on_ready(self) -> None:
+        """Passes on the frames that need not wait."""
+        while (frame := self._buffer.next_frame()) is not None:
+            self._pass_on(frame)
+
+    def to_request(self) -> list[int]:
+        """Sequence numbers of packets to ask for now."""
+        buffer = self._buffer
+        return buffer.to_request() if isinstance(buffer, VideoJitterBuffer) else []
+
+    @property
+    def left_out(self) -> int:
+        """Frames that were left behind where packets were lost."""
+        buffer = self._buffer
+        return self._left_out + (buffer.left_out if isinstance(buffer, VideoJitterBuffer) else 0)
+
+    @property
+    def keyframes_requested(self) -> int:
+        """How many keyframes were asked for."""
+        return self._requested + self.requests.count
+
+    def _pass_on(self, frame: AudioPacket | VideoFrame) -> None:
+        if (form := self._formats.of(frame.payload_type)) is not None:
+            frame.timestamp = self._times.map(frame.timestamp)
+            self._output.put((form.codec, frame))
+
+    def _video_buffer(self) -> VideoJitterBuffer:
+        encoded = isinstance(self._output, EncodedFrames)
+        if isinstance(self._output, EncodedFrames):
+            self._output.requests = self.requests
+        return VideoJitterBuffer(requests=self.requests, begins_with_keyframe=encoded)
