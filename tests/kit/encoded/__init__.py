@@ -1,0 +1,1 @@
+"""Encoded frames as publishers send them, and the files they go into."""
