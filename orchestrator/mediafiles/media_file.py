@@ -5,8 +5,9 @@ Used by `probe` and `inspect`, so that both report the same problem with a file.
 
 from __future__ import annotations
 
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -14,10 +15,15 @@ from typing import Final
 
 import av
 from av.container import InputContainer
+from av.stream import Stream
 
 NS: Final = 10**9
 
 _CUT_OFF: Final = "An MP4 that was cut off before its index was written can't be read."
+
+
+_DULL_NAMES: Final = frozenset(("VideoHandler", "SoundHandler"))
+"""What libavformat calls each stream of an MP4 (libavformat/movenc.c, mov_write_hdlr_tag)."""
 
 
 class Unreadable(Exception):
@@ -77,6 +83,12 @@ def words(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+def name_of(tags: Mapping[str, str]) -> str:
+    """A stream's name as its file has it; "" without one."""
+    name = tags.get("title") or tags.get("handler_name") or ""
+    return "" if name in _DULL_NAMES else name
+
+
 def seconds(value: int | None, time_base: Fraction | None) -> float | None:
     """A time in seconds; None where the file doesn't say it."""
     return None if value is None or time_base is None else float(value * time_base)
@@ -88,3 +100,23 @@ def nanoseconds(value: int | None, time_base: Fraction | None) -> int | None:
         return None
     twice = 2 * value * time_base.numerator * NS + time_base.denominator
     return twice // (2 * time_base.denominator)
+
+
+def first_s(stream: Stream) -> float | None:
+    """Where it begins; None where libavformat hasn't seen that."""
+    # Matroska has no lengths of tracks: one with a length had no packet where libavformat looked,
+    # and got beginning and length of the whole file (libavformat/demux.c).
+    made_up = "matroska" in stream.container.format.name and stream.duration is not None
+    return None if made_up else seconds(stream.start_time, stream.time_base)
+
+
+def own_s(stream: Stream) -> float | None:
+    """How long it is; None where the file doesn't say."""
+    if "matroska" not in stream.container.format.name:
+        return seconds(stream.duration, stream.time_base)
+    # libavformat's own Matroska has a tag with the end of each track.
+    end = re.fullmatch(r"(\d+):(\d\d):([\d.]+)", stream.metadata.get("DURATION", ""))
+    begins_s = first_s(stream)
+    if end is None or begins_s is None:
+        return None
+    return max(0.0, int(end[1]) * 3600 + int(end[2]) * 60 + float(end[3]) - begins_s)

@@ -7,7 +7,6 @@ to be counted.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,13 +19,14 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from orchestrator.mediafiles.media_file import Unreadable, opened, seconds, words
-
-SPAN_S: Final = 1.0
-"""How much of the beginning and of the end is decoded."""
+from orchestrator.mediafiles.media_file import Unreadable, first_s, name_of, opened, own_s, seconds
+from orchestrator.mediafiles.playback import problem_of
 
 LIMIT_S: Final = 20.0
 """Longest time spent on one file; what isn't read by then is unknown."""
+
+PATIENT_S: Final = 3600.0
+"""The same for whoever is patient."""
 
 _Stream = VideoStream | AudioStream
 _AnyStream = TypeVar("_AnyStream", VideoStream, AudioStream)
@@ -54,8 +54,21 @@ class AudioProbe:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackProbe:
+    """One of its tracks of video or audio."""
+
+    kind: str
+    codec: str
+    name: str
+    """As the file has it; "" without one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
-    """What a file holds. `playable` when all its streams decode at both ends."""
+    """What a file holds. `playable` when all its streams decode at both ends.
+
+    `video` and `audio` are the first ones, `tracks` are all.
+    """
 
     container: str | None
     duration_s: float | None
@@ -65,13 +78,19 @@ class Probe:
     tags: dict[str, str] = field(default_factory=dict)
     playable: bool = False
     problem: str | None = None
+    tracks: tuple[TrackProbe, ...] = ()
 
 
-def probe(path: Path, *, count_frames: bool = False) -> Probe:
-    """Reads the file at `path`. Blocking. `count_frames` reads all of it to count the frames."""
+def probe(path: Path, *, count_frames: bool = False, patient: bool = False) -> Probe:
+    """Reads the file at `path`. Blocking. `count_frames` reads all of it to count the frames.
+
+    `patient`: for a process that only works while nothing else does, and may have to wait.
+    """
+    limit_s = PATIENT_S if patient else LIMIT_S
     try:
         with opened(path) as (container, size_bytes):
-            return _examine(container, path, size_bytes, count_frames)
+            deadline = time.monotonic() + limit_s
+            return _examine(container, path, size_bytes, count_frames, deadline)
     except Unreadable as error:
         problem = f"The file {error.problem}."
         return Probe(None, None, error.size_bytes, None, None, problem=problem)
@@ -96,12 +115,16 @@ def holds_packets(path: Path) -> bool:
         return False
 
 
-def _examine(container: InputContainer, path: Path, size_bytes: int, count_frames: bool) -> Probe:
-    deadline = time.monotonic() + LIMIT_S
+def _examine(
+    container: InputContainer, path: Path, size_bytes: int, count_frames: bool, deadline: float
+) -> Probe:
     video, audio = _known(container.streams.video), _known(container.streams.audio)
     duration_s = _duration_s(container, deadline)
-    streams = [one for one in (video, audio) if one is not None]
-    problem = _problem(container, streams, duration_s or 0.0, deadline)
+    streams: list[_Stream] = [
+        *_all_known(container.streams.video),
+        *_all_known(container.streams.audio),
+    ]
+    problem = problem_of(container, path, streams, duration_s or 0.0, deadline)
     counted = _count(path, deadline) if count_frames and video is not None else None
     return Probe(
         container=container.format.name,
@@ -112,13 +135,23 @@ def _examine(container: InputContainer, path: Path, size_bytes: int, count_frame
         tags=dict(container.metadata),
         playable=problem is None,
         problem=problem,
+        tracks=tuple(map(_track, streams)),
     )
 
 
 def _known(streams: Sequence[_AnyStream]) -> _AnyStream | None:
     """The first of a codec that there is a decoder for; a header that was cut names none."""
+    return next(iter(_all_known(streams)), None)
+
+
+def _all_known(streams: Sequence[_AnyStream]) -> list[_AnyStream]:
     # Typed as always there, and None where FFmpeg has no decoder (PyAV, av/stream.py).
-    return next((each for each in streams if each.codec_context is not None), None)
+    return [each for each in streams if each.codec_context is not None]
+
+
+def _track(stream: _Stream) -> TrackProbe:
+    codec = stream.codec_context.codec.canonical_name
+    return TrackProbe(stream.type, codec, name_of(stream.metadata))
 
 
 def _video(stream: VideoStream, counted: int | None) -> VideoProbe:
@@ -134,12 +167,13 @@ def _video(stream: VideoStream, counted: int | None) -> VideoProbe:
 
 def _audio(stream: AudioStream, whole_s: float | None) -> AudioProbe:
     context = stream.codec_context
-    own_s = seconds(stream.duration, stream.time_base)
+    own = own_s(stream)
+    alone_s = whole_s if first_s(stream) is not None else None
     return AudioProbe(
         codec=context.codec.canonical_name,
         sample_rate=context.sample_rate,
         channels=context.channels,
-        duration_s=own_s if own_s is not None else whole_s,
+        duration_s=own if own is not None else alone_s,
     )
 
 
@@ -156,47 +190,6 @@ def _duration_s(container: InputContainer, deadline: float) -> float | None:
         if time.monotonic() > deadline:
             return None
     return last_s
-
-
-def _problem(
-    container: InputContainer, streams: list[_Stream], duration_s: float, deadline: float
-) -> str | None:
-    """Why the file doesn't play, None if it does."""
-    if not streams:
-        return "The file has neither video nor audio."
-    for stream in streams:
-        kind = stream.type
-        for where, from_end in (("beginning", False), ("end", True)):
-            try:
-                start_s = max(0.0, _length_s(stream, duration_s) - SPAN_S) if from_end else 0.0
-                stop_s = math.inf if from_end else SPAN_S
-                if not _decodes(container, stream, start_s, stop_s, deadline):
-                    return f"The file has no {kind} that can be decoded at its {where}."
-            except (av.FFmpegError, OSError) as error:
-                return f"The {kind} at the file's {where} can't be decoded: {words(error)}."
-    return None
-
-
-def _length_s(stream: _Stream, duration_s: float) -> float:
-    own_s = seconds(stream.duration, stream.time_base)
-    return duration_s if own_s is None else own_s
-
-
-def _decodes(
-    container: InputContainer, stream: _Stream, start_s: float, stop_s: float, deadline: float
-) -> bool:
-    """Whether at least one frame between two moments, from the stream's first on, decodes."""
-    first_s = seconds(stream.start_time, stream.time_base) or 0.0
-    container.seek(int((first_s + start_s) * av.time_base), backward=True)
-    seen = False
-    for packet in container.demux(stream):
-        for frame in stream.decode(packet):
-            seen = True
-            if (frame.time or 0.0) >= first_s + stop_s:
-                return True
-        if time.monotonic() > deadline:
-            break
-    return seen
 
 
 def _count(path: Path, deadline: float) -> int | None:

@@ -17,6 +17,12 @@ from orchestrator.mediafiles.inspect.report import AudioContent, AudioHeader, Au
 from orchestrator.mediafiles.inspect.statistics import Continuity
 from orchestrator.mediafiles.media_file import NS, nanoseconds
 
+UNSENT_NS: Final = 1_000_000_000
+"""Longest time that an encoder leaves out of itself; libopus sends something after 0.4 s."""
+
+_UNSENT_BYTES: Final = 2
+"""Of the Opus packet that stands before it: no more than what says so (opus.h, opus_encode)."""
+
 TOLERANCE_NS: Final = 2_000_000
 """Times of audio may be off by this much, or by two units of the time base: they are rounded."""
 
@@ -34,6 +40,7 @@ class AudioMeter:
         self._continuity = Continuity(_tolerance_ns(stream.time_base))
         self._loudness = Loudness()
         self._heard = True
+        self._quiet = self._before_quiet = False
         self._rate = self._header.sample_rate or 1
 
     def packet(self, packet: Packet[Stream]) -> None:
@@ -41,6 +48,9 @@ class AudioMeter:
         if not self.packets.packets:
             self._priming_ns = _priming_samples(packet) * NS // self._rate
         time_ns, _ = self.packets.add(packet)
+        if packet.size:
+            is_opus = self._header.codec == "opus"
+            self._before_quiet, self._quiet = self._quiet, is_opus and packet.size <= _UNSENT_BYTES
         if self._decoder is not None:
             for frame in self._decoder.decode(packet, time_ns):
                 self._frame(frame)
@@ -51,7 +61,8 @@ class AudioMeter:
         self._rate = frame.sample_rate
         said_ns = nanoseconds(frame.pts, self._stream.time_base)
         gaps, ended_ns = self._continuity.gaps.count, self._continuity.end_ns
-        start_ns = self._continuity.add(said_ns, frame.samples, frame.sample_rate)
+        unsent = self._is_unsent(ended_ns, said_ns)
+        start_ns = self._continuity.add(said_ns, frame.samples, frame.sample_rate, unsent=unsent)
         if ended_ns is not None and self._continuity.gaps.count > gaps:
             self._loudness.interrupt(ended_ns)
         heard = levels_of(frame)
@@ -59,6 +70,11 @@ class AudioMeter:
             self._heard = False
         else:
             self._loudness.add(start_ns, self._continuity.end_ns or start_ns, heard)
+
+    def _is_unsent(self, ended_ns: int | None, said_ns: int | None) -> bool:
+        if ended_ns is None or said_ns is None:
+            return False
+        return self._before_quiet and said_ns - ended_ns <= UNSENT_NS
 
     def finish(self) -> AudioReport:
         """The report, once all has passed."""
@@ -98,6 +114,7 @@ class AudioMeter:
             peak=loudness.peak if self._heard else None,
             rms=loudness.rms if self._heard else None,
             full_scale_samples=loudness.full_scale if self._heard else None,
+            unsent=self._zero.stretches(continuity.unsent),
         )
 
 
@@ -108,11 +125,15 @@ def _header(stream: AudioStream) -> AudioHeader:
         profile=stream.profile,
         sample_rate=context.sample_rate or None,
         channels=context.channels,
-        layout=context.layout.name,
+        # PCM in Matroska says how many channels there are, not which.
+        layout=_LAYOUTS.get(context.layout.name, context.layout.name),
         sample_format=context.format.name if context.format else None,
         time_base=str(stream.time_base),
         tags=dict(stream.metadata),
     )
+
+
+_LAYOUTS: Final = {"1 channels": "mono", "2 channels": "stereo"}
 
 
 def _tolerance_ns(time_base: Fraction | None) -> int:

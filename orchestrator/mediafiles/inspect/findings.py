@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -15,6 +15,7 @@ from orchestrator.mediafiles.inspect.report import (
     Stretches,
     VideoReport,
 )
+from orchestrator.mediafiles.media_file import name_of
 
 Verdict = Literal["ok", "warning", "failed"]
 
@@ -46,8 +47,16 @@ def findings(found: Inspection) -> list[Finding]:
     """All findings, in the order of the report."""
     return [
         *_file(found),
-        *(one for video in found.video for one in _video(video)),
-        *(one for audio in found.audio for one in _audio(audio)),
+        *(
+            one
+            for video in found.video
+            for one in _video(video, _label("video", video, found.video))
+        ),
+        *(
+            one
+            for audio in found.audio
+            for one in _audio(audio, _label("audio", audio, found.audio))
+        ),
         *_offsets(found),
     ]
 
@@ -58,6 +67,13 @@ def clock(moment_s: float) -> str:
     hours, minutes = divmod(int(minutes), 60)
     shown = f"{hours}:{minutes:02}:{seconds:04.1f}" if hours else f"{minutes}:{seconds:04.1f}"
     return f"-{shown}" if moment_s < 0 else shown
+
+
+def _label(kind: str, one: VideoReport | AudioReport, of_kind: Sequence[object]) -> str:
+    """What it is called: by its name where there are several."""
+    if len(of_kind) < 2:
+        return kind
+    return f"{kind} {name_of(one.header.tags) or one.index}"
 
 
 def _file(found: Inspection) -> Iterator[Finding]:
@@ -73,13 +89,13 @@ def _file(found: Inspection) -> Iterator[Finding]:
             yield Finding("warning", None, f"The file has no {kind}.")
 
 
-def _video(video: VideoReport) -> Iterator[Finding]:
+def _video(video: VideoReport, label: str) -> Iterator[Finding]:
     def warning(text: str) -> Finding:
         return Finding("warning", video.index, text)
 
-    yield from _damage(video, "video")
+    yield from _damage(video, label)
     times = video.times
-    yield from _gaps(video, times.gaps, "The video pauses", "The video has no gap.")
+    yield from _gaps(video, times.gaps, f"The {label} pauses", f"The {label} has no gap.")
     if times.duplicate_times:
         yield warning(f"{_frames(times.duplicate_times)} the same time as the frame before.")
     if times.backward_times.count:
@@ -94,9 +110,9 @@ def _video(video: VideoReport) -> Iterator[Finding]:
     if video.display is not None and video.display.rotation_deg:
         yield Finding("ok", video.index, _turned(video.display))
     if video.still is not None and video.still.count:
-        yield warning(f"The video is frozen {_some(video.still)}.")
+        yield warning(f"The {label} is frozen {_some(video.still)}.")
     if video.black is not None and video.black.count:
-        yield warning(f"The video is black {_some(video.black)}.")
+        yield warning(f"The {label} is black {_some(video.black)}.")
     if (video.key_frames.interval_max_s or 0) > SEEK_S:
         far_s = video.key_frames.interval_max_s
         yield warning(f"Keyframes are up to {far_s:.1f} s apart: seeking is coarse.")
@@ -128,27 +144,29 @@ def _at(moment_s: float | None) -> str:
     return "an unknown time" if moment_s is None else clock(moment_s)
 
 
-def _audio(audio: AudioReport) -> Iterator[Finding]:
-    yield from _damage(audio, "audio")
+def _audio(audio: AudioReport, label: str) -> Iterator[Finding]:
+    yield from _damage(audio, label)
     content = audio.sound
     if content is None:
         return
-    yield from _gaps(audio, content.gaps, "The audio has gaps:", "The audio has no gap.")
+    yield from _gaps(audio, content.gaps, f"The {label} has gaps:", f"The {label} has no gap.")
     if content.overlaps.count:
         text = f"Audio packets overlap {_some(content.overlaps)}."
         yield Finding("warning", audio.index, text)
     if (missing := _missing(content)) is not None:
         yield Finding("warning", audio.index, missing)
     if content.silence is not None and content.silence.count:
-        yield Finding("warning", audio.index, f"The audio is silent {_some(content.silence)}.")
+        yield Finding("warning", audio.index, f"The {label} is silent {_some(content.silence)}.")
     if content.full_scale_samples:
-        text = f"The audio reaches full scale in {content.full_scale_samples} samples: it may clip."
+        text = (
+            f"The {label} reaches full scale in {content.full_scale_samples} samples: it may clip."
+        )
         yield Finding("warning", audio.index, text)
 
 
 def _missing(content: AudioContent) -> str | None:
     """The sum of small deviations, none of them a gap."""
-    gaps_s = content.gaps.total_s - content.overlaps.total_s
+    gaps_s = content.gaps.total_s + content.unsent.total_s - content.overlaps.total_s
     less_s = (content.samples_expected - content.samples) / content.sample_rate - gaps_s
     if abs(less_s) < MISSING_S:
         return None

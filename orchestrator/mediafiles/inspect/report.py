@@ -181,6 +181,8 @@ class AudioContent:
     rms: float | None
     full_scale_samples: int | None
     """Samples of all channels at or beyond full scale: that many are clipped, or will be."""
+    unsent: Stretches = Stretches(0, 0.0, ())
+    """Where Opus sent nothing because it was quiet (DTX, RFC 6716 §2.1.9): no gaps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,7 @@ class Continuity:
 
     def __init__(self, tolerance_ns: int) -> None:
         self.gaps = Passages(tolerance_ns + 1)
+        self.unsent = Passages(tolerance_ns + 1)
         self.overlaps = Passages(tolerance_ns + 1)
         self.missing = 0
         self.samples = 0
@@ -211,15 +212,19 @@ class Continuity:
         self.latest_ns: int | None = None
         """... and where the one does that reaches furthest."""
 
-    def add(self, start_ns: int | None, samples: int, rate: int) -> int:
-        """The next piece; returns where it begins. One without a time follows the one before."""
+    def add(self, start_ns: int | None, samples: int, rate: int, *, unsent: bool = False) -> int:
+        """The next piece; returns where it begins. One without a time follows the one before.
+
+        `unsent`: what lies between the two is no gap, its encoder left it out.
+        """
         if start_ns is None:
             self.missing += 1
             start_ns = self.end_ns or 0
         if self.end_ns is None:
             self.first_ns = start_ns
         else:
-            self.gaps.add(self.end_ns, start_ns - self.end_ns)
+            between = self.unsent if unsent else self.gaps
+            between.add(self.end_ns, start_ns - self.end_ns)
             self.overlaps.add(start_ns, self.end_ns - start_ns)
         lasts_ns = round(samples * 10**9 / rate)
         self.samples += samples
