@@ -8,6 +8,7 @@ once, until a call succeeds. Cancellation goes through at any moment.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
@@ -29,12 +30,15 @@ class Periodic:
         failure: str | None,
         foreseen: tuple[type[Exception], ...] = (HavenError, OSError),
         at_once: bool = True,
+        together: bool = False,
     ) -> None:
         """`failure`: what a log line says when a call fails; None: the error ends `run`.
 
         `foreseen`: errors that are logged without a traceback. `at_once`: the first call doesn't
-        wait for a period.
+        wait for a period. `together`: calls are made at multiples of the period, when others of
+        this process are made as well: a wake-up costs more than what is done then.
         """
+        self._together = together
         self._action, self._period_s = action, period_s
         self._failure, self._foreseen, self._at_once = failure, foreseen, at_once
         self._logged = ""
@@ -60,8 +64,15 @@ class Periodic:
         while True:
             began_s = clock()
             await self._call()
-            took_s = clock() - began_s
-            await asyncio.sleep(max(self._period_s - took_s, self._period_s / 2))
+            await asyncio.sleep(self._rest_s(began_s, clock()))
+
+    def _rest_s(self, began_s: float, now_s: float) -> float:
+        least_s = self._period_s / 2
+        if not self._together:
+            return max(self._period_s - (now_s - began_s), least_s)
+        # Processes that were started together don't wake up at the same moment.
+        rest_s = self._period_s - (now_s + os.getpid() % 100 / 1000) % self._period_s
+        return rest_s if rest_s >= least_s else rest_s + self._period_s
 
     async def _call(self) -> None:
         if self._failure is None:

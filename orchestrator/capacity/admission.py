@@ -224,9 +224,10 @@ def _refusal(
     nearest = sorted(
         capacity.pipelines.values(),
         # Itself, if only the step it is pinned to costs too much; then others of the same format;
-        # then the cheapest.
+        # then the cheapest. To copy is another thing than to encode, and comes last.
         key=lambda p: (
             p.name != pipeline.name,
+            p.copies != pipeline.copies,
             p.format != pipeline.format,
             capacity.costs.steps[p.name][-1],
         ),

@@ -50,12 +50,14 @@ async def calibrate(
 ) -> None:
     """Measures every step of the pipelines whose encoders this ffmpeg has; takes about a minute.
 
+    Those that copy have no encoder, and are left out.
+
     `ready` is awaited before each step. Raises Unavailable for a pipeline that fails.
     """
     machine = await asyncio.to_thread(machine_name, ffmpeg)
     async with _written(film) as folder:
         for pipeline in pipelines:
-            if ffmpeg.problem(pipeline) is not None:
+            if pipeline.copies or ffmpeg.problem(pipeline) is not None:
                 continue
             for step in steps(pipeline):
                 if ready is not None:
@@ -109,7 +111,8 @@ class BackgroundCalibration:
         machine = await asyncio.to_thread(machine_name, ffmpeg)
         known = await CostTable(self._catalog).of(machine)
         measured = {(row.pipeline, row.step) for row in still_true(pipelines, known)}
-        lacking = [p for p in pipelines if any((p.name, s) not in measured for s in p.speeds)]
+        encoding = [p for p in pipelines if not p.copies]
+        lacking = [p for p in encoding if any((p.name, s) not in measured for s in p.speeds)]
         if lacking:
             await calibrate(
                 self._catalog, ffmpeg, lacking, _log, ready=self._not_recording, film=self._film

@@ -35,7 +35,8 @@ def costs_of(pipelines: Iterable[Pipeline], rows: Sequence[Cost]) -> Costs:
     scale = _scale(known, measured)
     whole = {p.name: costs for p in known if (costs := _measured(p, measured))}
     shipped = {p.name: tuple(scale * cost for cost in _falling(p.costs)) for p in known}
-    return Costs(shipped | whole, frozenset(whole), scale, {p.name: p for p in known})
+    copying = frozenset(p.name for p in known if p.copies)
+    return Costs(shipped | whole, frozenset(whole), scale, {p.name: p for p in known}, copying)
 
 
 def still_true(pipelines: Iterable[Pipeline], rows: Iterable[Cost]) -> list[Cost]:

@@ -1,7 +1,8 @@
 """What recordings cost in CPU, and whether one more fits. Pure.
 
 A recording costs its pixels per second times the cost of a pixel at its speed step, plus receiving.
-The first is measured (`orchestrator calibrate`), the second follows the machine's speed.
+The first is measured (`orchestrator calibrate`), the second follows the machine's speed. One that
+copies has no encoder and no decoder: its packets cost, and those grow with its pixels.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ AUDIO_CORES: Final = 0.035
 RECEIVING_S: Final = 0.004
 """Of a worker, whatever it receives, and for each megapixel: together 0.16 cores for 720p30 on the
 machine of the shipped costs, where 0.09 were measured (docs/capacity.md)."""
+
+COPYING_CORES: Final = 0.034
+"""Of a worker that copies, whatever it receives; with the cost of its pixels (`COPYING_S` in
+encoding.pipeline.copying) 0.041 cores for 720p30 (docs/capacity.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ class Costs:
     """Of this machine against that of the shipped costs; above 1 it is slower."""
     speed_steps: Mapping[str, SpeedSteps] = field(default_factory=dict)
     """By pipeline: small frames may not use all steps. A pipeline without entry uses all."""
+    copying: frozenset[str] = frozenset()
+    """Pipelines that neither decode nor encode: their step is what copying costs."""
 
     def steps_for(self, pipeline: str, encoder_input: EncoderInput) -> int:
         """How many of its steps, the slowest first, such frames use."""
@@ -71,8 +78,10 @@ class Costs:
             else speed_steps.steps_for(encoder_input.width, encoder_input.height)
         )
 
-    def receiving_cores(self, encoder_input: EncoderInput) -> float:
-        """Cores of the worker that receives, decodes and feeds the encoder."""
+    def receiving_cores(self, pipeline: str, encoder_input: EncoderInput) -> float:
+        """Cores of the worker that receives, decodes and feeds the encoder; or only receives."""
+        if pipeline in self.copying:
+            return self.scale * COPYING_CORES
         if not encoder_input.video:
             return self.scale * AUDIO_CORES
         return self.scale * (RECEIVING_CORES + RECEIVING_S * encoder_input.megapixels_per_s)
@@ -80,7 +89,7 @@ class Costs:
     def cores(self, pipeline: str, step: int, encoder_input: EncoderInput) -> float:
         """Cores of a whole recording."""
         encoding = self.steps[pipeline][step] * encoder_input.megapixels_per_s
-        return encoding + self.receiving_cores(encoder_input)
+        return encoding + self.receiving_cores(pipeline, encoder_input)
 
 
 @dataclass(frozen=True, slots=True)

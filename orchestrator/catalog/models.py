@@ -97,6 +97,10 @@ class Recording(Base):
     """Where it ends and where it is split (recordings.limits.Limits)."""
     started_by: Mapped[str] = mapped_column(String(16), default="user", server_default="user")
     """What started it: user, depin or watch (recordings.start_request)."""
+    tracks: Mapped[str | None] = mapped_column(String(16), default=None)
+    """What it has of the room if it copies (start_request.TRACKS); None if it encodes."""
+    instead_of: Mapped[str | None] = mapped_column(String(64), default=None)
+    """The pipeline that was asked for, if there was no capacity for it and it copies instead."""
     encode: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), default=None)
     """How it is encoded again when it is completed (recordings.encode_options.EncodeOptions)."""
     encode_id: Mapped[str | None] = mapped_column(String(32), default=None)

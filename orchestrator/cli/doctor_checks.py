@@ -108,7 +108,7 @@ def _pipelines(pipelines: Pipelines, ffmpeg: FFmpeg) -> list[Finding]:
     for pipeline in pipelines.by_name.values():
         name, found = f"pipeline {pipeline.name}", ", ".join(sorted(pipeline.encoders))
         if (problem := ffmpeg.problem(pipeline)) is None:
-            findings.append(Finding(name, "ok", found))
+            findings.append(Finding(name, "ok", found or "needs no encoder"))
         else:
             findings.append(Finding(name, "warning", problem.error, problem.detail))
     for broken in pipelines.failures:

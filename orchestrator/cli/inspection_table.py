@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from orchestrator.cli.formatting import UNKNOWN, number, plain, size
@@ -18,6 +18,7 @@ from orchestrator.mediafiles.inspect.report import (
     Traffic,
     VideoReport,
 )
+from orchestrator.mediafiles.media_file import name_of
 
 NOT_MEASURED: Final = "not measured"
 
@@ -64,6 +65,7 @@ def _video(video: VideoReport) -> Iterator[Row]:
     fps = f"{number(header.average_fps, '.2f')} fps by its header"
     frames = f"{header.width}x{header.height} {header.pixel_format or ''}".strip() + _shown(video)
     yield f"video {video.index}", f"{named}, {frames}, {fps}, {_rate(video.traffic.bitrate_bps)}"
+    yield from _name(header.tags)
     if header.sample_aspect_ratio not in (None, "1:1"):
         yield "  pixels", f"sample aspect ratio {header.sample_aspect_ratio}"
     if video.display is not None and video.display.rotation_deg:
@@ -82,6 +84,11 @@ def _video(video: VideoReport) -> Iterator[Row]:
         yield "  sizes", ", ".join(_size(size) for size in video.sizes)
     yield "  still", _stretches(video.still)
     yield "  black", _stretches(video.black)
+
+
+def _name(tags: Mapping[str, str]) -> Iterator[Row]:
+    if name := name_of(tags):
+        yield "  name", plain(name)
 
 
 def _shown(video: VideoReport) -> str:
@@ -117,6 +124,7 @@ def _audio(audio: AudioReport) -> Iterator[Row]:
     named = f"{header.codec} {header.profile or ''}".strip()
     format = f"{number(header.sample_rate)} Hz {header.layout} {header.sample_format or ''}".strip()
     yield f"audio {audio.index}", f"{named}, {format}, {_rate(audio.traffic.bitrate_bps)}"
+    yield from _name(header.tags)
     yield "  frames", _counted(audio.traffic, audio.decoding)
     yield "  from, to", _extent(audio.start_s, audio.end_s)
     if content is None:
@@ -124,6 +132,8 @@ def _audio(audio: AudioReport) -> Iterator[Row]:
         return
     yield "  samples", f"{content.samples} decoded, {content.samples_expected} by the times"
     yield "  gaps", _stretches(content.gaps)
+    if content.unsent.count:
+        yield "  not sent", f"{_stretches(content.unsent)} (Opus DTX)"
     if content.overlaps.count:
         yield "  overlaps", _stretches(content.overlaps)
     yield "  silence", _stretches(content.silence)

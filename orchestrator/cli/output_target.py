@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import mimetypes
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.errors import InvalidRequest
-from orchestrator.recordings.formats import DEFAULT_FORMAT, FORMATS, pipeline_for
+from orchestrator.recordings.formats import DEFAULT_FORMAT, FORMATS, meant, pipeline_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Target:
     """None: the recorder chooses a name."""
     pipeline: str | None
     """Chosen by the file's extension; None if a folder, --format or --pipeline decides."""
+    format: str | None = None
+    """Of a pipeline that makes several, chosen by the file's extension."""
 
 
 def target(output: str, format: str | None, pipeline: str | None, pipelines: Pipelines) -> Target:
@@ -38,31 +41,42 @@ def target(output: str, format: str | None, pipeline: str | None, pipelines: Pip
     ending = _ending(path)
     if pipeline or format:
         chosen = pipelines.get(pipeline) if pipeline else pipeline_for(pipelines, format)
-        if ending not in _endings(chosen):
-            raise _mismatch(path, chosen)
-        return Target(path.parent, path.name, None)
+        if chosen.copies and format:
+            chosen = chosen.for_format(meant(format))
+        made = _formats_by_ending(chosen, format)
+        if ending not in made:
+            raise _mismatch(path, chosen, sorted(made))
+        return Target(path.parent, path.name, None, made[ending] if chosen.copies else None)
     return Target(path.parent, path.name, _pipeline_for(path, pipelines))
 
 
 def _pipeline_for(path: Path, pipelines: Pipelines) -> str:
-    """The pipeline for this extension; those of av1, mp4 and webm come first."""
+    """The pipeline for this extension: of av1, mp4 and webm, else one that encodes, else copies."""
     ending = _ending(path)
-    names = [p.name for p in pipelines.by_name.values() if p.extension.lower() == ending]
-    if not names:
+    found = [p for p in pipelines.by_name.values() if p.extension.lower() == ending]
+    if not found:
         known = sorted({f".{p.extension}" for p in pipelines.by_name.values()})
         raise InvalidRequest(
             f"No pipeline makes {path.suffix} files like {path.name}.",
             f"Use {', '.join(known)}; a path that ends with / is a folder.",
         )
-    return next((name for name in FORMATS if name in names), min(names))
+    usual = {name: n for n, name in enumerate(FORMATS)}
+    return min(found, key=lambda p: (usual.get(p.name, len(FORMATS)), p.copies, p.name)).name
 
 
-def _mismatch(path: Path, pipeline: Pipeline) -> InvalidRequest:
-    endings = " or ".join(f".{ending}" for ending in sorted(_endings(pipeline)))
+def _mismatch(path: Path, pipeline: Pipeline, made: Sequence[str]) -> InvalidRequest:
+    endings = " or ".join(f".{ending}" for ending in made)
     return InvalidRequest(
         f"Pipeline {pipeline.name} makes {endings} files, not {path.name}.",
         "Use that extension, choose another --format, or leave --format out.",
     )
+
+
+def _formats_by_ending(pipeline: Pipeline, format: str | None) -> dict[str, str]:
+    """What each extension means that the pipeline can make, in the format if one is given."""
+    if pipeline.copies and not format:
+        return {container.extension: word for word, container in pipeline.containers.items()}
+    return dict.fromkeys(_endings(pipeline), pipeline.format)
 
 
 def _endings(pipeline: Pipeline) -> set[str]:

@@ -1,6 +1,6 @@
 """Checks a pipeline with the real ffmpeg: encodes a second of test video, and probes the file.
 
-Its later profile, if it has one, encodes the same second.
+Its later profile, if it has one, encodes the same second. One that copies has nothing to encode.
 """
 
 from __future__ import annotations
@@ -43,10 +43,21 @@ async def check_pipeline(pipeline: Pipeline, settings: Settings) -> CheckResult:
     """Encodes one second with the pipeline; never raises for errors of the pipeline."""
     try:
         ffmpeg = await usable_ffmpeg(settings, pipeline)
+        if pipeline.copies:
+            return _muxers(pipeline, ffmpeg)
         with tempfile.TemporaryDirectory(prefix="haven-check-") as folder:
             return await _encode(pipeline, ffmpeg, settings, Path(folder))
     except HavenError as error:
         return CheckResult(pipeline.name, False, str(error))
+
+
+def _muxers(pipeline: Pipeline, ffmpeg: FFmpeg) -> CheckResult:
+    """Whether this ffmpeg can write all that it can be asked for."""
+    for problem in (ffmpeg.problem(pipeline.for_format(word)) for word in pipeline.formats):
+        if problem is not None:
+            return CheckResult(pipeline.name, False, str(problem))
+    message = f"copies into {', '.join(pipeline.formats)}; needs no encoder"
+    return CheckResult(pipeline.name, True, message)
 
 
 async def _encode(

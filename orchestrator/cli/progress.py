@@ -21,21 +21,23 @@ from orchestrator.recordings.figures import (
     ProcessFigures,
     VideoFigures,
 )
+from orchestrator.recordings.written import written_bytes
 
 PLAIN_EVERY_S: Final = 5.0
 """Interval of lines without a terminal (a log file, a pipe)."""
 
 
 def line(recording: Recording) -> str:
-    """One line: time, frame rate, speed, size, drops, CPU of both processes."""
+    """One line: time, frame rate, speed, size, drops, CPU of its processes."""
     figures = LiveFigures.of(recording)
     video, encoder = figures.video, figures.encoder
+    speed = f" {number(encoder.speed, '.2f')}x" if recording.tracks is None else ""
     shown = [
         f"{recording.state} {duration(figures.duration_s)}",
-        f"{number(_first(encoder.fps, video.fps), '.1f')} fps {number(encoder.speed, '.2f')}x",
-        size(encoder.size_bytes),
+        f"{number(_first(encoder.fps, video.fps), '.1f')} fps{speed}",
+        size(written_bytes(recording, figures)),
         f"{number(video.dropped)} dropped",
-        _cpu(figures.processes),
+        _cpu(recording, figures.processes),
     ]
     return " | ".join([*shown, *figures.warnings])
 
@@ -50,8 +52,8 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
         ("size", size(_first(recording.size_bytes, probe.get("size_bytes")))),
         ("video", _video(probe, recording)),
         ("audio", _audio(probe, recording)),
-        ("frames", _frames(figures.video)),
-        ("CPU", f"{_cpu(figures.processes)} of one core"),
+        ("frames", _frames(recording, figures.video)),
+        ("CPU", f"{_cpu(recording, figures.processes)} of one core"),
         ("ended", recording.reason or UNKNOWN),
     ]
 
@@ -106,7 +108,9 @@ def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
 
 
-def _cpu(processes: ProcessesFigures) -> str:
+def _cpu(recording: Recording, processes: ProcessesFigures) -> str:
+    if recording.tracks is not None:
+        return f"worker {_percent(processes.worker)}"
     return f"worker {_percent(processes.worker)}, ffmpeg {_percent(processes.ffmpeg)}"
 
 
@@ -119,7 +123,8 @@ def _video(probe: Mapping[str, Any], recording: Recording) -> str:
     if not video:
         return UNKNOWN
     measured = f"{video.get('codec')} {video.get('width')}x{video.get('height')}"
-    return f"{measured}, {number(video.get('average_fps'), '.1f')} fps ({recording.video_codec})"
+    made_by = _made_by(recording, recording.video_codec)
+    return f"{measured}, {number(video.get('average_fps'), '.1f')} fps ({made_by})"
 
 
 def _audio(probe: Mapping[str, Any], recording: Recording) -> str:
@@ -127,11 +132,16 @@ def _audio(probe: Mapping[str, Any], recording: Recording) -> str:
     if not audio:
         return UNKNOWN
     rate = f"{audio.get('sample_rate')} Hz, {audio.get('channels')} channels"
-    return f"{audio.get('codec')} {rate} ({recording.audio_codec})"
+    return f"{audio.get('codec')} {rate} ({_made_by(recording, recording.audio_codec)})"
 
 
-def _frames(video: VideoFigures) -> str:
+def _made_by(recording: Recording, encoder: str) -> str:
+    return encoder if recording.tracks is None else "as it came"
+
+
+def _frames(recording: Recording, video: VideoFigures) -> str:
+    filled = f", {number(video.filled)} filled" if recording.tracks is None else ""
     return (
         f"{number(video.received)} received, {number(video.written)} written,"
-        f" {number(video.dropped)} dropped, {number(video.filled)} filled"
+        f" {number(video.dropped)} dropped{filled}"
     )

@@ -18,6 +18,7 @@ from orchestrator.errors import (
     StreamNotFound,
     restore,
 )
+from orchestrator.recordings.notes import notes_of
 from orchestrator.recordings.start_request import StartRequest
 from orchestrator.recordings.states import FINAL, RecordingState
 from orchestrator.server.retry_delay import RetryDelay
@@ -56,6 +57,8 @@ class TerminalRecording:
         """
         with self._signals(), self._screen:
             recording = await self._begin()
+            for note in notes_of(recording):
+                self._screen.note(note)
             try:
                 recording = await self._watch(recording)
             finally:

@@ -6,7 +6,7 @@ The names are those of the routes; the types are the server's own (orchestrator.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, TypedDict, TypeVar, Unpack
+from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
 from orchestrator.api.schemas.encodes import EncodeAnswer, EncodeList, QueueAnswer
@@ -56,6 +56,7 @@ class Options(TypedDict, total=False):
     audio_quality: Quality
     output_directory: str
     pipeline: str
+    tracks: Literal["selected", "all"]
     speed_step: int
     max_duration_s: float
     max_size_bytes: int

@@ -133,6 +133,8 @@ class SourceFigures(_Group):
     participants: _Whole = None
     packets_received: _Whole = None
     packets_lost: _Whole = None
+    frames_undecodable: _Whole = None
+    """Left out of a copy, as one that they need was lost; other workers report 0."""
     reconnects: _Whole = None
     sender_reports: _Whole = None
     drift_ppm: _Number = None

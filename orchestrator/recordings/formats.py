@@ -1,7 +1,8 @@
 """The words for `output_format`: av1, mp4 and webm, and the `FORMAT` of each loaded pipeline.
 
 The three mean the pipelines of those names, which a user's file may replace. Any other word means
-the pipeline with that `FORMAT`; if several have it, the one of that name, else the first by name.
+the pipeline with that `FORMAT`. If several have it: one that encodes rather than one that copies,
+then the one of that name, else the first by name.
 """
 
 from __future__ import annotations
@@ -26,10 +27,19 @@ def formats_of(by_name: Mapping[str, Pipeline]) -> dict[str, Pipeline]:
     One of the three whose pipeline doesn't load is left out.
     """
     formats = {name: by_name[name] for name in FORMATS if name in by_name}
-    for pipeline in sorted(by_name.values(), key=lambda one: (one.name != one.format, one.name)):
+    for pipeline in sorted(by_name.values(), key=_rank):
         if pipeline.format not in FORMATS and pipeline.format not in FORMAT_ALIASES:
             formats.setdefault(pipeline.format, pipeline)
     return formats
+
+
+def _rank(pipeline: Pipeline) -> tuple[bool, bool, str]:
+    return (pipeline.copies, pipeline.name != pipeline.format, pipeline.name)
+
+
+def meant(word: str) -> str:
+    """The format by its name or alias."""
+    return FORMAT_ALIASES.get(word, word)
 
 
 def format_named(pipelines: Pipelines, name: str | None) -> str:
@@ -37,8 +47,7 @@ def format_named(pipelines: Pipelines, name: str | None) -> str:
 
     Raises InvalidRequest with the words that can be used.
     """
-    wanted = name or DEFAULT_FORMAT
-    wanted = FORMAT_ALIASES.get(wanted, wanted)
+    wanted = meant(name or DEFAULT_FORMAT)
     known = [*FORMATS, *(word for word in formats_of(pipelines.by_name) if word not in FORMATS)]
     broken = {failure.name for failure in pipelines.failures}
     if wanted not in known and wanted not in broken:
@@ -57,3 +66,8 @@ def pipeline_for(pipelines: Pipelines, name: str | None) -> Pipeline:
     """
     wanted = format_named(pipelines, name)
     return formats_of(pipelines.by_name).get(wanted) or pipelines.get(wanted)
+
+
+def extension_of(pipeline: Pipeline, av1_extension: str) -> str:
+    """Of the files that a pipeline makes; that of AV1 is a setting."""
+    return av1_extension if pipeline.format == DEFAULT_FORMAT else pipeline.extension

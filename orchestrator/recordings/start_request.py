@@ -48,6 +48,11 @@ QUALITY_ALIASES: Final = {"best": "high"}
 
 DEFAULT_QUALITY: Final = "high"
 
+SELECTED: Final = "selected"
+TRACKS: Final = (SELECTED, "all")
+"""What a recording that copies has of a room: the selected video and all audio, each publication
+of it a track of its own; or every publication."""
+
 
 class StartedBy(StrEnum):
     """Who asked for a recording."""
@@ -77,12 +82,15 @@ class StartRequest:
     started_by: StartedBy = StartedBy.USER
     encode: EncodeOptions | None = None
     """How it is encoded again when it is completed; None: it isn't."""
+    tracks: str | None = None
+    """One of TRACKS, of a pipeline that copies; None: the selected ones."""
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON values, for a row and for the API, which both call it `mint_id`."""
         values = asdict(self) | {"limits": self.limits.as_dict()}
-        if self.encode is None:
-            del values["encode"]  # an older server can go on with it
+        for name in ("encode", "tracks"):
+            if values[name] is None:
+                del values[name]  # an older server can go on with it
         return {"mint_id": values.pop("stream_id"), **values}
 
     @classmethod

@@ -37,6 +37,6 @@ class Encoders:
         await usable_ffmpeg(self._settings, pipeline)
 
     async def capacity(self, pipeline: Pipeline | None = None) -> Capacity:
-        """What this machine can do with that ffmpeg."""
-        ffmpeg = await self.ffmpeg(pipeline)
+        """What this machine can do with that ffmpeg; one that copies has none of its own."""
+        ffmpeg = await self.ffmpeg(None if pipeline is None or pipeline.copies else pipeline)
         return await capacity(self._settings, self._catalog, ffmpeg, self.pipelines.by_name)

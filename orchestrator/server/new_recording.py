@@ -7,6 +7,8 @@ import shutil
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -14,6 +16,7 @@ from orchestrator.capacity.admission import Capacity, admit_recording
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.reservations import Admit
 from orchestrator.catalog.store import Catalog
+from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.errors import (
     AlreadyActive,
     HavenError,
@@ -24,7 +27,10 @@ from orchestrator.errors import (
 )
 from orchestrator.media import Stream
 from orchestrator.mediafiles.paths import Place
+from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.start_request import SELECTED
 from orchestrator.server.request_check import CheckedRequest
+from orchestrator.server.when_full import one_or_the_other
 
 log = structlog.get_logger(__name__)
 
@@ -48,31 +54,59 @@ async def admit(catalog: Catalog, prepared: PreparedRequest, most: int | None) -
     Raises TooManyRecordings beyond `most` recordings, NoCapacity, and AlreadyActive to whoever
     comes second.
     """
-    checked, recording = prepared.checked, recording_row(prepared)
-    decide = admit_recording(prepared.capacity, checked.pipeline, checked.speed_step, most)
-    await add_recording(catalog, recording, decide)
+    recording = recording_row(prepared)
+    await add_recording(catalog, recording, _admission(prepared, most))
     return recording
+
+
+def _admission(prepared: PreparedRequest, most: int | None) -> Admit:
+    """As asked for; or, if the request may be that, as a copy where there is no capacity."""
+    checked, capacity = prepared.checked, prepared.capacity
+    as_asked = admit_recording(capacity, checked.pipeline, checked.speed_step, most)
+    instead = checked.instead
+    if instead is None or instead.pipeline.name not in capacity.pipelines:
+        return as_asked
+    copied = admit_recording(capacity, instead.pipeline, None, most)
+    output = prepared.place.output.with_suffix(f".{instead.pipeline.extension}")
+    return one_or_the_other(
+        (as_asked, _columns(checked.pipeline, checked.encode, prepared.place.output)),
+        (
+            copied,
+            _columns(instead.pipeline, instead.encode, output)
+            | {"tracks": SELECTED, "instead_of": checked.pipeline.name},
+        ),
+    )
+
+
+def _columns(pipeline: Pipeline, encode: EncodeOptions | None, output: Path) -> dict[str, Any]:
+    """What a row says of how it is made."""
+    return {
+        "output_format": pipeline.format,
+        "pipeline": pipeline.name,
+        "video_codec": pipeline.video_codec,
+        "audio_codec": pipeline.audio_codec,
+        "output_path": str(output),
+        "encode": encode.as_dict() if encode else None,
+        "tracks": None,
+        "instead_of": None,
+    }
 
 
 def recording_row(prepared: PreparedRequest) -> Recording:
     """The new recording's row, not yet in the catalog."""
-    checked, pipeline = prepared.checked, prepared.checked.pipeline
+    checked = prepared.checked
+    columns = _columns(checked.pipeline, checked.encode, prepared.place.output)
     return Recording(
         id=uuid.uuid4().hex,
         stream_id=prepared.stream.id,
         stream=asdict(prepared.stream),
-        output_format=pipeline.format,
-        pipeline=pipeline.name,
         video_quality=checked.video_quality,
         audio_quality=checked.audio_quality,
-        video_codec=pipeline.video_codec,
-        audio_codec=pipeline.audio_codec,
-        output_path=str(prepared.place.output),
         work_directory=str(prepared.place.work),
         limits=checked.limits.as_dict(),
         started_by=checked.started_by.value,
-        encode=checked.encode.as_dict() if checked.encode else None,
         created_at=prepared.created_at,
+        **(columns | {"tracks": checked.tracks}),
     )
 
 

@@ -17,12 +17,16 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
+
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.discovery.directory import Directory
-from orchestrator.errors import AlreadyActive, EverybodyMuted
+from orchestrator.errors import AlreadyActive, EverybodyMuted, HavenError
 from orchestrator.media import Stream
 from orchestrator.recordings.catalog_polling import poll_until
+from orchestrator.recordings.formats import extension_of
+from orchestrator.recordings.notes import notes_of
 from orchestrator.recordings.outcome import failure_of, has_begun, start_failure, stopped_early
 from orchestrator.recordings.start_request import StartedBy, StartRequest
 from orchestrator.recordings.states import RecordingState
@@ -35,6 +39,8 @@ from orchestrator.server.request_check import CheckedRequest, RequestCheck
 from orchestrator.server.throttle import StartThrottle
 from orchestrator.server.watchdog import Watchdog
 from orchestrator.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class RecordingStart:
             prepared = await self._prepare(resolved)
             recording = await admit(self._catalog, prepared, self._settings.max_recordings or None)
             await self._launch(recording)
+            await self._log_notes(recording)
             return await self._wait_for_frames(recording, deadline)
 
     async def _resolve(self, checked: CheckedRequest) -> ResolvedRequest:
@@ -86,9 +93,17 @@ class RecordingStart:
         capacity, stream = await asyncio.gather(
             self._encoders.capacity(pipeline), self._directory.with_video_known(resolved.stream)
         )
-        extension = self._settings.av1_extension if pipeline.format == "av1" else pipeline.extension
+        extension = extension_of(pipeline, self._settings.av1_extension)
         place = await self._folders.place(checked.folder, stream, now, extension, checked.file_name)
         return PreparedRequest(checked, stream, capacity, place, now)
+
+    async def _log_notes(self, recording: Recording) -> None:
+        for note in notes_of(recording):
+            log.info("recorded otherwise than asked for", recording=recording.id, note=note)
+            try:
+                await self._catalog.add_event(recording.id, "copied", note)
+            except HavenError as error:
+                log.warning("event not written", recording=recording.id, error=error.error)
 
     async def _launch(self, recording: Recording) -> None:
         # Shielded: a row without a worker would wait until the watchdog notices it.

@@ -11,12 +11,19 @@ from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.errors import InvalidRequest
 from orchestrator.mediafiles import paths
 from orchestrator.recordings.encode_options import EncodeOptions
-from orchestrator.recordings.formats import format_named, pipeline_for
+from orchestrator.recordings.formats import format_named, meant, pipeline_for
 from orchestrator.recordings.limits import Limits
-from orchestrator.recordings.start_request import StartedBy, StartRequest, quality_named
+from orchestrator.recordings.start_request import (
+    SELECTED,
+    TRACKS,
+    StartedBy,
+    StartRequest,
+    quality_named,
+)
 from orchestrator.server.encoders import Encoders
 from orchestrator.server.encodes.request import check_options
 from orchestrator.server.output_folders import OutputFolders
+from orchestrator.server.when_full import CopyInstead, copy_instead
 from orchestrator.settings import Settings
 
 
@@ -40,6 +47,10 @@ class CheckedRequest:
     started_by: StartedBy
     encode: EncodeOptions | None
     """How it is encoded again when it is completed."""
+    tracks: str | None
+    """What a pipeline that copies takes of the room; None: it encodes."""
+    instead: CopyInstead | None
+    """What it is if there is no capacity for it; None: it is refused then."""
 
 
 class RequestCheck:
@@ -59,6 +70,9 @@ class RequestCheck:
         await self._encoders.require(pipeline)
         if request.encode is not None:
             await check_options(request.encode, self._encoders, self._settings)
+        instead = copy_instead(
+            self._settings, self._encoders.pipelines, pipeline, video, request.encode
+        )
         return CheckedRequest(
             stream_id=stream_id,
             pipeline=pipeline,
@@ -70,7 +84,37 @@ class RequestCheck:
             speed_step=speed_step,
             started_by=request.started_by,
             encode=request.encode,
+            tracks=tracks_of(request, pipeline),
+            instead=instead,
         )
+
+
+def tracks_of(request: StartRequest, pipeline: Pipeline) -> str | None:
+    """The tracks that it asks for; None if the pipeline encodes.
+
+    Raises InvalidRequest for unknown ones, and where they can't be had.
+    """
+    wanted = request.tracks
+    if wanted is not None and wanted not in TRACKS:
+        raise InvalidRequest(
+            f"Unknown tracks: {wanted[:40]!r}", f"Use one of: {', '.join(TRACKS)}.", field="tracks"
+        )
+    if not pipeline.copies:
+        if wanted is None:
+            return None
+        raise InvalidRequest(
+            f"Pipeline {pipeline.name} encodes one video and all audio mixed: it has no other "
+            "tracks.",
+            "Leave tracks out, or use a pipeline that copies, as copy does.",
+            field="tracks",
+        )
+    if wanted in (None, SELECTED) or pipeline.container == "matroska":
+        return wanted or SELECTED
+    raise InvalidRequest(
+        f"All tracks of a room don't fit into {pipeline.format}: they may have any codec.",
+        "Use output_format mkv, or leave tracks out.",
+        field="tracks",
+    )
 
 
 def pipeline_of(request: StartRequest, pipelines: Pipelines) -> Pipeline:
@@ -81,9 +125,8 @@ def pipeline_of(request: StartRequest, pipelines: Pipelines) -> Pipeline:
     if not request.pipeline:
         return pipeline_for(pipelines, request.output_format)
     pipeline = pipelines.get(request.pipeline)
-    if request.output_format and format_named(pipelines, request.output_format) != pipeline.format:
-        raise InvalidRequest(
-            f"Pipeline {pipeline.name} makes {pipeline.format}, not {request.output_format}.",
-            "Leave output_format out, or choose another pipeline.",
-        )
-    return pipeline
+    if not request.output_format:
+        return pipeline
+    if not pipeline.copies:
+        return pipeline.for_format(format_named(pipelines, request.output_format))
+    return pipeline.for_format(meant(request.output_format))

@@ -58,7 +58,7 @@ class Resumption:
         try:
             ended = await poll_until(self._catalog, recording.id, is_final, FINISH_TIME_S)
             if ended is not None and (left := limits_left(ended)) is not None:
-                new = await self._start(_request(ended, left))
+                new = await self._start(request_of(ended, left))
                 await self._log_event(recording, f"Recording resumed as {new.id}.")
         except HavenError as error:
             await self._log_event(recording, f"Recording not resumed: {error.error}")
@@ -90,11 +90,12 @@ def _less(limit: _Number | None, used: _Number | None) -> _Number | None:
     return limit if limit is None or used is None else limit - used
 
 
-def _request(recording: Recording, limits: Limits) -> StartRequest:
+def request_of(recording: Recording, limits: Limits) -> StartRequest:
     """Its own request, for the same folder."""
     return StartRequest(
         stream_id=recording.stream_id,
-        output_format=None,
+        # One pipeline that copies makes several formats.
+        output_format=recording.output_format if recording.tracks else None,
         pipeline=recording.pipeline,
         video_quality=recording.video_quality,
         audio_quality=recording.audio_quality,
@@ -102,4 +103,5 @@ def _request(recording: Recording, limits: Limits) -> StartRequest:
         limits=limits,
         started_by=StartedBy(recording.started_by),
         encode=EncodeOptions.from_dict(recording.encode) if recording.encode else None,
+        tracks=recording.tracks,
     )

@@ -30,7 +30,7 @@ END_S: Final = 0.1
 def refuse_differences(parts: Parts, made: Path, cancelled: Cancelled) -> None:
     """EncodingFailed with the first difference."""
     try:
-        found = probe(made)
+        found = probe(made, patient=True)
         if not found.playable:
             raise _differs(made, found.problem or "it can't be played")
         if parts.times is not None:

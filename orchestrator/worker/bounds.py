@@ -34,6 +34,7 @@ class Recorded(Protocol):
 class Bounds:
     """Watches one recording. Calls `stop`, `split` or `fail` when a limit is reached.
 
+    `joins_one`: whether even one segment has to be written anew to become the file.
     `part_began_s`: where the present part begins on the recording's timeline; `earlier_bytes`: size
     of the files that earlier workers made.
     """
@@ -47,6 +48,7 @@ class Bounds:
         reserve_bytes: int,
         part_began_s: float,
         earlier_bytes: int,
+        joins_one: bool = False,
         stop: Callable[[str], None],
         split: Callable[[str], None],
         fail: Callable[[HavenError], None],
@@ -54,6 +56,8 @@ class Bounds:
         self._limits, self._recorded, self._work = limits, recorded, work
         self._reserve_bytes = reserve_bytes
         self._part_began_s, self._earlier_bytes = part_began_s, earlier_bytes
+        self._most_as_they_are = 0 if joins_one else 1
+        """Segments that become a file without being written anew."""
         self._stop, self._split, self._fail = stop, split, fail
         self._sizes: dict[Path, int] = {}
         self._inode: int | None = None
@@ -82,8 +86,8 @@ class Bounds:
             return
         of_part = [self._sizes.get(path, 0) for part, path in files if part == self._recorded.part]
         self._look_at_size(sum(of_part), largest)
-        # Joining several segments needs as much space again.
-        needed = sum(of_part) if len(of_part) > 1 else 0
+        # Joining segments needs as much space again.
+        needed = sum(of_part) if len(of_part) > self._most_as_they_are else 0
         if free_bytes < self._reserve_bytes + needed:
             self._stop(f"only {free_bytes / 2**20:.1f} MiB are free in {self._work.parent}")
 

@@ -27,3 +27,5 @@ class WorkerContext:
     preview: Preview
     asked_ns: int
     """When this worker was started, on the monotonic clock."""
+    copies: bool = False
+    """The pipeline copies: the source doesn't decode."""

@@ -38,7 +38,8 @@ class DiskSync:
         """Syncs once a second, until cancelled."""
         # Whoever writes sees a failing disk, too.
         sync = partial(asyncio.to_thread, self.sync)
-        await Periodic(sync, PERIOD_S, failure="not synced to the disk", at_once=False).run()
+        failure = "not synced to the disk"
+        await Periodic(sync, PERIOD_S, failure=failure, at_once=False, together=True).run()
 
     def sync(self) -> None:
         """Syncs everything that was written since the last time. Blocking."""

@@ -26,9 +26,9 @@ async def until_first_frame(
 ) -> None:
     """Returns when something is recorded; raises the reason when nothing will be."""
     began = asyncio.create_task(capture.began.wait())
-    hopeless = [asyncio.create_task(each(capture)) for each in (_unsupported, _muted)]
-    if recording.started_at is not None:
-        hopeless.pop().cancel()  # a recording that is resumed goes on while everybody is muted
+    hopeless = [asyncio.create_task(_unsupported(capture))]
+    if recording.started_at is None:  # one that is resumed goes on, whoever is muted or left out
+        hopeless += [asyncio.create_task(each) for each in (_muted(capture), _left_out(capture))]
     waits: set[asyncio.Future[Any]] = {began, *hopeless, capture.closed, stop}
     try:
         await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
@@ -41,8 +41,15 @@ async def until_first_frame(
         raise stopped_early(recording.stream_id)
     if capture.closed.done() and (why := capture.closed.result().error):
         raise why
+    if (cannot_hold := capture.cannot_hold()) is not None:
+        raise cannot_hold
     listed_by = recording.stream["discovery"]
     raise capture.selection.why_nothing(TITLES.get(listed_by, listed_by))
+
+
+async def _left_out(capture: Capture) -> None:
+    """Returns when the file can't hold something selected."""
+    await capture.left_out.wait()
 
 
 async def _unsupported(capture: Capture) -> None:

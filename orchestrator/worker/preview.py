@@ -10,6 +10,7 @@ from typing import Final
 import av
 import structlog
 
+from orchestrator.media import EncodedFrame
 from orchestrator.periodic import Periodic
 from orchestrator.recordings.preview_files import WANTED_S, is_newer
 from orchestrator.recordings.thumbnails import jpeg
@@ -25,7 +26,7 @@ class Preview:
 
     def __init__(self, folder: Path) -> None:
         self._wanted, self._image = folder / "preview.wanted", folder / "preview.jpg"
-        self._newest: av.VideoFrame | None = None
+        self._newest: av.VideoFrame | EncodedFrame | None = None
 
     def take(self, frame: av.VideoFrame, *, filler: bool) -> None:
         """Called in the writer's thread for each frame of video written.
@@ -34,6 +35,10 @@ class Preview:
         """
         if self._newest is not None or not filler:
             self._newest = frame
+
+    def take_keyframe(self, frame: EncodedFrame) -> None:
+        """The same for each keyframe of a recording that isn't decoded."""
+        self._newest = frame
 
     async def run(self) -> None:
         """Until cancelled. A preview is worth no recording: what fails is tried again."""
@@ -47,8 +52,22 @@ class Preview:
 
     def make(self) -> None:
         """Writes an image of the newest frame, if somebody asked lately. Blocking."""
-        if (frame := self._newest) is None or not is_newer(self._wanted, WANTED_S):
+        if (newest := self._newest) is None or not is_newer(self._wanted, WANTED_S):
             return
+        frame = _decoded(newest) if isinstance(newest, EncodedFrame) else newest
+        if frame is None:
+            return
+        if self._newest is newest:
+            self._newest = frame  # decoded once, however often somebody asks
         unfinished = self._image.with_suffix(".part")
         unfinished.write_bytes(jpeg(frame))
         unfinished.replace(self._image)
+
+
+def _decoded(keyframe: EncodedFrame) -> av.VideoFrame | None:
+    """None if the decoder gives nothing for it."""
+    decoder = av.CodecContext.create(keyframe.codec, "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    decoder.thread_count = 1
+    frames = [*decoder.decode(av.Packet(keyframe.data)), *decoder.decode(None)]
+    return frames[0] if frames else None

@@ -66,7 +66,10 @@ async def _record(recording: Recording, job: Job, catalog: Catalog) -> None:
     try:
         await asyncio.to_thread(_make_runtime, runtime)
         preview = Preview(runtime)
-        recorder, encoding = _recorder(recording, job, catalog, directory, preview)
+        pipelines = await asyncio.to_thread(Pipelines.load, job.settings.pipelines_directory)
+        recorder, encoding = _recorder(
+            recording, job, catalog, directory, preview, pipelines=pipelines
+        )
         _obey_signals(recorder)
         disk_sync = DiskSync(Path(recording.work_directory), catalog.path)
         beside = [asyncio.create_task(job.run()) for job in (disk_sync, preview)]
@@ -88,10 +91,17 @@ def worker_columns(pid: int) -> dict[str, Any]:
 
 
 def _recorder(
-    recording: Recording, job: Job, catalog: Catalog, directory: Directory, preview: Preview
+    recording: Recording,
+    job: Job,
+    catalog: Catalog,
+    directory: Directory,
+    preview: Preview,
+    *,
+    pipelines: Pipelines,
 ) -> tuple[Recorder, asyncio.Task[SegmentEncoding]]:
     """The recorder, and the look for pipeline and ffmpeg that runs while it connects."""
     stream, settings = Stream(**recording.stream), job.settings
+    copies = _copies(recording, pipelines)
 
     async def renew() -> Endpoint:
         return await directory.endpoint(stream, identity_of(recording.id))
@@ -104,17 +114,30 @@ def _recorder(
             connect_timeout_s=settings.connect_timeout_s,
             reconnect_timeout_s=settings.reconnect_timeout_s,
             max_frame_pixels=settings.max_frame_pixels,
+            encoded=copies,
+            keyframe_interval_s=settings.copy_keyframe_interval_s,
         )
 
-    encoding = asyncio.create_task(_encoding(recording, stream, settings))
+    encoding = asyncio.create_task(_encoding(recording, stream, settings, pipelines))
     runtime = runtime_directory(recording.id)
-    context = WorkerContext(settings, catalog, connect, encoding, runtime, preview, job.asked_ns)
+    context = WorkerContext(
+        settings, catalog, connect, encoding, runtime, preview, job.asked_ns, copies
+    )
     return Recorder(recording, context), encoding
 
 
-async def _encoding(recording: Recording, stream: Stream, settings: Settings) -> SegmentEncoding:
-    pipelines = await asyncio.to_thread(Pipelines.load, settings.pipelines_directory)
+def _copies(recording: Recording, pipelines: Pipelines) -> bool:
+    """Of one that doesn't load any more it doesn't matter: nothing will be recorded."""
+    pipeline = pipelines.by_name.get(recording.pipeline)
+    return pipeline is not None and pipeline.copies
+
+
+async def _encoding(
+    recording: Recording, stream: Stream, settings: Settings, pipelines: Pipelines
+) -> SegmentEncoding:
     pipeline = pipelines.get(recording.pipeline)
+    if pipeline.copies:
+        pipeline = pipeline.for_format(recording.output_format)
     ffmpeg = await usable_ffmpeg(settings, pipeline)
     tags = _tags(recording, stream)
     return SegmentEncoding(

@@ -21,7 +21,6 @@ from orchestrator.catalog.models import Recording
 from orchestrator.encoding.process.supervisor import Supervisor
 from orchestrator.errors import HavenError, Unavailable
 from orchestrator.periodic import Periodic
-from orchestrator.pipes.frame_queue import FrameQueue
 from orchestrator.recordings import orphans
 from orchestrator.recordings.checksums import add_checksums
 from orchestrator.recordings.outcome import is_only_to_finish
@@ -29,18 +28,17 @@ from orchestrator.recordings.states import STOPPED, RecordingState, may_follow
 from orchestrator.sources.source import Source
 from orchestrator.worker.catalog_entry import CatalogEntry
 from orchestrator.worker.context import WorkerContext
-from orchestrator.worker.encoding_control import EncodingControl
+from orchestrator.worker.control.copy_control import CopyControl
+from orchestrator.worker.control.encoding_control import EncodingControl
+from orchestrator.worker.control.segment_control import SegmentControl
 from orchestrator.worker.finishing.finish import conclude
 from orchestrator.worker.first_frame import until_first_frame
-from orchestrator.worker.recording_setup import (
-    known_canvas,
-    known_colors,
-)
+from orchestrator.worker.recording_setup import copied_capture, decoded_capture
 from orchestrator.worker.status_report import PERIOD_S, StatusReporter
 from orchestrator.worker.task_group import first_error
-from orchestrator.worker.time_origin import TimeOrigin, known_origin_ns
+from orchestrator.worker.time_origin import TimeOrigin
 from orchestrator.worker.tracks.capture import Capture
-from orchestrator.worker.tracks.selection_policy import SelectionPolicy
+from orchestrator.worker.tracks.undecodable_spans import UndecodableSpans
 
 log = structlog.get_logger(__name__)
 
@@ -60,18 +58,22 @@ class Recorder:
         self._stop_reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._failure: HavenError | None = None
         self._status = StatusReporter(context.catalog, recording.id, os.getpid(), context.asked_ns)
-        self._capture = Capture(
-            FrameQueue(self._settings.queue_bytes),
-            SelectionPolicy(self._settings.video_track_preference, recording.stream.get("creator")),
-            origin_ns=known_origin_ns(recording),
-            canvas_policy=known_canvas(recording, follows=self._settings.canvas == "follow"),
-            colors=known_colors(recording),
-            note=self._entry.note,
-        )
+        self._capture: Capture
+        self._control: SegmentControl
+        if context.copies:
+            copied = copied_capture(recording, self._settings, self._entry.note)
+            self._capture, self._control = (
+                copied,
+                CopyControl(context, self._entry, copied, stop=self.stop, fail=self._fail),
+            )
+        else:
+            decoded = decoded_capture(recording, self._settings, self._entry.note)
+            self._capture, self._control = (
+                decoded,
+                EncodingControl(context, self._entry, decoded, stop=self.stop, fail=self._fail),
+            )
         self._origin = TimeOrigin(self._entry, self._capture)
-        self._encoding = EncodingControl(
-            context, self._entry, self._capture, stop=self.stop, fail=self._fail
-        )
+        self._undecodable = UndecodableSpans(self._entry.note)
 
     def wake(self) -> None:
         """Look now at what is wanted; called by the signal handler."""
@@ -85,7 +87,7 @@ class Recorder:
     async def run(self) -> None:
         """The whole recording. Any failure ends in the catalog, never in a lost segment."""
         error: HavenError | None = None
-        stop, reserve = partial(self.stop, STOPPED), self._encoding.speed.reserve
+        stop, reserve = partial(self.stop, STOPPED), self._control.speed.reserve
         async with self._entry.opened(on_stop=stop, on_reserved=reserve):
             orphaned = asyncio.create_task(orphans.wait_until_ended(await self._orphans()))
             try:
@@ -114,8 +116,11 @@ class Recorder:
             report = partial(self._report_once, source)
             helpers = [
                 tasks.create_task(self._follow_wanted(source)),
-                tasks.create_task(Periodic(self._tick, TICK_S, failure=None, at_once=False).run()),
-                tasks.create_task(Periodic(report, PERIOD_S, failure=None).run()),
+                tasks.create_task(
+                    Periodic(self._tick, TICK_S, failure=None, at_once=False, together=True).run()
+                ),
+                tasks.create_task(Periodic(report, PERIOD_S, failure=None, together=True).run()),
+                tasks.create_task(self._follow_keyframes(source)),
             ]
             try:
                 await until_first_frame(
@@ -140,13 +145,13 @@ class Recorder:
             await source.close()
 
     async def _encode(self, source: Source) -> None:
-        supervisor = await self._encoding.prepare()
+        supervisor = await self._control.prepare()
         ffmpeg = asyncio.create_task(supervisor.run())
         try:
             await self._wait_running(ffmpeg)
-            if self._encoding.running.is_set():
+            if self._control.running.is_set():
                 await self._origin.begin()
-            control = self._encoding.start()
+            control = self._control.start()
             try:
                 await self._until_ended(ffmpeg)
             finally:
@@ -154,10 +159,11 @@ class Recorder:
         finally:
             await self._wind_up(source, supervisor)
             await self._report_once(source)
+            self._undecodable.end()
         await ffmpeg
 
     async def _wait_running(self, ffmpeg: asyncio.Task[None]) -> None:
-        running = asyncio.create_task(self._encoding.running.wait())
+        running = asyncio.create_task(self._control.running.wait())
         waits: set[asyncio.Future[Any]] = {running, ffmpeg, self._stop_reason}
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -193,9 +199,17 @@ class Recorder:
                 connected = self._capture.connected
                 await self._entry.change_state(_S.RECORDING if connected else _S.RECONNECTING)
 
+    async def _follow_keyframes(self, source: Source) -> None:
+        """Ask for keyframes when a file begins or is to end with them."""
+        while True:
+            await self._capture.keyframes_wanted.wait()
+            self._capture.keyframes_wanted.clear()
+            for sid in self._capture.videos:
+                await source.request_keyframe(sid)
+
     def _tick(self) -> None:
         self._capture.tick()
-        self._encoding.tick()
+        self._control.tick()
         idle = self._capture.selection.idle_since
         grace = self._settings.unpublished_timeout_s
         if self._capture.began.is_set() and idle and time.monotonic() - idle > grace:
@@ -203,9 +217,11 @@ class Recorder:
 
     async def _report_once(self, source: Source) -> None:
         try:
-            segments = self._encoding.segments
+            segments = self._control.segments
             self._capture.look()
-            await self._status.report(self._capture, source, segments, self._encoding.supervisor)
+            left_out = source.statistics().frames_undecodable
+            self._undecodable.look(left_out, segments.end_s if segments else 0.0)
+            await self._status.report(self._capture, source, segments, self._control.supervisor)
             await self._origin.follow()
             if segments is not None:
                 await segments.save_all()
@@ -214,7 +230,7 @@ class Recorder:
 
     async def _save_segments(self) -> None:
         """Segments that the catalog was too busy to list belong in the file, too."""
-        if (segments := self._encoding.segments) is not None:
+        if (segments := self._control.segments) is not None:
             await self._entry.with_retries("the segments", segments.save_all)
 
     def _fail(self, error: HavenError) -> None:

@@ -14,24 +14,32 @@ from orchestrator.media import BT601, Colors
 from orchestrator.mediafiles.headroom import keep_ballast
 from orchestrator.mediafiles.probe import probe
 from orchestrator.pipes.canvas import LIMITS, CanvasSize, SizeLimits
+from orchestrator.pipes.frame_queue import FrameQueue
 from orchestrator.pipes.frame_rate import USUAL_FPS
 from orchestrator.recordings.figures import LiveFigures
 from orchestrator.recordings.limits import Limits
 from orchestrator.settings import Settings
+from orchestrator.stream_copy.containers import CONTAINERS
+from orchestrator.stream_copy.packet_queue import PacketQueue
 from orchestrator.worker.bounds import Bounds
 from orchestrator.worker.preview import Preview
 from orchestrator.worker.segments.encoder_speed import EncoderSpeed
+from orchestrator.worker.segments.listed_segments import ListedSegments
 from orchestrator.worker.segments.segment_encoding import SegmentEncoding
 from orchestrator.worker.segments.segment_positions import numbers_taken
 from orchestrator.worker.segments.segments import Segments
+from orchestrator.worker.time_origin import known_origin_ns
 from orchestrator.worker.tracks.canvas_policy import CanvasPolicy
-from orchestrator.worker.tracks.capture import Capture
+from orchestrator.worker.tracks.capture import Note
+from orchestrator.worker.tracks.copied_capture import CopiedCapture
+from orchestrator.worker.tracks.decoded_capture import DecodedCapture
+from orchestrator.worker.tracks.selection_policy import SelectionPolicy
 
 
 async def create_segments(
     recording: Recording,
     catalog: Catalog,
-    capture: Capture,
+    capture: DecodedCapture,
     encoding: SegmentEncoding,
     speed: EncoderSpeed,
     *,
@@ -84,7 +92,7 @@ def _have_size(canvas: CanvasSize, segments: Sequence[Segment]) -> bool:
 
 
 async def create_bounds(
-    segments: Segments,
+    segments: ListedSegments,
     settings: Settings,
     *,
     stop: Callable[[str], None],
@@ -101,6 +109,7 @@ async def create_bounds(
         Path(recording.work_directory),
         reserve_bytes=settings.disk_reserve_bytes,
         part_began_s=min(began, default=0.0),
+        joins_one=segments.encoding.has_other_segments,
         earlier_bytes=sum(file.size_bytes for file in await catalog.files(recording.id)),
         stop=stop,
         split=split,
@@ -108,14 +117,50 @@ async def create_bounds(
     )
 
 
-def known_canvas(recording: Recording, *, follows: bool) -> CanvasPolicy:
+def decoded_capture(recording: Recording, settings: Settings, note: Note) -> DecodedCapture:
+    """For a recording that is encoded; continues with what an earlier worker used."""
+    return DecodedCapture(
+        FrameQueue(settings.queue_bytes),
+        _selection(recording, settings),
+        origin_ns=known_origin_ns(recording),
+        canvas_policy=_known_canvas(recording, follows=settings.canvas == "follow"),
+        colors=_known_colors(recording),
+        note=note,
+    )
+
+
+def copied_capture(recording: Recording, settings: Settings, note: Note) -> CopiedCapture:
+    """For a recording that is copied."""
+    container, every_track = CONTAINERS[recording.output_format], recording.tracks == "all"
+    return CopiedCapture(
+        PacketQueue(settings.queue_bytes),
+        _selection(recording, settings, every_video=every_track, codecs=container.codecs),
+        origin_ns=known_origin_ns(recording),
+        container=container,
+        every_track=every_track,
+        note=note,
+    )
+
+
+def _selection(
+    recording: Recording,
+    settings: Settings,
+    *,
+    every_video: bool = False,
+    codecs: frozenset[str] = frozenset(),
+) -> SelectionPolicy:
+    creator = recording.stream.get("creator")
+    return SelectionPolicy(settings.video_track_preference, creator, every_video, codecs)
+
+
+def _known_canvas(recording: Recording, *, follows: bool) -> CanvasPolicy:
     """Continues with the canvas of an earlier worker."""
     video = LiveFigures.of(recording).video
     canvas = CanvasSize(video.width, video.height) if video.width and video.height else None
     return CanvasPolicy(canvas, follows=follows)
 
 
-def known_colors(recording: Recording) -> Colors | None:
+def _known_colors(recording: Recording) -> Colors | None:
     """The colors that an earlier worker used."""
     colors = LiveFigures.of(recording).video.colors
     return Colors(*colors) if colors else None

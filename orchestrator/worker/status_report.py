@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from orchestrator.catalog.models import Sample
 from orchestrator.catalog.store import Catalog
-from orchestrator.encoding.process.ffmpeg import Run
+from orchestrator.encoding.process.prepared_run import SupervisedRun
 from orchestrator.encoding.process.states import ENDED
 from orchestrator.encoding.process.supervisor import Supervisor
 from orchestrator.media import SECOND_NS
@@ -24,14 +24,9 @@ from orchestrator.recordings.figures import (
     SourceFigures,
 )
 from orchestrator.sources.source import Source
+from orchestrator.worker.segments.listed_segments import ListedSegments
 from orchestrator.worker.segments.open_segment import SegmentTotals
-from orchestrator.worker.segments.segments import Segments
 from orchestrator.worker.tracks.capture import Capture
-from orchestrator.worker.tracks.capture_figures import (
-    audio_figures,
-    queue_figures,
-    video_figures,
-)
 
 PERIOD_S: Final = 1.0
 WINDOW: Final = 30
@@ -59,7 +54,7 @@ class StatusReporter:
         self,
         capture: Capture,
         source: Source,
-        segments: Segments | None,
+        segments: ListedSegments | None,
         supervisor: Supervisor | None,
     ) -> None:
         """Writes one report."""
@@ -72,13 +67,14 @@ class StatusReporter:
             # The last report keeps what was measured while ffmpeg still ran.
             encoder, processes = self._running
         self._running = encoder, processes
+        came = capture.figures()
         figures = LiveFigures(
-            video=video_figures(capture),
-            audio=audio_figures(capture),
-            queue=queue_figures(capture),
+            video=came.video,
+            audio=came.audio,
+            queue=came.queue,
             source=_source_figures(capture, source),
             encoder=encoder,
-            measured_cores=self._measured(usage, now_s),
+            measured_cores=self._measured(run, usage, now_s),
             processes=processes,
             encoding=supervisor.state.value if supervisor else None,
             restarts=supervisor.restarts if supervisor else 0,
@@ -89,16 +85,16 @@ class StatusReporter:
             figures = self._with_written(figures, segments, now_s)
         await self._catalog.report(self._id, figures.as_json(), now, self._samples(now, usage))
 
-    def _with_written(self, figures: LiveFigures, segments: Segments, now_s: float) -> LiveFigures:
+    def _with_written(
+        self, figures: LiveFigures, segments: ListedSegments, now_s: float
+    ) -> LiveFigures:
         totals, first_ns = segments.totals(), segments.first_ns
         written: dict[str, Any] = {
             "written": totals.video_frames,
             "dropped": (figures.video.dropped or 0) + totals.video_dropped,
             "fps": self._rate(now_s, totals.video_frames),
-            "planned_fps": round(segments.fps, 2),
+            **segments.encoder_input(),
         }
-        if (canvas := segments.running_canvas) is not None:
-            written |= {"width": canvas.width, "height": canvas.height}
         return figures.model_copy(
             update={
                 "video": figures.video.model_copy(update=written),
@@ -108,16 +104,20 @@ class StatusReporter:
                 "pipe_bytes": totals.written_bytes,
                 "refused": totals.refused,
                 "part": segments.part,
-                "speed_step": segments.speed.running,
+                "speed_step": segments.running_step,
             }
         )
 
-    def _measured(self, usage: dict[str, Usage | None], now_s: float) -> float | None:
-        """Cores in use by all processes of the present segment."""
+    def _measured(
+        self, run: SupervisedRun | None, usage: dict[str, Usage | None], now_s: float
+    ) -> float | None:
+        """Cores in use by all processes of the present segment; a writer is a thread of ours."""
         used = [u for u in usage.values() if u is not None]
         pids = tuple(u.pid for u in used)
         total_s = sum(u.cpu_seconds for u in used)
-        return self._average.add(now_s, pids if len(used) == len(usage) else (), total_s)
+        writes_itself = run is not None and run.alive and run.pid is None
+        complete = len(used) == len(usage) or (writes_itself and usage["worker"] is not None)
+        return self._average.add(now_s, pids if complete else (), total_s)
 
     def _rate(self, now_s: float, frames: int) -> float | None:
         before, self._frames = self._frames, (now_s, frames)
@@ -194,15 +194,16 @@ def _source_figures(capture: Capture, source: Source) -> SourceFigures:
         participants=capture.participants,
         packets_received=counts.packets_received,
         packets_lost=counts.packets_lost,
+        frames_undecodable=counts.frames_undecodable,
         reconnects=counts.reconnects,
         sender_reports=counts.sender_reports,
         drift_ppm=counts.drift_ppm,
     )
 
 
-def _encoder_figures(run: Run | None) -> EncoderFigures:
+def _encoder_figures(run: SupervisedRun | None) -> EncoderFigures:
     """What ffmpeg reports of itself; before its first report only its log's name."""
-    if run is None:
+    if run is None or run.log_path is None:
         return EncoderFigures()
     if (progress := run.progress) is None:
         return EncoderFigures(log=run.log_path.name)

@@ -24,7 +24,7 @@ class TimeOrigin:
     """Keeps time zero in the catalog."""
 
     def __init__(self, entry: CatalogEntry, capture: Capture) -> None:
-        self._entry, self._timeline = entry, capture.timeline
+        self._entry, self._clock = entry, capture.clock
         self._written_ns: int | None = None
 
     async def begin(self) -> None:
@@ -37,18 +37,18 @@ class TimeOrigin:
 
     async def follow(self) -> None:
         """Time zero moves once, when the first frames' position beside the audio is known."""
-        if self._written_ns not in (None, self._timeline.origin_ns):
+        if self._written_ns not in (None, self._clock.origin_ns):
             columns = self._columns()
             await self._entry.catalog.update(self._entry.recording.id, **columns)
             self._written_ns = columns["origin_ns"]
 
     def _columns(self) -> dict[str, Any]:
-        return {"origin_ns": self._timeline.origin_ns, "origin_boot": boot_id()}
+        return {"origin_ns": self._clock.origin_ns, "origin_boot": boot_id()}
 
     def _wall_clock_time(self) -> datetime:
         """Time zero on the wall clock."""
-        assert self._timeline.origin_ns is not None
-        ago = timedelta(microseconds=(time.monotonic_ns() - self._timeline.origin_ns) // 1000)
+        assert self._clock.origin_ns is not None
+        ago = timedelta(microseconds=(time.monotonic_ns() - self._clock.origin_ns) // 1000)
         return datetime.now(UTC) - ago
 
 

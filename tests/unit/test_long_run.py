@@ -18,9 +18,9 @@ import pytest
 from orchestrator.media import AUDIO_RATE, SECOND_NS, TrackKind
 from orchestrator.pipes.timeline import VIDEO_RATE, Timeline
 from orchestrator.pipes.timeline_items import AudioItem, Item, Samples, VideoItem
-from orchestrator.sources.aiortc.receiver_replacements import STREAM_SHIFT, RtpTimestampMapper
 from orchestrator.sources.clock.arrival_delays import WINDOW_NS
 from orchestrator.sources.clock.participant_clock import ParticipantClock
+from orchestrator.sources.stream_times import STREAM_SHIFT, RtpTimestampMapper
 
 pytestmark = [pytest.mark.all_only, pytest.mark.timeout(600)]
 

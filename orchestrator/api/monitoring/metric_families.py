@@ -18,6 +18,7 @@ from orchestrator.api.schemas.monitoring import Process, System
 from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.models import Recording
 from orchestrator.recordings.figures import LiveFigures
+from orchestrator.recordings.written import codecs_of, written_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,7 @@ def _encodes(own: ServerCounters) -> Iterator[Metric]:
 
 def _recordings(rows: Sequence[Recording]) -> Iterator[Metric]:
     labels = ("recording_id", "mint_id", "state", "pipeline", "video_codec", "audio_codec")
-    info = [
-        ((r.id, r.stream_id, r.state, r.pipeline, r.video_codec, r.audio_codec), 1) for r in rows
-    ]
+    info = [((r.id, r.stream_id, r.state, r.pipeline, *codecs_of(r)), 1) for r in rows]
     yield _gauge("haven_recording_info", "Names and state of a running recording.", labels, info)
     reports = [((row.id,), row, LiveFigures.of(row)) for row in rows]
     for name, help, of_row in _RECORDING:
@@ -159,7 +158,11 @@ _RECORDING: Final[list[tuple[str, str, _ValueOf]]] = [
         lambda _, f: f.duration_s,
     ),
     ("frames_received_total", "Video frames received.", lambda _, f: f.video.received),
-    ("frames_written_total", "Video frames written to ffmpeg.", lambda _, f: f.video.written),
+    (
+        "frames_written_total",
+        "Video frames written to ffmpeg, or to a file that is copied to.",
+        lambda _, f: f.video.written,
+    ),
     (
         "frames_dropped_total",
         "Video frames dropped because ffmpeg was too slow.",
@@ -184,8 +187,8 @@ _RECORDING: Final[list[tuple[str, str, _ValueOf]]] = [
     ),
     (
         "file_size_bytes",
-        "Bytes written so far, as ffmpeg reports them.",
-        lambda _, f: f.encoder.size_bytes,
+        "Bytes written so far, as ffmpeg or a worker that copies reports them.",
+        written_bytes,
     ),
     ("queue_bytes", "Raw frames waiting for ffmpeg.", lambda _, f: f.queue.bytes),
     (
@@ -195,6 +198,11 @@ _RECORDING: Final[list[tuple[str, str, _ValueOf]]] = [
     ),
     ("packets_received_total", "RTP packets received.", lambda _, f: f.source.packets_received),
     ("packets_lost_total", "RTP packets lost.", lambda _, f: f.source.packets_lost),
+    (
+        "frames_undecodable_total",
+        "Video frames that came and were left out of a copy: one that they need was lost.",
+        lambda _, f: f.source.frames_undecodable,
+    ),
     ("reconnects_total", "Reconnections to the stream.", lambda _, f: f.source.reconnects),
     (
         "drift_ppm",

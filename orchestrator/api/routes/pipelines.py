@@ -27,7 +27,7 @@ from orchestrator.recordings.start_request import QUALITIES, quality_named
 router = APIRouter(prefix="/api/pipelines", tags=["pipelines"])
 
 _ERRORS = failures(
-    InvalidRequest("Unknown pipeline: av2", "Use one of: av1, av1-svt, mp4, webm."),
+    InvalidRequest("Unknown pipeline: av2", "Use one of: av1, av1-svt, copy, mp4, webm."),
     PipelineBroken("Pipeline mine is broken: /path/to/mine.py, line 12", "Fix the file."),
 )
 
@@ -51,9 +51,14 @@ async def pipeline(
     manager: ManagerHere,
     query: Annotated[CommandQuery, Query()],
 ) -> PipelineDetails:
-    """One pipeline with the exact command it makes for video of this size and quality."""
+    """One pipeline with the exact command it makes for video of this size and quality.
+
+    A pipeline that copies has no command.
+    """
     pipeline = manager.pipelines.get(name)
     chosen = quality_named(query.quality, "quality")
+    if pipeline.copies:
+        return await _without_command(manager, pipeline)
     settings = PipelineSettings(
         width=query.width,
         height=query.height,
@@ -69,6 +74,18 @@ async def pipeline(
         settings=settings,
         argv=argv,
         command=paste(argv),
+        usable=problem is None,
+        problem=problem,
+    )
+
+
+async def _without_command(manager: Manager, pipeline: Pipeline) -> PipelineDetails:
+    _, problem = await _ffmpeg(manager, pipeline)
+    return PipelineDetails(
+        **_summary(pipeline),
+        settings=None,
+        argv=None,
+        command=None,
         usable=problem is None,
         problem=problem,
     )
@@ -106,6 +123,8 @@ def _summary(pipeline: Pipeline) -> dict[str, Any]:
         "name": pipeline.name,
         "description": pipeline.description,
         "format": pipeline.format,
+        "formats": list(pipeline.formats),
+        "copies": pipeline.copies,
         "extension": pipeline.extension,
         "mime_type": pipeline.mime_type,
         "video_codec": pipeline.video_codec,

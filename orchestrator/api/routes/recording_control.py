@@ -45,6 +45,7 @@ from orchestrator.errors import (
 )
 from orchestrator.recordings.formats import formats_of
 from orchestrator.recordings.limits import requested_limits
+from orchestrator.recordings.notes import QUALITIES_IGNORED
 from orchestrator.recordings.start_request import StartRequest
 
 router = APIRouter(prefix="/api/recording", tags=["recording"])
@@ -97,7 +98,10 @@ async def start(body: StartBody, manager: ManagerHere) -> Started:
 
     A stream has at most one running recording. The format and quality are always those requested.
     """
-    return serialize.started(await manager.start(request_of(body)))
+    recording = await manager.start(request_of(body))
+    asked = {"video_quality", "audio_quality"} & body.model_fields_set
+    ignored = recording.tracks is not None and recording.instead_of is None and asked
+    return serialize.started(recording, [QUALITIES_IGNORED] if ignored else [])
 
 
 def request_of(body: StartBody) -> StartRequest:
@@ -114,6 +118,7 @@ def request_of(body: StartBody) -> StartRequest:
         audio_quality=body.audio_quality,
         output_directory=body.output_directory,
         speed_step=body.speed_step,
+        tracks=body.tracks,
         encode=options_of(body.encode) if body.encode else None,
         limits=requested_limits(
             body.max_duration_s, body.max_size_bytes, body.split_minutes, body.split_bytes

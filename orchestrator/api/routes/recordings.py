@@ -36,7 +36,12 @@ from orchestrator.recordings.states import ACTIVE, RecordingState
 
 router = APIRouter(prefix="/api/recordings", tags=["recordings"])
 
-_MIME_TYPES = {".av1": "video/mp4", ".mp4": "video/mp4", ".webm": "video/webm"}
+_MIME_TYPES = {
+    ".av1": "video/mp4",
+    ".mp4": "video/mp4",
+    ".webm": "video/webm",
+    ".mkv": "video/x-matroska",
+}
 """For files that the recording's pipeline didn't make. `.av1` files are MP4 inside."""
 
 
@@ -56,7 +61,7 @@ FILE_ERRORS = (
 )
 _FILE: Responses = {
     **failures(*FILE_ERRORS, RangeNotSatisfiable("bytes=9000-", 8000)),
-    200: {"description": "The file.", "content": {"video/mp4": {}, "video/webm": {}}},
+    200: {"description": "The file.", "content": {kind: {} for kind in _MIME_TYPES.values()}},
     206: {"description": "The requested range.", "content": {"video/mp4": {}}},
     304: {"description": "The client already has this file."},
 }

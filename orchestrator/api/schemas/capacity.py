@@ -15,7 +15,7 @@ class StepCost(Wire):
     name: str
     """The encoder's own value for it."""
     cpu_s_per_megapixel: float
-    """CPU seconds per megapixel, for encoding alone."""
+    """CPU seconds per megapixel, for encoding alone; of a pipeline that copies, for its packets."""
     cores: float
     """Cores for a whole 720p recording at 30 frames a second, including receiving."""
     more: int

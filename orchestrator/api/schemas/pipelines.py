@@ -1,4 +1,4 @@
-"""Wire types of /api/pipelines: how recordings can be encoded."""
+"""Wire types of /api/pipelines: how recordings can be made."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from orchestrator.recordings.start_request import DEFAULT_QUALITY
 
 
 class PipelineSummary(Wire):
-    """A pipeline that recordings can be encoded with."""
+    """A pipeline that recordings can be made with."""
 
     name: str
     description: str
     format: str
+    """What it makes, of `formats` the default."""
+    formats: list[str]
+    """The words for `output_format` that it can be asked for."""
+    copies: bool
+    """Whether it records the frames as they come, without decoder and encoder; its codecs and its
+    one speed step are `copy` then."""
     extension: str
     mime_type: str
     video_codec: str
@@ -33,6 +39,8 @@ class PipelineSummary(Wire):
             "name": "av1",
             "description": "AV1 with libaom, AAC audio, in MP4.",
             "format": "av1",
+            "formats": ["av1"],
+            "copies": False,
             "extension": "av1",
             "mime_type": "video/mp4",
             "video_codec": "libaom-av1",
@@ -119,10 +127,11 @@ class PipelineDetails(PipelineSummary):
     """A pipeline and the exact command it makes."""
 
     success: Literal[True] = True
-    settings: PipelineSettings
-    argv: list[str]
+    settings: PipelineSettings | None
+    """Null, as the command is, for a pipeline that copies: it has none."""
+    argv: list[str] | None
     """The command as a list of arguments."""
-    command: str
+    command: str | None
     """The command, ready to paste into a shell."""
     usable: bool
     """Whether the ffmpeg in use supports it."""

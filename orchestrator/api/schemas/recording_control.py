@@ -32,9 +32,9 @@ class StartBody(Wire):
     mint_id: StreamId
     """The stream: `mint_id` of GET /api/streams; on a LiveKit server, the name of the room."""
     output_format: str | None = Field(DEFAULT_FORMAT, max_length=64)
-    """av1, mp4, webm or the format of your own pipeline; GET /api/recording/formats lists them.
+    """av1, mp4, webm, mkv or the format of your own pipeline (GET /api/recording/formats).
 
-    h264 means mp4, vp9 means webm."""
+    h264 means mp4, vp9 means webm. mkv is pipeline `copy`, which may also make webm or mp4."""
     video_quality: Quality = DEFAULT_QUALITY
     """Determines the video bit rate; GET /api/recording/formats lists the qualities."""
     audio_quality: Quality = DEFAULT_QUALITY
@@ -42,7 +42,11 @@ class StartBody(Wire):
     output_directory: str | None = Field(None, max_length=4096)
     """Folder for this file; by default the one of GET /api/recording/output-directory."""
     pipeline: str | None = Field(None, max_length=64)
-    """Pipeline to encode with (GET /api/pipelines); else the one named like the format."""
+    """Pipeline to record with (GET /api/pipelines); else the one named like the format. `copy`
+    records the frames as they come, without decoder or encoder; qualities have no effect then."""
+    tracks: Literal["selected", "all"] | None = None
+    """Of a pipeline that copies. selected, as null: the selected video and all audio, each
+    publication of it a track of its own. all: every publication of the room, in mkv."""
     speed_step: int | None = Field(None, ge=0, le=99)
     """Speed step of the pipeline's encoder (GET /api/capacity), 0 is the slowest. Null: the
     slowest step that fits, and a faster one if the encoder falls behind."""
@@ -98,8 +102,10 @@ class StartConfig(Wire):
     audio_quality: str
     pipeline: str
     video_codec: str
-    """ffmpeg's name for the encoder."""
+    """ffmpeg's name for the encoder; of a pipeline that copies, `copy` until the codec is known."""
     audio_codec: str
+    tracks: str | None
+    """Of a pipeline that copies; else null."""
 
     model_config = example(
         {
@@ -109,6 +115,7 @@ class StartConfig(Wire):
             "pipeline": "av1",
             "video_codec": "libaom-av1",
             "audio_codec": "aac",
+            "tracks": None,
         }
     )
 
@@ -130,6 +137,9 @@ class Started(Wire):
     """When the first frame was recorded."""
     stream_info: StreamInfo
     config: StartConfig
+    notes: list[str]
+    """What is done otherwise than asked for, in words: a quality that has no effect, or frames
+    that are copied since there is no capacity to encode them (setting `when_full`)."""
 
     model_config = example(
         {
@@ -149,7 +159,9 @@ class Started(Wire):
                 "pipeline": "av1",
                 "video_codec": "libaom-av1",
                 "audio_codec": "aac",
+                "tracks": None,
             },
+            "notes": [],
         }
     )
 
@@ -225,9 +237,10 @@ class FormatCodecs(Wire):
     """The codecs and bit rates of a format at the default quality."""
 
     video_codec: str
+    """`copy` where frames are recorded as they come; the bit rates are null then."""
     audio_codec: str
-    video_bitrate: str
-    audio_bitrate: str
+    video_bitrate: str | None
+    audio_bitrate: str | None
     extension: str
 
     model_config = example(

@@ -13,6 +13,7 @@ from orchestrator.api.schemas.common import (
     example,
     example_of,
 )
+from orchestrator.api.schemas.encodes import EncodeBody
 from orchestrator.api.schemas.recording_control import StreamInfo
 
 
@@ -30,6 +31,15 @@ class RecordingSummary(Wire):
     audio_quality: str
     video_codec: str
     audio_codec: str
+    tracks: str | None
+    """What it has of the room if its pipeline copies: selected or all; else null."""
+    instead_of: str | None
+    """The pipeline that was asked for, if there was no capacity for it and it was copied instead
+    (setting `when_full`); else null."""
+    encode: EncodeBody | None
+    """How it is encoded again when it is completed, as asked for at its start; null: it isn't."""
+    notes: list[str]
+    """What was done otherwise than asked for, in words."""
     output_path: str
     """The path that the final file has or will have."""
     file_url: str | None
@@ -61,6 +71,10 @@ class RecordingSummary(Wire):
             "audio_quality": "high",
             "video_codec": "libaom-av1",
             "audio_codec": "aac",
+            "tracks": None,
+            "instead_of": None,
+            "encode": None,
+            "notes": [],
             "output_path": OUTPUT_PATH,
             "file_url": f"/api/recordings/{RECORDING_ID}/file",
             "created_at": "2024-12-01T14:30:20.511+00:00",

@@ -38,6 +38,7 @@ _LIVE: dict[str, Any] = {
     "participants": 151,
     "packets_received": 12050,
     "packets_lost": 3,
+    "frames_undecodable": 0,
     "reconnects": 0,
     "drift_ppm": -21.5,
     "restarts": 0,
@@ -85,6 +86,8 @@ class Live(Wire):
     participants: int | None = None
     packets_received: int | None = None
     packets_lost: int | None = None
+    frames_undecodable: int | None = None
+    """Video frames that came and were left out of a copy: one that they need was lost."""
     reconnects: int | None = None
     drift_ppm: float | None = None
     """How much faster the publisher's audio runs than its own clock, in parts per million; known
@@ -153,18 +156,21 @@ class Status(Live, Standing):
 
     figures: dict[str, Any] | None = None
     """Everything the recording's worker reports, unchanged."""
+    notes: tuple[str, ...] = ()
+    """What is done otherwise than asked for, as in the answer of /start."""
 
     model_config = example(
         {
             **_STANDING,
             **_LIVE,
             "figures": {"duration_s": 45.2, "video": {"fps": 29.97, "dropped": 0}},
+            "notes": [],
         }
     )
 
 
 class ActiveConfig(Wire):
-    """How an active recording is encoded."""
+    """How an active recording is made."""
 
     format: str
     video_codec: str
@@ -172,6 +178,8 @@ class ActiveConfig(Wire):
     pipeline: str
     video_quality: str
     audio_quality: str
+    tracks: str | None
+    """Of a pipeline that copies; else null."""
 
     model_config = example(
         {
@@ -181,6 +189,7 @@ class ActiveConfig(Wire):
             "pipeline": "av1",
             "video_quality": "high",
             "audio_quality": "high",
+            "tracks": None,
         }
     )
 

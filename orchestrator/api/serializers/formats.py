@@ -11,7 +11,7 @@ from orchestrator.api.schemas.recording_control import (
     SupportedFormats,
 )
 from orchestrator.encoding.pipeline.command import Pipeline
-from orchestrator.recordings.formats import DEFAULT_FORMAT
+from orchestrator.recordings.formats import DEFAULT_FORMAT, extension_of
 from orchestrator.recordings.start_request import DEFAULT_QUALITY, QUALITIES
 
 _RECOMMENDED = ("av1", "mp4")
@@ -39,11 +39,11 @@ def described(formats: Mapping[str, Pipeline], av1_extension: str) -> Formats:
 
 
 def _codecs(pipeline: Pipeline, av1_extension: str) -> FormatCodecs:
-    usual = QUALITIES[DEFAULT_QUALITY]
+    usual = None if pipeline.copies else QUALITIES[DEFAULT_QUALITY]
     return FormatCodecs(
         video_codec=pipeline.video_codec,
         audio_codec=pipeline.audio_codec,
-        video_bitrate=usual.video_bitrate,
-        audio_bitrate=usual.audio_bitrate,
-        extension=av1_extension if pipeline.format == "av1" else pipeline.extension,
+        video_bitrate=usual and usual.video_bitrate,
+        audio_bitrate=usual and usual.audio_bitrate,
+        extension=extension_of(pipeline, av1_extension),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from orchestrator.api.schemas.encodes import EncodeBody
 from orchestrator.api.schemas.recording_control import StartConfig, Started, Stopped, StreamInfo
 from orchestrator.api.schemas.recordings import (
     FileInfo,
@@ -17,7 +18,9 @@ from orchestrator.api.serializers import event_log
 from orchestrator.catalog.models import Event, File, Recording, Segment
 from orchestrator.recordings.figures import LiveFigures, total
 from orchestrator.recordings.integrity import INCOMPLETE
+from orchestrator.recordings.notes import notes_of
 from orchestrator.recordings.states import ACTIVE, CAPTURING, RecordingState
+from orchestrator.recordings.written import bitrate_bps, codecs_of, written_bytes
 
 
 def app_state(recording: Recording) -> str:
@@ -46,8 +49,8 @@ def stream_info(recording: Recording) -> StreamInfo:
     )
 
 
-def started(recording: Recording) -> Started:
-    """The response of /start."""
+def started(recording: Recording, notes: Sequence[str] = ()) -> Started:
+    """The response of /start; `notes` are of the request."""
     return Started(
         mint_id=recording.stream_id,
         recording_id=recording.stream_id,
@@ -58,12 +61,17 @@ def started(recording: Recording) -> Started:
         start_time=recording.started_at,
         stream_info=stream_info(recording),
         config=StartConfig(output_format=recording.output_format, **_encoding(recording)),
+        notes=[*notes_of(recording), *notes],
     )
 
 
-def _encoding(recording: Recording) -> dict[str, str]:
-    names = ("pipeline", "video_quality", "audio_quality", "video_codec", "audio_codec")
-    return {name: getattr(recording, name) for name in names}
+def _encoding(recording: Recording) -> dict[str, Any]:
+    names = ("pipeline", "video_quality", "audio_quality", "tracks")
+    return {**{name: getattr(recording, name) for name in names}, **_codecs(recording)}
+
+
+def _codecs(recording: Recording) -> dict[str, str]:
+    return dict(zip(("video_codec", "audio_codec"), codecs_of(recording), strict=True))
 
 
 def stopped(recording: Recording) -> Stopped:
@@ -120,10 +128,10 @@ def _status(recording: Recording) -> dict[str, Any]:
         "start_time": recording.started_at,
         "output_path": recording.output_path,
         "duration_seconds": figures.duration_s,
-        "video_codec": recording.video_codec,
-        "audio_codec": recording.audio_codec,
+        **_codecs(recording),
         "error": recording.error,
         "figures": recording.figures,
+        "notes": notes_of(recording),
     }
 
 
@@ -135,8 +143,8 @@ def live_values(recording: Recording, figures: LiveFigures) -> dict[str, Any]:
         "fps": video.fps,
         "speed": encoder.speed,
         "speed_step": figures.speed_step,
-        "bitrate_bps": encoder.bitrate_bps,
-        "file_size_bytes": encoder.size_bytes,
+        "bitrate_bps": bitrate_bps(recording, figures),
+        "file_size_bytes": written_bytes(recording, figures),
         "width": video.width,
         "height": video.height,
         "frames_received": video.received,
@@ -152,6 +160,7 @@ def live_values(recording: Recording, figures: LiveFigures) -> dict[str, Any]:
         "participants": source.participants,
         "packets_received": source.packets_received,
         "packets_lost": source.packets_lost,
+        "frames_undecodable": source.frames_undecodable,
         "reconnects": source.reconnects,
         "drift_ppm": source.drift_ppm,
         "restarts": figures.restarts,
@@ -191,20 +200,23 @@ def details(
 
 
 def _summary(recording: Recording) -> dict[str, Any]:
-    same = "id state output_format pipeline video_quality audio_quality video_codec"
-    same += " audio_codec output_path created_at started_at ended_at reason error_code error detail"
-    same += " recovered"
+    same = "id state output_format pipeline video_quality audio_quality"
+    same += " output_path created_at started_at ended_at reason error_code error detail"
+    same += " recovered tracks instead_of"
     running = recording.state in ACTIVE
     # A failed recording can have a file, too: of what was recorded until then.
     has_file = not running and recording.size_bytes is not None
     figures = LiveFigures.of(recording)
     return {
         **{name: getattr(recording, name) for name in same.split()},
+        **_codecs(recording),
         "mint_id": recording.stream_id,
         "stream_info": stream_info(recording),
+        "encode": EncodeBody(**recording.encode) if recording.encode else None,
+        "notes": notes_of(recording),
         "file_url": f"/api/recordings/{recording.id}/file" if has_file else None,
         "duration_seconds": figures.duration_s if running else recording.duration_s,
-        "file_size_bytes": figures.encoder.size_bytes if running else recording.size_bytes,
+        "file_size_bytes": written_bytes(recording, figures) if running else recording.size_bytes,
     }
 
 

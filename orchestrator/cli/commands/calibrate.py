@@ -49,9 +49,15 @@ async def _measure(settings: Settings, names: list[str]) -> list[tuple[Pipeline,
     from orchestrator.catalog.store import Catalog
     from orchestrator.encoding.pipeline.loading import Pipelines
     from orchestrator.encoding.process.capabilities import ffmpeg_for
+    from orchestrator.errors import InvalidRequest
 
     known = await asyncio.to_thread(Pipelines.load, settings.pipelines_directory)
     pipelines = [known.get(name) for name in names or sorted(known.by_name)]
+    if copying := [p.name for p in pipelines if p.copies and names]:
+        raise InvalidRequest(
+            f"Pipeline {copying[0]} copies frames as they come: there is no encoder to measure.",
+            "Leave it out; what running recordings take corrects its cost.",
+        )
     found: list[tuple[Pipeline, int, float]] = []
     catalog = Catalog(settings.database_url, settings.file_access)
     await catalog.open(migrate=True)

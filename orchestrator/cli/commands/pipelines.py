@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.encoding.process.capabilities import FFmpeg
     from orchestrator.settings import Settings
 
-app = typer.Typer(help="List, show and check the encoding pipelines.", no_args_is_help=True)
+app = typer.Typer(help="List, show and check the pipelines.", no_args_is_help=True)
 
 INPUT_HINT = (
     "# input.nut stands for the recorder's pipe: raw yuv420p and 48 kHz stereo PCM in NUT.\n"
@@ -71,7 +71,7 @@ def check_pipelines(
     name: Annotated[str | None, typer.Argument(help="Check only this pipeline.")] = None,
     config: Config = None,
 ) -> None:
-    """Load the pipelines and encode a second of test video with each."""
+    """Load the pipelines and encode a second of test video with each that encodes."""
     from orchestrator.settings import load_settings
 
     settings = load_settings(config=config)
@@ -137,10 +137,11 @@ def _size(text: str) -> tuple[int, int]:
 
 def _row(pipeline: Pipeline) -> tuple[str, ...]:
     codecs = (pipeline.video_codec, pipeline.audio_codec)
-    return (pipeline.name, pipeline.format, *codecs, pipeline.description, str(pipeline.path))
+    formats = ", ".join(pipeline.formats)
+    return (pipeline.name, formats, *codecs, pipeline.description, str(pipeline.path))
 
 
 def _described(pipeline: Pipeline) -> dict[str, object]:
     fields = ("name", "description", "format", "extension", "mime_type", "video_codec")
-    more = ("audio_codec", "speeds", "default_speed", "path")
+    more = ("audio_codec", "speeds", "default_speed", "path", "copies", "formats")
     return {field: getattr(pipeline, field) for field in (*fields, *more)}

@@ -29,12 +29,18 @@ def _seconds(text: str) -> float:
 
 Stream = Annotated[str, typer.Argument(help="Id of a live stream: a room's name, or demo.")]
 Format = Annotated[
-    str | None, typer.Option(help="av1, mp4, webm or a pipeline's own format. [default: av1]")
+    str | None, typer.Option(help="av1, mp4, webm, mkv or a pipeline's own format. [default: av1]")
 ]
 VideoQuality = Annotated[str, typer.Option(help="Video bit rate: low, medium or high.")]
 AudioQuality = Annotated[str, typer.Option(help="Audio bit rate: low, medium or high.")]
 PipelineName = Annotated[
-    str | None, typer.Option(help="Pipeline to encode with, instead of --format.")
+    str | None, typer.Option(help="Pipeline to record with, instead of --format.")
+]
+Tracks = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a room, with a pipeline that copies: selected or all. [default: selected]"
+    ),
 ]
 Duration = Annotated[
     float | None,
@@ -58,6 +64,7 @@ def record(
     quality: VideoQuality = "high",
     audio_quality: AudioQuality = "high",
     pipeline: PipelineName = None,
+    tracks: Tracks = None,
     duration: Duration = None,
     output: Output = None,
     wait: Wait = False,
@@ -75,13 +82,14 @@ def record(
     request = StartRequest(
         started_by=StartedBy.WATCH if wait else StartedBy.USER,
         stream_id=stream,
-        output_format=format,
+        output_format=where.format if where and where.format else format,
         pipeline=where.pipeline if where and where.pipeline else pipeline,
         video_quality=quality,
         audio_quality=audio_quality,
         output_directory=str(folder) if folder else None,
         file_name=where.file_name if where else None,
         limits=requested_limits(duration, None, None, None),
+        tracks=tracks,
     )
     _run(settings, request, wait)
 

@@ -152,13 +152,18 @@ def _row(recording: Recording) -> tuple[str, ...]:
 
 
 def _facts(recording: Recording) -> list[tuple[str, str]]:
-    codecs = f"{recording.video_codec} + {recording.audio_codec} ({recording.pipeline})"
+    from orchestrator.recordings.notes import notes_of
+    from orchestrator.recordings.written import codecs_of
+
+    codecs = f"{' + '.join(codecs_of(recording))} ({recording.pipeline})"
     facts = [
         ("id", recording.id),
         ("stream", recording.stream_id),
         ("state", recording.state),
         ("file", recording.output_path),
-        ("encoded", codecs),
+        ("encoded" if recording.tracks is None else "copied", codecs),
+        ("tracks", recording.tracks or ""),
+        ("note", " ".join(notes_of(recording))),
         ("begun", _local(recording.started_at)),
         ("ended", _local(recording.ended_at)),
         ("because", recording.reason or ""),

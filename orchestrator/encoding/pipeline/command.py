@@ -8,7 +8,7 @@ output. docs/pipelines.md explains how to write one. This module makes the argv 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,9 +80,14 @@ def command(
     A speed that frames of this size don't use is the fastest that they do. 0 `threads` are as
     many as the pipeline's own costs ask for at `fps`.
 
-    Raises InvalidRequest for a speed the pipeline hasn't, PipelineBroken (with file and line) when
-    its build fails or gives no ffmpeg-python output.
+    Raises InvalidRequest for a speed the pipeline hasn't, and for one that copies; PipelineBroken
+    (with file and line) when its build fails or gives no ffmpeg-python output.
     """
+    if pipeline.build is None:
+        raise InvalidRequest(
+            f"Pipeline {pipeline.name} copies frames as they come: it has no ffmpeg command.",
+            "Choose a pipeline that encodes.",
+        )
     step = min(_speed(pipeline, speed), pipeline.steps_for(width, height) - 1)
     pipe = ffmpeg_python.input(source, **INPUT_OPTIONS, **_color(colors))
     job = Job(
@@ -101,7 +106,7 @@ def command(
         container=pipeline.container,
     )
     program = str(ffmpeg.path) if isinstance(ffmpeg, FFmpeg) else ffmpeg
-    return [program, *GLOBAL_OPTIONS, *_arguments(pipeline, job), "-y"]
+    return [program, *GLOBAL_OPTIONS, *_arguments(pipeline, pipeline.build, job), "-y"]
 
 
 def paste(argv: list[str]) -> str:
@@ -127,8 +132,8 @@ def _color(colors: Colors) -> dict[str, str]:
     }
 
 
-def _arguments(pipeline: Pipeline, job: Job) -> list[str]:
-    built = output_of(pipeline.name, pipeline.path, pipeline.build, job, "build")
+def _arguments(pipeline: Pipeline, build: Callable[[Job], Any], job: Job) -> list[str]:
+    built = output_of(pipeline.name, pipeline.path, build, job, "build")
     _complete(built, job)
     with guarded(pipeline.name, pipeline.path):
         return [str(word) for word in ffmpeg_python.get_args(built)]

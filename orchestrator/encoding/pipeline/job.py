@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
 from orchestrator.encoding.pipeline.safe_options import safe_options
 from orchestrator.encoding.process.capabilities import HYBRID_FRAGMENTED
+from orchestrator.errors import InvalidRequest
+from orchestrator.stream_copy.containers import Container
 
 UNKNOWN_COST: Final = 0.03
 """CPU seconds for a megapixel of an encoder that nobody measured: twice what libaom takes."""
 
+COPY: Final = "copy"
+"""In place of an encoder's name and of a speed step, of a pipeline that has none."""
 
 LATER_KEYFRAME_S: Final = 10.0
 """Between two points to seek to in a file that was encoded again."""
@@ -142,13 +146,14 @@ class Pipeline:
     segment_suffix: str
     mime_type: str
     video_codec: str
-    """ffmpeg's name of the encoder."""
+    """ffmpeg's name of the encoder; ``copy`` of a pipeline that copies."""
     audio_codec: str
     speeds: tuple[str, ...]
     """The encoder's speed steps in words, slowest and best first."""
     default_speed: int
     path: Path
-    build: Callable[[Job], Any]
+    build: Callable[[Job], Any] | None
+    """None: it copies."""
     shipped: tuple[float, ...] = ()
     """CPU seconds that each step takes for a megapixel, as measured by who wrote the pipeline."""
     least_pixels: tuple[int, ...] = ()
@@ -162,8 +167,42 @@ class Pipeline:
     """One file may hold frames of several sizes, and plays everywhere."""
     later: Later | None = None
     """How it encodes a finished file again; None: it doesn't."""
+    containers: Mapping[str, Container] = field(default_factory=dict)
+    """By the word that clients ask for: what a pipeline that copies can write; else empty."""
     digest: str = ""
     """Of the file: what was measured of another one doesn't hold."""
+
+    @property
+    def copies(self) -> bool:
+        """Whether it records the frames as they come, without decoder or encoder."""
+        return bool(self.containers)
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The words that it can be asked for, the default first."""
+        return tuple(self.containers) or (self.format,)
+
+    def for_format(self, word: str) -> Pipeline:
+        """The same pipeline, which makes what this word means.
+
+        Raises InvalidRequest that lists the words it can be asked for.
+        """
+        if word == self.format:
+            return self
+        if (container := self.containers.get(word)) is None:
+            raise InvalidRequest(
+                f"Pipeline {self.name} makes {' or '.join(self.formats)}, not {word}.",
+                "Leave output_format out, or choose another pipeline.",
+                field="output_format",
+            )
+        return replace(
+            self,
+            format=word,
+            extension=container.extension,
+            container=container.muxer,
+            segment_suffix=f".{container.segment_extension}",
+            mime_type=container.mime_type,
+        )
 
     @property
     def costs(self) -> tuple[float, ...]:
@@ -179,4 +218,4 @@ class Pipeline:
     @property
     def encoders(self) -> frozenset[str]:
         """The encoders an ffmpeg must have for it."""
-        return frozenset({self.video_codec, self.audio_codec})
+        return frozenset() if self.copies else frozenset({self.video_codec, self.audio_codec})

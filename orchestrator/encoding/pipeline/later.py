@@ -46,6 +46,11 @@ def require_later(pipeline: Pipeline, others: Mapping[str, Pipeline]) -> Later:
     if pipeline.later is not None:
         return pipeline.later
     able = ", ".join(sorted(name for name, one in others.items() if one.later)) or "none"
+    if pipeline.copies:
+        raise InvalidRequest(
+            f"Pipeline {pipeline.name} copies frames as they come: it can't encode a file.",
+            f"Pipelines that can: {able}.",
+        )
     raise InvalidRequest(
         f"Pipeline {pipeline.name} has no later profile, which encoding a file again needs.",
         f"Pipelines with one: {able}; docs/pipelines.md explains how to write build_later(job).",

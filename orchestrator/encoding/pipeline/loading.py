@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any, Final
 
 import orchestrator
+from orchestrator.encoding.pipeline.copying import copies, copying_pipeline
 from orchestrator.encoding.pipeline.job import MIXED_SIZES, Job, Pipeline
 from orchestrator.encoding.pipeline.later import later_of
 from orchestrator.encoding.pipeline.user_code import broken, compiled, guarded
@@ -118,6 +119,8 @@ def _pipeline(path: Path, module: ModuleType, lines: Mapping[str, int], digest: 
     values = vars(module)
     if len(path.stem) > LONGEST_NAME:
         raise refuse("", f"the file's name must have at most {LONGEST_NAME} characters before .py")
+    if copies(values, refuse):
+        return copying_pipeline(path, _description(values), values, digest, refuse)
     for name in _REQUIRED:
         if not (isinstance(values.get(name), str) and values[name]):
             raise refuse(name, f"{name} must be a non-empty string")
@@ -204,6 +207,10 @@ def _mixed_sizes(values: Mapping[str, Any], refuse: Callable[[str, str], Pipelin
     return mixed
 
 
+def _description(values: Mapping[str, Any]) -> str:
+    return str(values.get("__doc__") or "").strip().partition("\n")[0]
+
+
 def _basic_pipeline(
     path: Path,
     values: Mapping[str, Any],
@@ -214,7 +221,7 @@ def _basic_pipeline(
     guessed = mimetypes.guess_type(f"x.{extension}")[0] or "application/octet-stream"
     return Pipeline(
         name=path.stem,
-        description=(values.get("__doc__") or "").strip().partition("\n")[0],
+        description=_description(values),
         format=path.stem,
         extension=extension,
         container=values["CONTAINER"],

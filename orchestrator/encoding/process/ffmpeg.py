@@ -74,6 +74,11 @@ class Run:
         self._signalled = False
 
     @property
+    def name(self) -> str:
+        """The program."""
+        return self.argv[0]
+
+    @property
     def pid(self) -> int | None:
         """None before `start`."""
         return None if self._process is None else self._process.pid

@@ -37,6 +37,8 @@ class RunResult:
     """ffmpeg's last lines."""
     intended: bool
     """We ended it."""
+    program: str = "ffmpeg"
+    """What ran, for errors."""
 
     @property
     def disk_full_cause(self) -> DiskFullCause | None:
@@ -55,7 +57,14 @@ class RunResult:
         if self.returncode == -SIGXFSZ:  # ffmpeg had no time to say anything
             last = f": {CAUSES['file size']}"
         code = f"signal {-self.returncode}" if self.returncode < 0 else f"code {self.returncode}"
-        return f"ffmpeg {self.outcome} ({code}){last}"
+        return f"{self.program} {self.outcome} ({code}){last}"
+
+    @property
+    def advice(self) -> str:
+        """What to do if it fails again and again."""
+        if self.program != "ffmpeg":
+            return "The log in the work folder says more; check the disk that it is on."
+        return "Its last lines say why; `orchestrator pipelines check` tests it without a stream."
 
 
 def error_lines(stderr: Sequence[str]) -> Sequence[str]:

@@ -1,4 +1,7 @@
-"""Keeps one ffmpeg running: a run that fails is followed by the next, in a new file."""
+"""Keeps one run going: one that fails is followed by the next, in a new file.
+
+A run is one of ffmpeg, or of a thread that writes a file itself (prepared_run.SupervisedRun).
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,7 @@ import structlog
 
 from orchestrator.encoding.process.backoff import Backoff
 from orchestrator.encoding.process.disk_full import wait_for_space
-from orchestrator.encoding.process.ffmpeg import Run
-from orchestrator.encoding.process.prepared_run import PreparedRun
+from orchestrator.encoding.process.prepared_run import PreparedRun, SupervisedRun
 from orchestrator.encoding.process.run_result import RunResult, error_lines
 from orchestrator.encoding.process.stall import StallDetector
 from orchestrator.encoding.process.states import ProcessState, may_follow
@@ -54,7 +56,7 @@ class Supervisor:
         policy: StopPolicy = STOP,
     ) -> None:
         self.state = _S.STOPPED
-        self.current: Run | None = None
+        self.current: SupervisedRun | None = None
         self.restarts = 0
         """Runs started because the previous one had failed or ended by itself."""
         self._begin, self._on_change, self._on_ended = begin, on_change, on_ended
@@ -176,18 +178,17 @@ class Supervisor:
         try:
             result = await self._one(number, prepared)
         except OSError as error:
-            result = _not_started(f"{prepared.argv[0]} can't be started: {error}")
+            result = _not_started(f"{prepared.run.name} can't be started: {error}")
         if result is not None:
             await prepared.ended(result)
         return result
 
     async def _one(self, number: int, prepared: PreparedRun) -> RunResult | None:
-        run = Run(prepared.argv, prepared.log_path, environment=prepared.environment)
+        run = prepared.run
         await run.start()
         self.current = run
         kept = False
         try:
-            prepared.started(run)
             result = await self._attend(run, prepared)
             if kept := result is None:
                 self._draining.add(asyncio.create_task(self._drain(number, run, prepared)))
@@ -197,20 +198,18 @@ class Supervisor:
             if run.alive and not kept:
                 await run.kill()
 
-    async def _drain(self, number: int, run: Run, prepared: PreparedRun) -> None:
+    async def _drain(self, number: int, run: SupervisedRun, prepared: PreparedRun) -> None:
         """Lets a run finish its file whose input has ended; the next one runs already."""
         try:
             result = await run.stop(prepared.end_input, self._in_time())
         except HavenError as error:
-            log.error(
-                "could not stop the previous ffmpeg after a split", pid=run.pid, error=error.error
-            )
+            log.error("could not stop the run before the split", pid=run.pid, error=error.error)
             result = _not_started(error.error)
         await prepared.ended(result)
         self._on_ended(number, result)
         self._draining.clear()
 
-    async def _attend(self, run: Run, prepared: PreparedRun) -> RunResult | None:
+    async def _attend(self, run: SupervisedRun, prepared: PreparedRun) -> RunResult | None:
         """Waits until the run has ended: by itself, by `stop`, or killed because it stalled.
 
         None when its input was ended for a split.
@@ -231,7 +230,7 @@ class Supervisor:
                 if events["split"].done() and await self._cut(prepared):
                     return None
                 if reason := _check(detector, run, prepared):
-                    log.warning("killing ffmpeg", pid=run.pid, reason=reason)
+                    log.warning("killing it", run=run.name, pid=run.pid, reason=reason)
                     return replace(await run.kill(), stderr=(*run.stderr_tail(), reason))
             return await run.wait()
         finally:
@@ -243,7 +242,7 @@ class Supervisor:
         await asyncio.wait(open_still, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
         if events["begun"].done() and self.state is _S.STARTING:
             self._running_since_s = time.monotonic()
-            self._change(_S.RUNNING, "first frame encoded")
+            self._change(_S.RUNNING, "first frame written")
         if self.state is _S.RUNNING:
             self._ran_s = max(time.monotonic() - self._running_since_s, 1e-3)
 
@@ -264,8 +263,8 @@ class Supervisor:
         delay_s = self._backoff.failed(time.monotonic(), ran_s=self._ran_s)
         if delay_s is None:
             raise EncodingFailed(
-                f"ffmpeg failed repeatedly; last failure: {result.reason}.",
-                "Its last lines say why; `orchestrator pipelines check` tests it without a stream.",
+                f"{result.program} failed repeatedly; last failure: {result.reason}.",
+                result.advice,
                 stderr=list(error_lines(result.stderr)[-_TAIL:]),
             )
         if delay_s == 0:
@@ -285,7 +284,7 @@ class Supervisor:
         self._on_change(new, reason)
 
 
-def _check(detector: StallDetector, run: Run, prepared: PreparedRun) -> str | None:
+def _check(detector: StallDetector, run: SupervisedRun, prepared: PreparedRun) -> str | None:
     return detector.check(
         time.monotonic(),
         begun=run.begun,

@@ -62,7 +62,7 @@ async def check_files(
                 f"The file {source} of recording {recording_id} is gone.",
                 "It was moved or deleted by another program.",
             )
-        output = await asyncio.to_thread(free_output, source, pipeline)
+        output = await asyncio.to_thread(free_output, source, pipeline, settings.av1_extension)
         await check(request_for(file, options, output), settings)
 
 

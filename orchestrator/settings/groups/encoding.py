@@ -51,6 +51,19 @@ class EncodingSettings(BaseModel):
         True,
         description="Measure once what encoding costs on this machine, while the server is idle.",
     )
+    when_full: Literal["refuse", "copy"] = Field(
+        "refuse",
+        description="What happens to a start that the machine has no capacity to encode: refuse "
+        "it, or copy (record the frames as they come, and encode them to what was asked for when "
+        "the recording has ended).",
+    )
+    copy_keyframe_interval_s: float = Field(
+        4.0,
+        ge=0.5,
+        le=60,
+        description="How often a recording that copies asks its publisher for a keyframe, in "
+        "seconds: a player can seek to each of them.",
+    )
     worker_in_reserve: bool = Field(
         True,
         description="Keep a process ready that has imported all that workers need and forks them: "

@@ -127,7 +127,10 @@ class EncodeProcess:
         """Where the new file will be, as the row has it before anything is made."""
         number = str(file.number)
         if number not in self._outputs:
-            path = await asyncio.to_thread(free_output, Path(file.path), await self._pipeline())
+            pipeline = await self._pipeline()
+            path = await asyncio.to_thread(
+                free_output, Path(file.path), pipeline, self._settings.av1_extension
+            )
             self._outputs[number] = str(path)
             await self._write(outputs=dict(self._outputs))
         return Path(self._outputs[number])

@@ -18,7 +18,7 @@ def found_made(
     source: Path, output: Path, pipeline: str, *, replaced: bool, source_bytes: int
 ) -> dict[str, Any]:
     """The same for a file that an earlier process made, with None for what it knew. Blocking."""
-    found = probe(output)
+    found = probe(output, patient=True)
     unknown = ("frames", "chunks", "took_s", "fps", "audio", "left_out", "vmaf", "vmaf_least")
     return {
         **dict.fromkeys(unknown),

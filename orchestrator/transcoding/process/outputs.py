@@ -17,6 +17,7 @@ from orchestrator.catalog.models import File
 from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.mediafiles.probe import probe
 from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.formats import extension_of
 from orchestrator.transcoding.request import TranscodingRequest
 from orchestrator.transcoding.work_folder import LOCK, PLAN, work_folder_of
 
@@ -38,17 +39,19 @@ def request_for(file: File, options: EncodeOptions, output: Path) -> Transcoding
     )
 
 
-def free_output(source: Path, pipeline: Pipeline) -> Path:
+def free_output(source: Path, pipeline: Pipeline, av1_extension: str) -> Path:
     """A name beside the source, like its own, that nothing has and nobody is making."""
-    return next(path for path in _names(source, pipeline) if not _is_taken(path))
+    extension = extension_of(pipeline, av1_extension)
+    names = _names(source, pipeline.name, extension)
+    return next(path for path in names if not _is_taken(path))
 
 
-def _names(source: Path, pipeline: Pipeline) -> Iterator[Path]:
-    yield source.with_name(f"{source.stem}.{pipeline.extension}")
-    named = f"{source.stem}_{pipeline.name}"
-    yield source.with_name(f"{named}.{pipeline.extension}")
+def _names(source: Path, made_by: str, extension: str) -> Iterator[Path]:
+    yield source.with_name(f"{source.stem}.{extension}")
+    named = f"{source.stem}_{made_by}"
+    yield source.with_name(f"{named}.{extension}")
     for number in count(2):
-        yield source.with_name(f"{named}_{number}.{pipeline.extension}")
+        yield source.with_name(f"{named}_{number}.{extension}")
 
 
 def _is_taken(path: Path) -> bool:
@@ -62,12 +65,12 @@ def is_made(source: Path, output: Path, *, replace: bool) -> bool:
     """
     if not output.is_file():
         return False
-    found = probe(output)
+    found = probe(output, patient=True)
     if not found.playable or found.duration_s is None:
         return False
     if not source.exists():
         return replace
-    wanted_s = probe(source).duration_s
+    wanted_s = probe(source, patient=True).duration_s
     return wanted_s is not None and abs(found.duration_s - wanted_s) <= SAME_S
 
 

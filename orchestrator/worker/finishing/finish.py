@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import structlog
 
-from orchestrator.catalog.models import File, Segment
+from orchestrator.catalog.models import File, Recording, Segment
 from orchestrator.encoding.process.run_result import error_lines
 from orchestrator.errors import (
     EncodingFailed,
@@ -52,7 +52,7 @@ async def conclude(
     await asyncio.to_thread(drop_ballast, Path(entry.recording.work_directory))
     try:
         files, kept = await _finished(entry, encoding)
-        columns |= _columns(files)
+        columns |= _columns(files) | _copied_codecs(entry.recording, files)
         if isinstance(error, _REASONS_ONLY) and files and kept is None:
             # The stream was gone, or a stop wanted, when a worker took over; or the disk is full:
             # the segments became a file.
@@ -246,6 +246,14 @@ def _columns(files: Sequence[File]) -> dict[str, Any]:
         "size_bytes": sum(file.size_bytes for file in files),
         "probe": files[0].probe,
     }
+
+
+def _copied_codecs(recording: Recording, files: Sequence[File]) -> dict[str, Any]:
+    """For the row of a recording that copied: what came, as its first file has it."""
+    if recording.tracks is None or not files or files[0].probe is None:
+        return {}
+    found = {f"{kind}_codec": files[0].probe.get(kind) for kind in ("video", "audio")}
+    return {column: stream["codec"] for column, stream in found.items() if stream}
 
 
 async def discard(entry: CatalogEntry) -> None:

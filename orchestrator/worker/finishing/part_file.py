@@ -21,11 +21,13 @@ from orchestrator.encoding.joining.fast_start import move_index, restored
 from orchestrator.encoding.joining.join import join
 from orchestrator.encoding.joining.repair import trim_cut_fragment
 from orchestrator.encoding.joining.seam import Part
+from orchestrator.encoding.pipeline.job import Pipeline
 from orchestrator.errors import EncodingFailed, NotEnoughDisk
 from orchestrator.mediafiles.headroom import largest_file_bytes, not_enough_disk
 from orchestrator.mediafiles.paths import publish
 from orchestrator.mediafiles.probe import Probe, holds_media, probe
 from orchestrator.recordings.integrity import WHOLE, Expected, Verdict, expected, verdict
+from orchestrator.stream_copy.packet_join import join_packets
 from orchestrator.worker.catalog_entry import CatalogEntry
 from orchestrator.worker.segments.segment_encoding import SegmentEncoding
 
@@ -56,7 +58,9 @@ async def make_part_file(
     recording = entry.recording
     readable = await with_media(segments)
     target = part_path(recording, number)
-    streams = _expected_streams(readable or [s for s in segments if s.end_s] or segments)
+    streams = _expected_streams(
+        readable or [s for s in segments if s.end_s] or segments, encoding.pipeline
+    )
     if (found := await asyncio.to_thread(_published, recording, number)) is not None:
         path = target
     elif not readable:
@@ -104,8 +108,11 @@ def _row(
     )
 
 
-def _expected_streams(segments: Sequence[Segment]) -> Expected:
+def _expected_streams(segments: Sequence[Segment], pipeline: Pipeline) -> Expected:
     """The streams that the room had: video or audio that was only filler is left out."""
+    if pipeline.copies:  # nothing is filled, and what isn't in the counts may not have come
+        video, audio = any(s.video_frames for s in segments), any(s.audio_samples for s in segments)
+        return expected(segments, video=video, audio=audio)
     # A killed worker's last second is not in its counts: it may have had both.
     video = any(s.video_frames or s.outcome is None for s in segments)
     audio = any(s.audio_samples or s.outcome is None for s in segments)
@@ -120,9 +127,11 @@ async def _ready_file(
     encoding: SegmentEncoding,
 ) -> _ReadyFile:
     lone = Path(segments[0].path) if len(segments) == 1 else None
-    clean = (
-        lone is not None and segments[0].outcome == "finished" and streams.video == streams.audio
-    )
+    finished = lone is not None and segments[0].outcome == "finished"
+    if encoding.pipeline.copies:
+        clean = finished and not encoding.has_other_segments
+    else:
+        clean = finished and streams.video == streams.audio
     if lone and clean and encoding.pipeline.container == "mp4" and encoding.fast_start != "never":
         moved = await asyncio.to_thread(move_index, lone)
         clean = moved or encoding.fast_start != "always"
@@ -133,7 +142,7 @@ async def _ready_file(
         else:
             path = await _joined(recording, segments, streams, number, encoding)
     except NotEnoughDisk:
-        if lone is None:
+        if lone is None or encoding.has_other_segments:
             raise
         # A truncated segment plays up to where it ends; no disk space for a better copy.
         path, cramped = lone, True
@@ -157,21 +166,38 @@ async def _joined(
     work = Path(recording.work_directory)
     joined = work / f"joined{number}{encoding.pipeline.segment_suffix}"
     try:
-        await join(
-            encoding.ffmpeg,
-            [_to_join(segment) for segment in segments],
-            joined,
-            container=encoding.pipeline.container,
-            keep_video=streams.video,
-            keep_audio=streams.audio,
-            tags=encoding.tags,
-            log_path=joined.with_suffix(".log"),
-        )
+        if encoding.pipeline.copies:
+            await _join_copied(segments, joined, encoding)
+        else:
+            await _join_encoded(segments, joined, streams, encoding)
     except OSError as error:
         if (short := not_enough_disk(work, error)) is not None:
             raise short from error
         raise
     return joined
+
+
+async def _join_copied(
+    segments: Sequence[Segment], joined: Path, encoding: SegmentEncoding
+) -> None:
+    files = [(Path(segment.path), segment.offset_s) for segment in segments]
+    container = encoding.pipeline.container
+    await asyncio.to_thread(join_packets, files, joined, container, tags=encoding.tags)
+
+
+async def _join_encoded(
+    segments: Sequence[Segment], joined: Path, streams: Expected, encoding: SegmentEncoding
+) -> None:
+    await join(
+        encoding.ffmpeg,
+        [_to_join(segment) for segment in segments],
+        joined,
+        container=encoding.pipeline.container,
+        keep_video=streams.video,
+        keep_audio=streams.audio,
+        tags=encoding.tags,
+        log_path=joined.with_suffix(".log"),
+    )
 
 
 def _to_join(segment: Segment) -> Part:
@@ -205,14 +231,16 @@ def _published(recording: Recording, number: int) -> Probe | None:
     """The final file, if an earlier worker died after it had published it.
 
     Its tag identifies it. The first part's name is reserved, so a file without tags is accepted
-    there; a later part's name may belong to somebody else's file.
+    there; a later part's name, or that of a copy instead of what was asked for, may belong to
+    somebody else's file.
     """
     target = part_path(recording, number)
     if not target.is_file():
         return None
     found = probe(target)
     tags = {key.lower(): value for key, value in found.tags.items()}
-    ours = tags.get("recording_id", recording.id if number == 1 else None) == recording.id
+    reserved = number == 1 and recording.instead_of is None
+    ours = tags.get("recording_id", recording.id if reserved else None) == recording.id
     return found if found.playable and ours else None
 
 

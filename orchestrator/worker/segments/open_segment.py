@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 from orchestrator.catalog.models import Segment
 from orchestrator.encoding.process.run_result import RunResult
 from orchestrator.pipes.canvas import Losses
-from orchestrator.pipes.writer import SegmentWriter
 from orchestrator.pipes.writer_statistics import WriterStatistics
 
 
@@ -22,14 +22,15 @@ class OpenSegment:
     part: int
     path: Path
     speed_step: int
-    writer: SegmentWriter
+    statistics: Callable[[], WriterStatistics]
+    """Of its writer."""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     ended_at: datetime | None = None
     ending: RunResult | None = None
 
     def row(self) -> Segment:
         """As it stands now."""
-        written, ending = self.writer.statistics(), self.ending
+        written, ending = self.statistics(), self.ending
         failed = ending is not None and ending.outcome != "finished"
         return Segment(
             recording_id=self.recording_id,

@@ -9,6 +9,7 @@ from typing import Literal
 from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.process.capabilities import FFmpeg
 from orchestrator.file_access import FileAccess
+from orchestrator.stream_copy.packet_muxer import SEGMENT_CONTAINERS
 
 FastStart = Literal["auto", "always", "never"]
 """When an MP4's index comes first (settings.fields, fast_start)."""
@@ -26,3 +27,8 @@ class SegmentEncoding:
     tags: Mapping[str, str]
     fast_start: FastStart = "auto"
     file_access: FileAccess = "private"
+
+    @property
+    def has_other_segments(self) -> bool:
+        """Whether segments have another format than the file, so that even one has to be joined."""
+        return self.pipeline.copies and self.pipeline.container not in SEGMENT_CONTAINERS.values()

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
-from orchestrator.catalog.models import Recording
-from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.joining.seam import CODECS
 from orchestrator.encoding.pipeline.command import command
 from orchestrator.encoding.pipeline.fixed_rate import fixed_rate
+from orchestrator.encoding.process.ffmpeg import Run
 from orchestrator.encoding.process.prepared_run import PreparedRun
 from orchestrator.encoding.process.run_result import RunResult
-from orchestrator.errors import Unavailable
 from orchestrator.media import AUDIO_RATE, AUDIO_TIME_BASE, BT601, Colors
 from orchestrator.mediafiles.probe import holds_packets
 from orchestrator.pipes.canvas import CanvasSize
@@ -31,10 +27,9 @@ from orchestrator.pipes.segment_audio_overlap import RecentAudio
 from orchestrator.pipes.writer import SegmentWriter
 from orchestrator.recordings.start_request import QUALITIES
 from orchestrator.stop_policy import STOP
-from orchestrator.worker.preview import Preview
 from orchestrator.worker.segments.encoder_speed import EncoderSpeed
-from orchestrator.worker.segments.open_segment import OpenSegment, SegmentTotals
-from orchestrator.worker.segments.segment_encoding import SegmentEncoding
+from orchestrator.worker.segments.listed_segments import ListedSegments
+from orchestrator.worker.segments.open_segment import OpenSegment
 from orchestrator.worker.segments.segment_positions import SegmentPosition, write_position
 
 log = structlog.get_logger(__name__)
@@ -45,68 +40,43 @@ OPEN_TIMEOUT_S: Final = 15.0
 CUT_TIMEOUT_S: Final = 5.0
 """How long a writer may take to reach the position where a recording is split."""
 
-SAVE_S: Final = 1.0
-"""How long to wait for the catalog before a segment begins without it."""
 
+@dataclass(slots=True, kw_only=True)
+class Segments(ListedSegments):
+    """Prepares one segment after the other for the supervisor."""
 
-@dataclass(slots=True)
-class Segments:
-    """Prepares one segment after the other for the supervisor, and lists them in the catalog.
-
-    A busy catalog delays nothing: what it didn't take is written by a later `save_all`.
-    """
-
-    recording: Recording
-    encoding: SegmentEncoding
     canvas: CanvasSize
     """Of the next segment."""
     queue: FrameQueue
     runtime: Path
     """Private folder for the pipes."""
-    catalog: Catalog
-    preview: Preview
-    numbers_taken: int
-    """The highest number of a segment that earlier workers made."""
     speed: EncoderSpeed
     fps: float = USUAL_FPS
     """Frame rate that the next segment's encoder plans with."""
     colors: Colors = BT601
     """Of all its frames."""
-    part: int = 1
-    """Number of the final file that the next segment goes into."""
-    files: list[tuple[int, Path]] = field(default_factory=list)
-    """Part and path of each segment, first those of the part that a new worker continues."""
     running_canvas: CanvasSize | None = None
     """Of the segment that was begun last."""
     part_began_s: float | None = None
     """Where the part's first segment begins; None before it does."""
-    first_ns: int | None = None
-    """When the first frame was in a pipe, on the monotonic clock."""
     _recent: RecentAudio = field(default_factory=RecentAudio)
     """The audio that the next segment may share with the previous one, within a part."""
     _grid: FrameRateGrid | None = None
-    _ended: SegmentTotals = field(default_factory=SegmentTotals)
     _gave_back: bool = False
     """The run that ended last wrote nothing: the next one has its frames. Not a second time, as
     they may be what ends an ffmpeg."""
-    _open: dict[int, OpenSegment] = field(default_factory=dict)
-    """Segments whose end isn't in the catalog, by number."""
-
-    def totals(self) -> SegmentTotals:
-        """Counts up to now, including the running segment."""
-        totals = self._ended
-        for segment in self._open.values():
-            totals = totals.plus(segment.writer.statistics())
-        return totals
 
     @property
-    def end_s(self) -> float:
-        """How long the recording is now, in seconds."""
-        return self.totals().reaches_s
+    def running_step(self) -> int | None:
+        """Speed step of the segment that was begun last."""
+        return self.speed.running
 
-    def whole_parts(self) -> range:
-        """Numbers of the parts whose segments have all ended, as the catalog has it."""
-        return range(1, min((segment.part for segment in self._open.values()), default=self.part))
+    def encoder_input(self) -> dict[str, Any]:
+        """Size and rate of the frames that its encoder was begun for."""
+        given: dict[str, Any] = {"planned_fps": round(self.fps, 2)}
+        if (canvas := self.running_canvas) is not None:
+            given |= {"width": canvas.width, "height": canvas.height}
+        return given
 
     async def begin(self, number: int) -> PreparedRun:
         """The supervisor's `begin`: pipe, writer, command and catalog row of the next segment."""
@@ -118,22 +88,20 @@ class Segments:
             self._recent, self._grid, self.part_began_s = RecentAudio(), None, None
         argv = self._command(fifo.path, output)
         writer = self._new_writer(fifo, self._grid_of(fixed_rate(argv, str(output))))
-        segment = OpenSegment(self.recording.id, number, self.part, output, self.speed.next, writer)
-        self._open[number], self.speed.running = segment, self.speed.next
-        self.running_canvas = self.canvas
-        self.files.append((segment.part, output))
+        step, self.running_canvas = self.speed.next, self.canvas
+        segment = OpenSegment(self.recording.id, number, self.part, output, step, writer.statistics)
+        self.speed.running = step
+        self._list(segment)
         await asyncio.to_thread(
             write_position, output, SegmentPosition(writer.statistics().begins_s, self.part)
         )
         await self._save()
         writer.start()
+        log_path, environment = work / f"{number:04d}.log", self.encoding.ffmpeg.environment
         return PreparedRun(
-            argv=argv,
-            log_path=work / f"{number:04d}.log",
-            environment=self.encoding.ffmpeg.environment,
+            Run(argv, log_path, environment=environment),
             end_input=writer.finish,
-            started=_ignore,
-            ended=lambda ending: self._end(segment, ending),
+            ended=lambda ending: self._run_ended(segment, writer, ending),
             fed=lambda: writer.statistics().written_bytes,
             waiting=lambda: not self.queue.empty,
             cut=lambda: _cut(writer),
@@ -162,9 +130,6 @@ class Segments:
             fps=self.fps,
         )
 
-    def _first(self) -> None:
-        self.first_ns = self.first_ns or time.monotonic_ns()
-
     def _command(self, fifo: Path, output: Path) -> list[str]:
         recording, encoding = self.recording, self.encoding
         return command(
@@ -184,34 +149,14 @@ class Segments:
             aside=str(Path(recording.output_path).with_suffix("")),
         )
 
-    async def save_all(self) -> None:
-        """Update the rows: a worker that is killed can't do so at the end.
-
-        Unavailable if the catalog is too busy; what it didn't take is kept for the next time.
-        """
-        for segment in list(self._open.values()):
-            last = segment.ending is not None
-            await self.catalog.add_segment(segment.row())
-            if last and self._open.pop(segment.number, None) is not None:
-                self._ended = self._ended.plus(segment.writer.statistics())
-
-    async def _save(self) -> None:
-        """The same, unless the catalog is busy: ffmpeg doesn't wait for it."""
-        try:
-            async with asyncio.timeout(SAVE_S):
-                await self.save_all()
-        except (Unavailable, TimeoutError) as error:
-            log.warning("segments not listed yet", error=str(error))
-
-    async def _end(self, segment: OpenSegment, ending: RunResult) -> None:
-        segment.writer.abort()
-        ended = await asyncio.to_thread(segment.writer.join, STOP.writer_s)
+    async def _run_ended(
+        self, segment: OpenSegment, writer: SegmentWriter, ending: RunResult
+    ) -> None:
+        writer.abort()
+        ended = await asyncio.to_thread(writer.join, STOP.writer_s)
         give_back = ended and not self._gave_back
-        self._gave_back = give_back and await asyncio.to_thread(
-            _give_back, segment.writer, segment.path
-        )
-        segment.ended_at, segment.ending = datetime.now(UTC), ending
-        await self._save()
+        self._gave_back = give_back and await asyncio.to_thread(_give_back, writer, segment.path)
+        await self._end(segment, ending)
 
 
 def _give_back(writer: SegmentWriter, path: Path) -> bool:
@@ -226,7 +171,3 @@ def _give_back(writer: SegmentWriter, path: Path) -> bool:
 def _cut(writer: SegmentWriter) -> bool:
     writer.cut()
     return writer.join(CUT_TIMEOUT_S)
-
-
-def _ignore(run: object) -> None:
-    """The supervisor's `current` is enough for us."""

@@ -1,27 +1,25 @@
-"""From a source's events to the writer's queue: what is subscribed to, and when each frame is.
+"""From a source's events to a queue: what is subscribed to, what is missing, when it ends.
 
-Everything here runs in the event loop and never waits.
+Everything here runs in the event loop and never waits. What is done with the frames is a matter of
+`decoded_capture` and `copied_capture`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
-import av
-
-from orchestrator.media import AUDIO_RATE, BT601, Colors, Publication
-from orchestrator.pipes.colors import colors_of
-from orchestrator.pipes.frame_queue import FrameQueue
+from orchestrator.errors import HavenError
+from orchestrator.media import Publication, TrackKind
 from orchestrator.pipes.frame_rate import FrameRate
-from orchestrator.pipes.timeline import Timeline
-from orchestrator.pipes.timeline_items import AudioItem, Item, Samples, VideoItem, to_samples
 from orchestrator.sources.source import (
     ConnectionLost,
     ConnectionRestored,
+    EncodedFrameReceived,
     FrameReceived,
+    NoKeyframe,
     ParticipantsChanged,
     PublicationAdded,
     PublicationChanged,
@@ -32,8 +30,8 @@ from orchestrator.sources.source import (
     TimesSettled,
     VideoTooLarge,
 )
-from orchestrator.worker.tracks.canvas_policy import CanvasPolicy
-from orchestrator.worker.tracks.selection import TrackSelection
+from orchestrator.worker.tracks.capture_figures import CaptureFigures
+from orchestrator.worker.tracks.selection import FILLED, Instead, TrackSelection
 from orchestrator.worker.tracks.selection_policy import SelectionPolicy, described
 
 Note = Callable[..., None]
@@ -43,42 +41,73 @@ RATE_S: Final = 3.0
 """Seconds of video over which its frame rate is measured."""
 
 
-class Capture:
-    """Follows one source: selects tracks, keeps the timeline, fills the queue."""
+class RecordingClock(Protocol):
+    """A recording's timeline, as far as everybody needs it."""
 
-    def __init__(
-        self,
-        queue: FrameQueue,
-        policy: SelectionPolicy,
-        *,
-        origin_ns: int | None,
-        canvas_policy: CanvasPolicy,
-        colors: Colors | None = None,
-        note: Note,
-    ) -> None:
-        self.queue = queue
-        self.timeline = Timeline(origin_ns=origin_ns, hold=True)
-        self.selection = TrackSelection(policy)
-        self.canvas_policy = canvas_policy
-        """Decides the frame size."""
-        self.colors = colors
-        """Fixed when the recording begins."""
+    @property
+    def origin_ns(self) -> int | None: ...
+    @property
+    def held(self) -> bool: ...
+
+
+class Capture(ABC):
+    """Follows one source: selects tracks, notes what happens, hands frames on."""
+
+    def __init__(self, policy: SelectionPolicy, *, instead: Instead = FILLED, note: Note) -> None:
+        self.selection = TrackSelection(policy, instead=instead)
         self.rate = FrameRate(RATE_S)
         """Of the video, as its frames go into the queue."""
         self.began = asyncio.Event()
         self.closed: asyncio.Future[SourceClosed] = asyncio.get_running_loop().create_future()
         self.wanted_changed = asyncio.Event()
+        self.keyframes_wanted = asyncio.Event()
+        """A keyframe of each of `videos` is to be asked for."""
+        self.left_out = asyncio.Event()
+        """Set when something selected can't be recorded: `cannot_hold` says what."""
         self.connected = True
         self.participants = 0
         self.lost_reason: str | None = None
         self._wanted: frozenset[str] = frozenset()
-        self._video_sid: str | None = None
-        """Sid of the video whose frame arrived last."""
         self._missing: frozenset[str] = frozenset()
         """Publications that should be arriving and never began."""
         self._finished = False
-        self._resamplers: dict[str, av.AudioResampler] = {}
         self._note = note
+
+    @property
+    @abstractmethod
+    def clock(self) -> RecordingClock:
+        """The recording's timeline."""
+
+    @abstractmethod
+    def figures(self) -> CaptureFigures:
+        """What is known of video and audio before they are written."""
+
+    @abstractmethod
+    def tick(self) -> None:
+        """Time passed: give out what nothing that is late can precede any more."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Nothing more arrives: release what is held, and close the queue."""
+
+    @abstractmethod
+    def _frame(self, event: FrameReceived | EncodedFrameReceived) -> None:
+        """A frame that came."""
+
+    @abstractmethod
+    def _settled(self, sid: str, by_ns: int) -> None:
+        """A video's times so far should have been `by_ns` later."""
+
+    def _no_keyframe(self, sid: str) -> None:  # noqa: B027 - a decoder's own affair
+        """Nothing of this video can be decoded, and no keyframe comes."""
+
+    @abstractmethod
+    def _follow_selection(self) -> None:
+        """The selection may have changed."""
+
+    @abstractmethod
+    def _forget(self, sid: str) -> None:
+        """A publication is gone."""
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -86,19 +115,29 @@ class Capture:
         return self._wanted
 
     @property
+    def videos(self) -> list[str]:
+        """Sids of the videos among them."""
+        known = self.selection.publications
+        return [sid for sid in self._wanted if sid in known and known[sid].kind is TrackKind.VIDEO]
+
+    @property
     def unsupported(self) -> Publication | None:
         """The selected video, if its codec can't be received and no frame of it arrived."""
         return self.selection.unsupported
 
+    def cannot_hold(self) -> HavenError | None:
+        """Why the file can't hold what is selected; None if it can."""
+        return None
+
     def on_event(self, event: SourceEvent) -> None:
         """Take one event of the source."""
         match event:
-            case FrameReceived():
-                self._frame(event)
+            case FrameReceived() | EncodedFrameReceived() | TimesSettled():
+                self._media(event)
             case VideoTooLarge(sid, width, height, max_pixels):
                 self._too_large(sid, width, height, max_pixels)
-            case TimesSettled(sid, by_ns):
-                self._settled(sid, by_ns)
+            case NoKeyframe(sid):
+                self._no_keyframe(sid)
             case PublicationAdded(publication):
                 self.selection.put(publication)
                 self._note("published", described(publication))
@@ -119,20 +158,17 @@ class Capture:
                 if not self.closed.done():
                     self.closed.set_result(event)
 
-    def tick(self) -> None:
-        """Time passed: fill gaps that no late frame can fill any more."""
-        if not self._finished:
-            self._put(self.timeline.tick(time.monotonic_ns()))
-
-    def finish(self) -> None:
-        """Nothing more arrives: release what is held, and close the queue."""
-        self._put(self.timeline.finish())
-        self._finished = True
-        self.queue.close()
+    def _media(self, event: FrameReceived | EncodedFrameReceived | TimesSettled) -> None:
+        if self._finished:
+            return
+        if isinstance(event, TimesSettled):
+            self._settled(event.sid, event.by_ns)
+        else:
+            self._frame(event)
 
     def warnings(self) -> list[str]:
         """What is missing or not recorded as it arrives, in words."""
-        warnings = [*self.selection.warnings(), *self.canvas_policy.warnings()]
+        warnings = [*self.selection.warnings(), *self._own_warnings()]
         if self.lost_reason:
             return [*warnings, f"Connection lost, reconnecting: {self.lost_reason}"]
         return [*warnings, *self.selection.missing()]
@@ -169,71 +205,15 @@ class Capture:
     def _removed(self, sid: str) -> None:
         if (gone := self.selection.remove(sid)) is not None:
             self._note("unpublished", described(gone))
-        self._resamplers.pop(sid, None)
+        self._forget(sid)
+
+    def _own_warnings(self) -> list[str]:
+        """What is not recorded as it arrives, in words."""
+        return []
 
     def _selection_changed(self) -> None:
-        """The selection may have changed: tell the timeline, the canvas and the source."""
-        selection = self.selection
-        self.timeline.expect(audio=selection.expects_audio, video=selection.expects_video)
-        self.canvas_policy.announced(selection.video)
-        if not selection.expects_video:
-            self.canvas_policy.stopped()
-        if selection.wanted != self._wanted:
-            self._wanted = selection.wanted
+        """The selection may have changed: tell everybody, and the source."""
+        self._follow_selection()
+        if self.selection.wanted != self._wanted:
+            self._wanted = self.selection.wanted
             self.wanted_changed.set()
-
-    def _frame(self, event: FrameReceived) -> None:
-        if self._finished or not self.selection.takes(event.sid):
-            return
-        if isinstance(event.frame, av.AudioFrame):
-            self._audio(event, event.frame)
-            return
-        if event.sid != self._video_sid:
-            self._note("picture", described(self.selection.publications[event.sid]))
-            if self._video_sid is not None:
-                self._put(self.timeline.change_video())
-            self._video_sid = event.sid
-            self.rate.clear()
-            self._selection_changed()
-        size = (event.frame.width, event.frame.height)
-        self.canvas_policy.saw(size, self.selection.publications[event.sid])
-        if self.colors is None:
-            self.colors = colors_of(event.frame)
-        came_ns = time.monotonic_ns()
-        self._put(self.timeline.push_video(event.time_ns, event.frame, came_ns=came_ns))
-
-    def _settled(self, sid: str, by_ns: int) -> None:
-        if sid == self._video_sid and not self._finished:
-            self._put(self.timeline.settle_video(by_ns))
-
-    def _audio(self, event: FrameReceived, frame: av.AudioFrame) -> None:
-        if not self.timeline.begun and self.unsupported is not None:
-            return  # no file with audio alone while the video may still become receivable
-        push, concealed = self.timeline.push_audio, event.concealed
-        for samples in self._pcm(event.sid, frame):
-            self._put(push(event.sid, event.time_ns, samples, concealed=concealed))
-
-    def _pcm(self, sid: str, frame: av.AudioFrame) -> list[Samples]:
-        known = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if known == ("s16", "stereo", AUDIO_RATE):
-            return [to_samples(frame)]
-        resampler = self._resamplers.get(sid)
-        if resampler is None:
-            resampler = self._resamplers[sid] = av.AudioResampler("s16", "stereo", AUDIO_RATE)
-        frame.pts = None
-        return [to_samples(resampled) for resampled in resampler.resample(frame)]
-
-    def _put(self, items: list[Item]) -> None:
-        if items and not self.began.is_set():
-            self.canvas_policy.begin(self.selection.video)
-            self.colors = self.colors or BT601
-            self.queue.next_sample = self._first_sample(items)
-            self.began.set()
-        for item in items:
-            if isinstance(item, VideoItem) and not item.filler:
-                self.rate.add(item.pts)
-            self.queue.put_nowait(item)
-
-    def _first_sample(self, items: list[Item]) -> int:
-        first = next((i.pts for i in items if isinstance(i, AudioItem)), None)
-        return self.timeline.next_sample if first is None else first

@@ -44,15 +44,38 @@ class Absence:
         self.since = None if reason is None else self.since or datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """What is recorded where nothing arrives, in words."""
+
+    video: str
+    stalled_video: str
+    audio: str
+
+
+FILLED: Final = Instead(
+    "black frames are recorded", "the last frame is held", "silence is recorded"
+)
+NOTHING: Final = Instead(*3 * ("nothing is recorded in its place",))
+"""Of a recording that isn't encoded."""
+
+
 class TrackSelection:
     """The publications of a room, and which of them the policy selects."""
 
     def __init__(
-        self, policy: SelectionPolicy, clock: Callable[[], float] = time.monotonic
+        self,
+        policy: SelectionPolicy,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        instead: Instead = FILLED,
     ) -> None:
+        self._instead = instead
         self.publications: dict[str, Publication] = {}
         self.video: Publication | None = None
         """The video to record."""
+        self.other_videos: dict[str, Publication] = {}
+        """What is recorded beside it, by sid."""
         self.audio: dict[str, Publication] = {}
         """The audio to record, by sid."""
         self._audio_left_out = 0
@@ -84,6 +107,8 @@ class TrackSelection:
         everything = self.publications.values()
         current = self.video.sid if self.video is not None else None
         self.video = self._policy.choose_video(everything, current)
+        others = self._policy.other_videos(everything, self.video)
+        self.other_videos = {p.sid: p for p in others}
         audio = receivable_audio(everything)
         self.audio = {p.sid: p for p in choose_audio(audio, self.audio)}
         self._audio_left_out = len(audio) - len(self.audio)
@@ -109,7 +134,7 @@ class TrackSelection:
             self._missing_tracks.expect(self._expected())
         if self.video is not None and sid == self.video.sid:
             self._recorded_sid = sid
-        elif sid != self._recorded_sid and sid not in self.audio:
+        elif sid != self._recorded_sid and sid not in self.audio.keys() | self.other_videos.keys():
             return False
         self._frame_at[sid] = self._clock()
         self._missing_tracks.arrived(sid)
@@ -125,12 +150,13 @@ class TrackSelection:
         videos = {self._recorded_sid} if self._recorded_sid is not None else set()
         if self.video is not None:
             videos.add(self.video.sid)
-        return frozenset(videos | self.audio.keys())
+        return frozenset(videos | self.other_videos.keys() | self.audio.keys())
 
     @property
     def expects_video(self) -> bool:
         """Whether frames of video should be arriving."""
-        return self._recorded_sid is not None or (self.video is not None and not self.video.muted)
+        videos = [*self.other_videos.values(), *([self.video] if self.video is not None else [])]
+        return self._recorded_sid is not None or any(not video.muted for video in videos)
 
     @property
     def expects_audio(self) -> frozenset[str]:
@@ -148,7 +174,8 @@ class TrackSelection:
     @property
     def everybody_muted(self) -> bool:
         """Whether everything published that could be recorded is muted."""
-        selected = [*self.audio.values(), *([self.video] if self.video is not None else [])]
+        videos = [*self.other_videos.values(), *([self.video] if self.video is not None else [])]
+        selected = [*self.audio.values(), *videos]
         return bool(selected) and all(publication.muted for publication in selected)
 
     def look(self) -> None:
@@ -214,7 +241,7 @@ class TrackSelection:
             *self.not_started().values(),
             *(
                 f"Nothing has arrived from {described(self.publications[sid])} for {gone_s:.0f} s;"
-                f" silence is recorded in its place. {ADVICE}"
+                f" {self._instead.audio}. {ADVICE}"
                 for sid, gone_s in stalled.items()
                 if sid in self.audio
             ),
@@ -224,29 +251,30 @@ class TrackSelection:
         sids = set(self.expects_audio)
         if self.video is not None and self.video.receivable and not self.video.muted:
             sids.add(self.video.sid)
+        sids |= {video.sid for video in self.other_videos.values() if not video.muted}
         return sids - self._too_large.keys()
 
     def _why_no_video(self) -> str | None:
         video = self.video
         if video is None:
-            return "No video is published; black frames are recorded."
+            return f"No video is published; {self._instead.video}."
         if self.unsupported is not None:
             return _unsupported(video).error
         if video.muted:
-            return "The video is muted; black frames are recorded."
+            return f"The video is muted; {self._instead.video}."
         if self._recorded_sid in (None, video.sid) and (large := self._too_large.get(video.sid)):
             return large
         missing_s = self._missing_s({self._recorded_sid or video.sid})
-        held = f"No video for {missing_s:.0f} s; the last frame is held."
+        held = f"No video for {missing_s:.0f} s; {self._instead.stalled_video}."
         return held if missing_s >= STALL_S else None
 
     def _why_no_audio(self) -> str | None:
         if not self.audio:
-            return "No audio is published; silence is recorded."
+            return f"No audio is published; {self._instead.audio}."
         if not self.expects_audio:
-            return "All audio is muted; silence is recorded."
+            return f"All audio is muted; {self._instead.audio}."
         missing_s = self._missing_s(self.expects_audio)
-        warning = f"No audio for {missing_s:.0f} s; silence is recorded."
+        warning = f"No audio for {missing_s:.0f} s; {self._instead.audio}."
         return warning if missing_s >= STALL_S else None
 
     def _missing_s(self, sids: set[str] | frozenset[str]) -> float:

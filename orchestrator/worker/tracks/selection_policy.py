@@ -23,22 +23,37 @@ class SelectionPolicy:
     host: str | None = None
     """Identity of the participant whose stream it is, where discovery knows it; else the host is
     the participant who joined first."""
+    every_video: bool = False
+    """All other videos are recorded as well."""
+    codecs: frozenset[str] = frozenset()
+    """What can be recorded, as in `EncodedFrame`; empty: everything that is received."""
 
     def choose_video(
         self, publications: Iterable[Publication], current: str | None = None
     ) -> Publication | None:
         """One video: one that isn't muted before others, then by the words of `preference`.
 
-        Of equals the `current` one stays. One that can't be received is selected only if there is
-        no other: browsers that publish VP9 or AV1 send VP8 as well once somebody needs it.
+        Of equals the `current` one stays. One that can't be received or recorded is selected only
+        if there is no other: browsers that publish VP9 or AV1 send VP8 as well once somebody needs
+        it.
         """
         videos = [p for p in publications if p.kind is TrackKind.VIDEO]
         return max(videos, key=lambda each: self._rank(each, current), default=None)
 
+    def other_videos(
+        self, publications: Iterable[Publication], chosen: Publication | None
+    ) -> list[Publication]:
+        """Those that are recorded beside the `chosen` one."""
+        if not self.every_video:
+            return []
+        videos = (p for p in publications if p.kind is TrackKind.VIDEO and p.receivable)
+        return [video for video in videos if chosen is None or video.sid != chosen.sid]
+
     def _rank(self, video: Publication, current: str | None) -> tuple[Any, ...]:
         wishes = tuple(_WISHES[word](video, self.host) for word in self.preference)
         steady = (video.sid == current, video.width * video.height, video.sid)
-        return (video.receivable, not video.muted, *wishes, *steady)
+        recordable = not self.codecs or codec_received(video) in self.codecs
+        return (video.receivable and recordable, not video.muted, *wishes, *steady)
 
 
 _WISHES: Final[Mapping[str, Callable[[Publication, str | None], Any]]] = {
@@ -67,6 +82,12 @@ def codec_name(publication: Publication) -> str:
     if publication.encrypted:
         return "end-to-end encrypted media"
     return publication.mime_type.rpartition("/")[2].upper()
+
+
+def codec_received(publication: Publication) -> str:
+    """As in `EncodedFrame`; "" where it isn't known yet. RED (RFC 2198) reaches us as Opus."""
+    codec = codec_name(publication).lower()
+    return "opus" if codec == "red" else codec
 
 
 def described(publication: Publication) -> str:

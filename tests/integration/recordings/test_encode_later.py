@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from orchestrator.mediafiles.probe import probe
+from orchestrator.monitor.machine import cores_allowed
 from tests.kit.queued import until_state
 from tests.kit.recordings.machine import Machine, ServerProcess
 
@@ -85,3 +86,29 @@ async def test_after_a_power_cut_once_only(machine: Machine) -> None:
     async with machine.serving() as server:
         assert (await server.get("/api/encodes"))["total"] == 1
         await server.get("/livez")
+
+
+async def test_what_there_was_no_capacity_to_encode_becomes_what_was_asked_for(
+    machine: Machine,
+) -> None:
+    """A quarter of a core is enough to copy, and not to encode."""
+    cores = await asyncio.to_thread(cores_allowed)
+    machine.settings |= {"CPU_LIMIT": str(0.25 / cores), "WHEN_FULL": "copy"}
+    async with machine.serving() as server:
+        started = await server.post("/api/recording/start", mint_id="demo", output_format="mp4")
+        id, asked = str(started["id"]), Path(started["output_path"]).with_suffix(".mp4")
+        assert started["config"]["pipeline"] == "copy"
+        (note,) = started["notes"]
+        assert "encoded with mp4 when it has ended" in note
+        await server.until_recorded(id, 2)
+        stopped = await server.post("/api/recording/stop", mint_id="demo")
+        assert Path(stopped["final_path"]).suffix == ".mkv"
+        await is_replaced(server, id, await the_encode(server, id))
+        row = await server.recording(id)
+        assert (row["output_path"], row["instead_of"]) == (str(asked), "mp4")
+        assert [e["message"] for e in row["events"] if e["kind"] == "copied"] == [note]
+        found = await asyncio.to_thread(probe, asked)
+        assert found.video is not None
+        assert found.video.codec == row["video_codec"] == "h264"
+        await server.end(signal.SIGTERM)
+    await machine.until_nothing_is_left()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,26 @@ async def test_of_twenty_at_once_just_as_many_are_taken_in_as_fit(several: list[
     # One that fails gives its room back.
     await several[1].update(active[0].id, state="failed")
     await several[2].create(row("again"), admit=decide)
+
+
+async def test_forty_that_copy_fit_into_two_cores(several: list[Catalog]) -> None:
+    """On a machine as fast as that of the shipped costs, and before any size is known."""
+    steps = {name: PIPELINES[name].costs for name in PIPELINES}
+    measured = replace(MACHINE, costs=replace(MACHINE.costs, steps=steps, scale=1.0))
+    decide = admit_recording(measured, PIPELINES["copy"], None, None)
+    rows = [row(f"{n:02}", pipeline="copy") for n in range(50)]
+    asking = [several[n % len(several)].create(each, admit=decide) for n, each in enumerate(rows)]
+    outcomes = await asyncio.gather(*asking, return_exceptions=True)
+    refused = [outcome for outcome in outcomes if outcome is not None]
+    assert all(isinstance(outcome, NoCapacity) for outcome in refused), refused
+    active = await several[0].active()
+    assert len(active) == 50 - len(refused) >= 40
+    assert {each.speed_step for each in active} == {0}
+    # The workers have seen 640x360, and what they take: room for more.
+    figures = {"video": {"width": 640, "height": 360, "codec": "vp8"}, "measured_cores": 0.02}
+    for each in active:
+        await several[0].update(each.id, figures=figures)
+    await several[1].create(row("more", pipeline="copy"), admit=decide)
 
 
 @pytest.mark.parametrize("name", sorted(PIPELINES))

@@ -19,7 +19,7 @@ from orchestrator.errors import FFmpegNotFound
 from tests.kit.catalog.rows import recording
 from tests.kit.recordings.waits import eventually
 
-MP4 = Pipelines.load(None).get("mp4")
+MP4, COPY = (Pipelines.load(None).get(name) for name in ("mp4", "copy"))
 FILM = Film(160, 96, 10)
 
 
@@ -34,7 +34,7 @@ async def test_every_step_is_measured_and_kept(catalog: Catalog, ffmpeg: FFmpeg)
     def tell(pipeline: Pipeline, step: int, cost: float) -> None:
         progress.append((pipeline.name, step, cost))
 
-    await calibrate(catalog, ffmpeg, [MP4], tell, film=FILM)
+    await calibrate(catalog, ffmpeg, [COPY, MP4], tell, film=FILM)
     assert [step for _, step, _ in progress] == [3, 2, 1, 0]
     rows = await CostTable(catalog).of(machine_name(ffmpeg))
     assert {(r.step, r.cpu_s_per_megapixel) for r in rows} == {
@@ -56,7 +56,7 @@ async def test_in_the_background_once_and_only_while_nothing_is_recorded(
     await catalog.create(recording("a", pipeline="mp4"))
     begin = partial(BackgroundCalibration, catalog, find, quiet_s=0.02, film=FILM)
     calibration = begin()
-    calibration.open([MP4])
+    calibration.open([MP4, COPY])
     looks = 0
     active = catalog.active
 
@@ -74,7 +74,7 @@ async def test_in_the_background_once_and_only_while_nothing_is_recorded(
     before = {(r.step, r.measured_at) for r in await CostTable(catalog).of(machine)}
     assert len(before) == 4
     again = begin()
-    again.open([MP4])
+    again.open([MP4, COPY])
     await eventually(lambda: again.done, lambda: looks, within_s=60)
     assert {(r.step, r.measured_at) for r in await CostTable(catalog).of(machine)} == before
     for each in (calibration, again):
@@ -86,7 +86,7 @@ async def test_without_an_ffmpeg_the_background_gives_up(catalog: Catalog) -> No
         raise FFmpegNotFound
 
     calibration = BackgroundCalibration(catalog, find, quiet_s=0.02)
-    calibration.open([MP4])
+    calibration.open([MP4, COPY])
     await eventually(lambda: calibration.done, lambda: "still at it", within_s=60)
     await calibration.close()
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from orchestrator.capacity.cpu_budget import (
     ASSUMED,
+    AUDIO_ONLY,
     Costs,
     CpuBudget,
     CpuUse,
@@ -30,12 +31,18 @@ COSTS = Costs({"av1": (0.04, 0.02), "mp4": (0.01, 0.005)}, frozenset({"av1"}), s
 
 def test_a_recording_costs_its_pixels_and_receiving() -> None:
     assert pytest.approx(27.648) == ASSUMED.megapixels_per_s
-    assert COSTS.receiving_cores(ASSUMED) == pytest.approx(0.05 + 27.648 * 0.004)
+    assert COSTS.receiving_cores("av1", ASSUMED) == pytest.approx(0.05 + 27.648 * 0.004)
     assert COSTS.cores("av1", 1, ASSUMED) == pytest.approx(0.160592 + 27.648 * 0.02)
     slow = Costs(COSTS.steps, frozenset(), scale=2.0)
-    assert slow.receiving_cores(ASSUMED) == 2 * COSTS.receiving_cores(ASSUMED)
+    assert slow.receiving_cores("av1", ASSUMED) == 2 * COSTS.receiving_cores("av1", ASSUMED)
     large = COSTS.cores("mp4", 0, EncoderInput(1920, 1080, 60))
     assert large == pytest.approx(0.05 + 124.416 * (0.004 + 0.01))
+
+
+def test_one_that_copies_costs_its_packets() -> None:
+    costs = Costs({"copy": (0.001,)}, frozenset(), scale=2.0, copying=frozenset({"copy"}))
+    assert costs.cores("copy", 0, ASSUMED) == pytest.approx(2 * 0.034 + 27.648 * 0.001)
+    assert costs.receiving_cores("copy", AUDIO_ONLY) == pytest.approx(2 * 0.034)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,9 @@ def test_json_and_one_that_is_unknown(here: Here) -> None:
     rows = json.loads(here.run("calibrate", "webm", "--json").stdout)
     assert [row["step"] for row in rows] == ["8", "7", "6", "5"]
     assert all(row["cpu_s_per_megapixel"] > 0 for row in rows)
+    copying = here.run("calibrate", "copy")
+    assert copying.returncode == 1
+    assert "copy copies frames as they come: there is no encoder" in copying.stderr
     unknown = here.run("calibrate", "nonsense")
     assert unknown.returncode == 1
     assert "Unknown pipeline: nonsense" in unknown.stderr

@@ -184,6 +184,8 @@ def test_pipelines_list(place: Here) -> None:
     answer = json.loads(place.run("pipelines", "list", "--json").stdout)
     assert {"av1", "mp4", "webm"} <= {pipeline["name"] for pipeline in answer["pipelines"]}
     assert [failure["name"] for failure in answer["failures"]] == ["broken"]
+    (copying,) = (one for one in answer["pipelines"] if one["copies"])
+    assert (copying["name"], copying["formats"]) == ("copy", ["mkv", "webm", "mp4"])
     table = place.run("pipelines", "list").stdout
     assert "libaom-av1" in table
     assert "broken failed to load" in table
@@ -199,6 +201,14 @@ def test_the_shown_command_runs_as_it_is_pasted(place: Here) -> None:
     subprocess.run(["bash", "-c", shown], cwd=place.folder, check=True, capture_output=True)
     assert (place.folder / "mp4.mp4").stat().st_size > 1000
     assert "500000" in shown
+
+
+def test_one_that_copies_has_no_command(place: Here) -> None:
+    shown = place.run("pipelines", "show", "copy")
+    assert shown.returncode == 1
+    assert "copy copies frames as they come: it has no ffmpeg command" in shown.stderr
+    checked = place.run("pipelines", "check", "copy")
+    assert checked.stdout == "ok   copy: copies into mkv, webm, mp4; needs no encoder\n"
 
 
 @pytest.mark.parametrize("size", ["big", "1280x721", "1x1"])

@@ -67,7 +67,7 @@ def test_folders(tmp_path: Path, name: str) -> None:
         ("a.mp4", "webm", "Pipeline webm makes .webm files"),
         ("a.av1", "mp4", "Pipeline mp4 makes .mp4 files"),
         ("a.mkv", "mp4", "Pipeline mp4 makes .mp4 files"),
-        ("a.mkv", None, "No pipeline makes .mkv files"),
+        ("a.flv", None, "No pipeline makes .flv files"),
         ("a.mp3", None, "No pipeline makes .mp3 files"),
     ],
 )
@@ -78,6 +78,40 @@ def test_what_does_not_fit_is_refused(
         target(str(tmp_path / name), format, None, PIPELINES)
     assert words in refused.value.error
     assert refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "pipeline", "found"),
+    [
+        ("a.mkv", None, None, ("copy", None)),
+        ("a.mkv", None, "copy", (None, "mkv")),
+        ("a.webm", None, "copy", (None, "webm")),
+        ("a.mp4", "mp4", "copy", (None, "mp4")),
+        ("a.webm", "vp9", "copy", (None, "webm")),
+    ],
+)
+def test_the_extension_chooses_the_container_of_copied_frames(
+    tmp_path: Path, name: str, format: str | None, pipeline: str | None, found: tuple[str, str]
+) -> None:
+    assert target(f"{tmp_path}/{name}", format, pipeline, PIPELINES) == Target(
+        tmp_path, name, *found
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "words"),
+    [
+        ("a.mkv", "webm", "copy makes .webm files, not a.mkv"),
+        ("a.mov", None, "copy makes .mkv or .mp4 or .webm files"),
+        ("a.mp4", "av1", "copy makes mkv or webm or mp4, not av1"),
+    ],
+)
+def test_a_container_that_copied_frames_dont_have(
+    tmp_path: Path, name: str, format: str | None, words: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        target(str(tmp_path / name), format, "copy", PIPELINES)
+    assert words in refused.value.error
 
 
 def test_a_pipeline_of_one_s_own(tmp_path: Path) -> None:

@@ -142,3 +142,26 @@ def test_a_duration_reads_back(value: float) -> None:
 
 def test_numbers() -> None:
     assert (number(None), number(2.5, ".1f"), number(0)) == ("-", "2.5", "0")
+
+
+COPIED: dict[str, Any] = {
+    "video": {"received": 1860, "written": 1858, "dropped": 2, "fps": 29.97},
+    "duration_s": 62.0,
+    "pipe_bytes": 7_654_321,
+    "encoder": None,
+    "processes": {"worker": {"cpu_cores": 0.04}, "ffmpeg": None},
+}
+
+
+def test_one_that_copies_has_no_encoder_to_tell_of() -> None:
+    copied = recording(figures=COPIED, tracks="selected", video_codec="copy", audio_codec="copy")
+    assert line(copied) == "recording 1:02.0 | 30.0 fps | 7.7 MB | 2 dropped | worker 4%"
+    copied.probe = {
+        "video": {"codec": "vp8", "width": 1280, "height": 720, "average_fps": 29.97},
+        "audio": {"codec": "opus", "sample_rate": 48000, "channels": 2},
+    }
+    shown = dict(facts(copied))
+    assert shown["video"] == "vp8 1280x720, 30.0 fps (as it came)"
+    assert shown["audio"] == "opus 48000 Hz, 2 channels (as it came)"
+    assert shown["frames"] == "1860 received, 1858 written, 2 dropped"
+    assert shown["CPU"] == "worker 4% of one core"

@@ -202,7 +202,7 @@ async def test_a_program_that_is_not_there(tmp_path: Path) -> None:
 
     async def vanished(number: int) -> PreparedRun:
         plan = await begin(number)
-        os.unlink(plan.argv[0])
+        os.unlink(plan.run.name)
         return plan
 
     bench.begin = vanished  # type: ignore[method-assign]

@@ -49,11 +49,18 @@ def test_the_fixed_words_mean_what_they_did(pipelines: str, documented: Pipeline
 
 
 def test_the_built_in_formats() -> None:
-    assert list(formats_of(BUILT_IN.by_name)) == ["av1", "mp4", "webm"]
+    assert list(formats_of(BUILT_IN.by_name)) == ["av1", "mp4", "webm", "mkv"]
 
 
 def test_the_documented_pipelines_are_asked_for_by_their_formats(documented: Pipelines) -> None:
-    assert list(formats_of(documented.by_name)) == ["av1", "mp4", "webm", "small", "thumbnails"]
+    assert list(formats_of(documented.by_name)) == [
+        "av1",
+        "mp4",
+        "webm",
+        "small",
+        "thumbnails",
+        "mkv",
+    ]
     assert asked(documented, "small") == "small"
     assert asked(documented, "thumbnails") == "thumbnails", "without FORMAT it is the file's name"
     assert asked(documented, "small", pipeline="small") == "small"
@@ -64,10 +71,23 @@ def test_a_format_and_a_pipeline_that_contradict_each_other(documented: Pipeline
         asked(documented, "small", pipeline="mp4")
 
 
+def test_a_pipeline_that_copies_makes_several(tmp_path: Path) -> None:
+    made = [
+        pipeline_of(StartRequest("room", output_format=word, pipeline="copy"), BUILT_IN).format
+        for word in (None, "mkv", "webm", "vp9", "mp4", "h264")
+    ]
+    assert made == ["mkv", "mkv", "webm", "webm", "mp4", "mp4"]
+    assert asked(BUILT_IN, "mkv") == "copy"
+    with pytest.raises(InvalidRequest, match="copy makes mkv or webm or mp4, not av1"):
+        asked(BUILT_IN, "av1", pipeline="copy")
+    (tmp_path / "mine.py").write_text(MINE.format(format="mkv"))
+    assert asked(Pipelines.load(tmp_path), "mkv") == "mine", "it was here before copy"
+
+
 def test_an_unknown_format(documented: Pipelines) -> None:
     with pytest.raises(InvalidRequest, match=r"'avi' Use one of: av1, mp4, webm, small, thumb"):
         pipeline_for(documented, "avi")
-    with pytest.raises(InvalidRequest, match=r"Use one of: av1, mp4, webm\.$"):
+    with pytest.raises(InvalidRequest, match=r"Use one of: av1, mp4, webm, mkv\.$"):
         asked(BUILT_IN, "small", pipeline="mp4")
 
 
@@ -84,14 +104,14 @@ def test_a_users_format_takes_no_fixed_word_away(format: str, tmp_path: Path) ->
     (tmp_path / "mine.py").write_text(MINE.format(format=format))
     pipelines = Pipelines.load(tmp_path)
     assert asked(pipelines, format) == "mp4"
-    assert list(formats_of(pipelines.by_name)) == ["av1", "mp4", "webm"]
+    assert list(formats_of(pipelines.by_name)) == ["av1", "mp4", "webm", "mkv"]
 
 
 def test_a_pipeline_that_does_not_load_says_so(tmp_path: Path) -> None:
     (tmp_path / "small.py").write_text("oops(")
     (tmp_path / "mp4.py").write_text("oops(")
     pipelines = Pipelines.load(tmp_path)
-    assert list(formats_of(pipelines.by_name)) == ["av1", "webm"]
+    assert list(formats_of(pipelines.by_name)) == ["av1", "webm", "mkv"]
     for word in ("small", "mp4"):
         with pytest.raises(PipelineBroken, match=f"Pipeline {word} is broken"):
             asked(pipelines, word)

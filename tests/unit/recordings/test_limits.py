@@ -60,7 +60,7 @@ class World:
     splits: list[float] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
-    def bounds(self, *, earlier_bytes: int = 0) -> Bounds:
+    def bounds(self, *, earlier_bytes: int = 0, joins_one: bool = False) -> Bounds:
         return Bounds(
             self.limits,
             self,
@@ -68,6 +68,7 @@ class World:
             reserve_bytes=self.reserve_bytes,
             part_began_s=0.0,
             earlier_bytes=earlier_bytes,
+            joins_one=joins_one,
             stop=self.stops.append,
             split=self.split,
             fail=self.failures.append,
@@ -212,3 +213,15 @@ async def test_the_folder_is_gone(tmp_path: Path) -> None:
     work.mkdir()
     await looking.look_at_disk()
     assert len(world.failures) == 2, "another folder of the same name doesn't help"
+
+
+@pytest.mark.parametrize(("joins_one", "stops"), [(False, 0), (True, 1)])
+async def test_a_segment_that_is_not_the_file_leaves_room_to_be_joined(
+    tmp_path: Path, joins_one: bool, stops: int
+) -> None:
+    world = World(tmp_path)
+    with (tmp_path / "0001.mkv").open("wb") as sparse:
+        sparse.truncate(min(2**43, 4 * shutil.disk_usage(tmp_path).total))
+    world.files.append((1, tmp_path / "0001.mkv"))
+    await world.bounds(joins_one=joins_one).look_at_disk()
+    assert len(world.stops) == stops

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.recordings.limits import Limits
 from orchestrator.recordings.start_request import StartedBy, StartRequest
 
@@ -36,3 +38,6 @@ def test_a_request_is_written_under_the_names_of_before() -> None:
 
 def test_a_written_request_is_read() -> None:
     assert StartRequest.from_dict(STORED) == REQUEST
+    copied = replace(REQUEST, pipeline="copy", tracks="all")
+    assert copied.as_dict()["tracks"] == "all"
+    assert StartRequest.from_dict(copied.as_dict()) == copied

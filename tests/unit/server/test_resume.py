@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.recordings.limits import NO_LIMITS, Limits
-from orchestrator.server.resume import limits_left
+from orchestrator.server.resume import limits_left, request_of
 from tests.kit.catalog.rows import recording
 
 
@@ -29,3 +29,14 @@ def test_limits_count_from_the_first_beginning(limits: dict[str, Any], left: Lim
 def test_nothing_recorded_leaves_all() -> None:
     ended = recording("a", limits={"max_duration_s": 9.0}, duration_s=None, size_bytes=None)
     assert limits_left(ended) == Limits(max_duration_s=9.0)
+
+
+def test_copied_frames_go_on_into_the_same_container() -> None:
+    ended = recording(
+        "a", pipeline="copy", output_format="webm", tracks="selected", started_by="user"
+    )
+    again = request_of(ended, NO_LIMITS)
+    assert (again.pipeline, again.output_format, again.tracks) == ("copy", "webm", "selected")
+    encoded = recording("b", pipeline="mp4", output_format="mp4", started_by="user")
+    again = request_of(encoded, NO_LIMITS)
+    assert (again.pipeline, again.output_format, again.tracks) == ("mp4", None, None)

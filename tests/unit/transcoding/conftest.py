@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.encoding.process import idle_start
 from orchestrator.settings import Settings
 from orchestrator.transcoding.chunks import plan as chunks
 
@@ -13,6 +14,12 @@ from orchestrator.transcoding.chunks import plan as chunks
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(output_directory=tmp_path, disk_reserve_bytes=0)
+
+
+@pytest.fixture(autouse=True)
+def not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside other tests the idle class gets no CPU; test_idle_start.py is about it."""
+    monkeypatch.setattr(idle_start, "launcher", tuple)
 
 
 @pytest.fixture(autouse=True)

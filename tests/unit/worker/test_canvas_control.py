@@ -16,13 +16,13 @@ from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.pipes.frame_queue import FrameQueue
 from orchestrator.recordings.limits import MOST_PARTS
 from orchestrator.settings import Settings
-from orchestrator.worker.canvas_control import CanvasControl
+from orchestrator.worker.control.canvas_control import CanvasControl
+from orchestrator.worker.control.speed_control import SpeedControl, create_speed_control
 from orchestrator.worker.preview import Preview
 from orchestrator.worker.recording_setup import create_segments
 from orchestrator.worker.segments.encoder_speed import EncoderSpeed
-from orchestrator.worker.speed_control import SpeedControl, create_speed_control
 from orchestrator.worker.tracks.canvas_policy import CanvasPolicy
-from orchestrator.worker.tracks.capture import Capture
+from orchestrator.worker.tracks.decoded_capture import DecodedCapture
 from orchestrator.worker.tracks.selection_policy import SelectionPolicy
 from tests.integration.encoding.test_sizes import encode
 from tests.kit.catalog.rows import segment
@@ -145,7 +145,7 @@ async def test_a_new_worker_doesn_t_mix_sizes_either(
         row.path, row.offset_s, row.end_s = str(tmp_path / f"000{number}.mp4"), offset_s, 2.0
         row.part = 1
         await catalog.add_segment(row)
-    capture = Capture(
+    capture = DecodedCapture(
         FrameQueue(2**23),
         SelectionPolicy(),
         origin_ns=None,

@@ -10,13 +10,13 @@ from orchestrator.pipes.frame_queue import FrameQueue
 from orchestrator.sources.livekit.room import MOST_TRACKS
 from orchestrator.sources.receiver import Receiver
 from orchestrator.worker.tracks.canvas_policy import CanvasPolicy
-from orchestrator.worker.tracks.capture import Capture
+from orchestrator.worker.tracks.decoded_capture import DecodedCapture
 from orchestrator.worker.tracks.selection_policy import SelectionPolicy
 
 
 async def test_what_is_recorded_is_chosen_once_for_all_changes_of_a_message() -> None:
     note = Mock()
-    capture = Capture(
+    capture = DecodedCapture(
         FrameQueue(2**20),
         SelectionPolicy(),
         origin_ns=None,

@@ -58,7 +58,15 @@ async def segments_in(catalog: Catalog, folder: Path) -> Segments:
     encoding = SegmentEncoding(pipeline, pipelines, ffmpeg, 0, {})
     queue, speed = FrameQueue(2**23), EncoderSpeed(next=3)
     return Segments(
-        row, encoding, CanvasSize(64, 48), queue, folder, catalog, Preview(folder), 0, speed
+        recording=row,
+        encoding=encoding,
+        canvas=CanvasSize(64, 48),
+        queue=queue,
+        runtime=folder,
+        catalog=catalog,
+        preview=Preview(folder),
+        numbers_taken=0,
+        speed=speed,
     )
 
 

@@ -12,13 +12,14 @@ from orchestrator.catalog.models import Recording
 from orchestrator.catalog.reservations import Admit, Reservation
 from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.pipeline.loading import Pipelines
+from orchestrator.encoding.process.ffmpeg import Run
 from orchestrator.encoding.process.supervisor import Supervisor
 from orchestrator.errors import Unavailable
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.settings import Settings
-from orchestrator.worker import speed_control
+from orchestrator.worker.control import speed_control
+from orchestrator.worker.control.speed_control import create_speed_control
 from orchestrator.worker.segments.encoder_speed import EncoderSpeed
-from orchestrator.worker.speed_control import create_speed_control
 from orchestrator.worker.status_report import LEAST_S, Average
 from tests.unit.worker.test_segments import ENDED, segments_in
 
@@ -141,7 +142,8 @@ async def test_threads_that_were_set_are_kept_to(catalog: Catalog, tmp_path: Pat
     await create_speed_control(segments, Settings(), lambda kind, text: None)
     assert segments.speed.threads == 0
     plan = await segments.begin(1)
-    assert plan.argv[plan.argv.index("-threads:v") + 1] == "2"
+    assert isinstance(plan.run, Run)
+    assert plan.run.argv[plan.run.argv.index("-threads:v") + 1] == "2"
     await plan.ended(ENDED)
 
 

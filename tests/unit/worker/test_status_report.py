@@ -12,13 +12,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from orchestrator.catalog.models import Sample
 from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.process.progress import Progress
 from orchestrator.encoding.process.states import ProcessState
 from orchestrator.encoding.process.supervisor import Supervisor
 from orchestrator.media import BT601, Publication, TrackKind
-from orchestrator.pipes.canvas import CanvasSize, Losses
+from orchestrator.pipes.canvas import Losses
 from orchestrator.pipes.frame_queue import FrameQueue
 from orchestrator.sources.source import (
     ParticipantsChanged,
@@ -27,12 +29,12 @@ from orchestrator.sources.source import (
     Source,
     SourceStatistics,
 )
-from orchestrator.worker.segments.encoder_speed import EncoderSpeed
+from orchestrator.worker import status_report
 from orchestrator.worker.segments.open_segment import SegmentTotals
 from orchestrator.worker.segments.segments import Segments
 from orchestrator.worker.status_report import StatusReporter
 from orchestrator.worker.tracks.canvas_policy import CanvasPolicy
-from orchestrator.worker.tracks.capture import Capture
+from orchestrator.worker.tracks.decoded_capture import DecodedCapture
 from orchestrator.worker.tracks.selection_policy import SelectionPolicy
 
 USAGE = [
@@ -68,6 +70,7 @@ BEFORE_THE_FIRST_FRAME = {
         "participants": 0,
         "packets_received": 1200,
         "packets_lost": 3,
+        "frames_undecodable": 0,
         "reconnects": 1,
         "sender_reports": 4,
         "drift_ppm": -21.5,
@@ -148,13 +151,17 @@ class Kept:
 
 SOURCE = cast(
     Source,
-    SimpleNamespace(statistics=lambda: SourceStatistics(1200, 3, 0, 0, 4, 1, -21.5)),
+    SimpleNamespace(
+        statistics=lambda: SourceStatistics(
+            packets_received=1200, packets_lost=3, sender_reports=4, reconnects=1, drift_ppm=-21.5
+        )
+    ),
 )
 
 
-def capture_of(*publications: Publication) -> Capture:
+def capture_of(*publications: Publication) -> DecodedCapture:
     """A capture in a room with these publications."""
-    capture = Capture(
+    capture = DecodedCapture(
         FrameQueue(2**20),
         SelectionPolicy(),
         origin_ns=None,
@@ -212,10 +219,9 @@ def written() -> Segments:
         SimpleNamespace(
             totals=lambda: totals,
             first_ns=1_500_000_000,
-            fps=29.97,
             part=2,
-            speed=EncoderSpeed(running=1),
-            running_canvas=CanvasSize(640, 360),
+            running_step=1,
+            encoder_input=lambda: {"planned_fps": 29.97, "width": 640, "height": 360},
         ),
     )
 
@@ -244,3 +250,25 @@ async def test_the_last_report_has_what_was_measured_while_ffmpeg_ran() -> None:
     first, last = kept.reports
     assert (last["encoder"], last["processes"]) == (first["encoder"], first["processes"])
     assert last["encoding"] == "stopped"
+
+
+def writing_itself() -> Supervisor:
+    """A supervisor whose run is a thread of this process."""
+    run = SimpleNamespace(pid=None, alive=True, log_path=None, progress=None, moved_at_s=0.0)
+    supervisor = SimpleNamespace(current=run, state=ProcessState.RUNNING, restarts=0)
+    return cast(Supervisor, supervisor)
+
+
+async def test_of_one_that_copies_the_worker_alone_is_what_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(status_report, "LEAST_S", 1e-9)
+    kept = Kept()
+    status = StatusReporter(cast(Catalog, kept), "a", os.getpid(), asked_ns=0)
+    for _ in range(2):
+        await status.report(capture_of(), SOURCE, written(), writing_itself())
+    assert kept.reports[-1]["measured_cores"] is not None
+    assert (kept.reports[-1]["encoder"], kept.reports[-1]["processes"]["ffmpeg"]) == (None, None)
+    # Without any run nobody knows what it will take.
+    await status.report(capture_of(), SOURCE, None, None)
+    assert kept.reports[-1]["measured_cores"] is None

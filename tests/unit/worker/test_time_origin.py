@@ -27,7 +27,7 @@ from orchestrator.worker.segments.segment_positions import (
 )
 from orchestrator.worker.time_origin import TimeOrigin, known_origin_ns
 from orchestrator.worker.tracks.canvas_policy import CanvasPolicy
-from orchestrator.worker.tracks.capture import Capture
+from orchestrator.worker.tracks.decoded_capture import DecodedCapture
 from orchestrator.worker.tracks.selection_policy import SelectionPolicy
 from tests.kit.catalog.rows import NOON, recording, url_of
 from tests.unit.mediafiles.test_probe import make
@@ -39,6 +39,7 @@ READ_BY_PEOPLE = {
     "signalling.py: _ping": "LiveKit's protocol has wall times",
     "watches.py: again_at": "when it is tried next, as people read it",
     "preview_files.py: is_newer": "a file's time is the wall clock's; a step costs one preview",
+    "socket_batches.py: _read": "the kernel's times are the wall clock's; a step moves none out",
     "retention.py: _look": "recordings of so many days of the calendar",
 }
 """Where wall times may be calculated with, and why."""
@@ -116,7 +117,7 @@ async def test_zero_is_written_when_it_is_known_and_when_it_moves(tmp_path: Path
     row = recording("a", stream=asdict(Stream("room", "demo")))
     await catalog.create(row)
     queue = FrameQueue(2**20)
-    capture = Capture(
+    capture = DecodedCapture(
         queue,
         SelectionPolicy("largest", None),
         origin_ns=7,

@@ -6,17 +6,17 @@ import { title } from "./format.js";
 
 export async function start(stream) {
   const { mint_id } = stream;
-  const { format, quality, pipeline } = now().options;
+  const { format, quality, pipeline, copies, tracks } = now().options;
   put("refusals", mint_id, undefined);
   put("starting", mint_id, true);
   try {
-    await api.post("/api/recording/start", {
+    const { notes } = await api.post("/api/recording/start", {
       mint_id,
       output_format: format,
-      video_quality: quality,
+      ...(copies ? tracks === "all" && { tracks } : { video_quality: quality }),
       ...(pipeline && { pipeline }),
     });
-    say(`Recording ${title(stream, mint_id)}`);
+    say([`Recording ${title(stream, mint_id)}`, ...notes].join(". "));
   } catch (refusal) {
     put("refusals", mint_id, refusal);
   }

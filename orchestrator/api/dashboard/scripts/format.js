@@ -44,7 +44,7 @@ export function day(moment) {
 
 export const clock = (moment) => new Date(moment).toLocaleTimeString("en", { hour12: false });
 
-const FORMATS = { av1: "AV1", mp4: "MP4", webm: "WebM" };
+const FORMATS = { av1: "AV1", mp4: "MP4", webm: "WebM", mkv: "Matroska" };
 export const format = (name) => FORMATS[name] ?? name;
 
 /** The title of a stream: its name, its symbol, else its id. */

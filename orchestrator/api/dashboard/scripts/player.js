@@ -13,6 +13,7 @@ export function Player({ recording, onClose, onDelete }) {
     ${refusal && html`<${Refused} refusal=${refusal} />`}
     ${!details && !refusal && html`<${Loading} rows=${1} height=${280} />`}
     ${details && html`<${Playback} details=${details} title=${title} />
+      ${details.notes.map((words) => html`<${Notice} key=${words}>${words}<//>`)}
       <${Facts} details=${details} />
       <${EventLog} events=${details.events} />
       <div class="actions right">
@@ -52,7 +53,8 @@ function Facts({ details: d }) {
     <${Pair} name="Size">${format.bytes(d.file_size_bytes)}<//>
     <${Pair} name="Video">${format.size(video?.width, video?.height)} · ${d.video_codec}<//>
     <${Pair} name="Audio">${d.audio_codec}<//>
-    <${Pair} name="Pipeline">${d.pipeline} · ${d.video_quality}<//>
+    <${Pair} name="Pipeline">${d.pipeline}${!d.tracks && ` · ${d.video_quality}`}<//>
+    ${d.tracks && html`<${Pair} name="Tracks">${d.tracks}<//>`}
     <${Pair} name="File"><${Badge} kind=${kind}>${words}<//><//>
     <${Pair} name="Ended">${d.reason ?? format.NOTHING}<//>
     <${Pair} name="Path" kind="whole"><code>${d.output_path}</code><//>

@@ -57,13 +57,15 @@ export function Running({ recording }) {
       <div class="title">
         <div>
           <h3 class="truncate" title=${title}>${title}</h3>
-          <p class="soft truncate">${format.format(recording.output_format)} · ${recording.video_quality} · ${format.size(recording.width, recording.height)} · ${recording.pipeline}</p>
+          <p class="soft truncate">${[format.format(recording.output_format), !recording.tracks && recording.video_quality, format.size(recording.width, recording.height), recording.pipeline,
+            recording.tracks === "all" && "all tracks"].filter(Boolean).join(" · ")}</p>
         </div>
         <button disabled=${ending} onClick=${() => stop(recording)} aria-label=${`Stop recording ${title}`}>
           ${ending ? html`<i class="spinner" /> Stopping` : html`<${Icon} name="stop" /> Stop`}
         </button>
       </div>
       <${Figures} recording=${recording} />
+      ${(recording.notes ?? []).map((words) => html`<${Notice} key=${words}>${words}<//>`)}
       <${Warnings} recording=${recording} />
       <${Processes} id=${recording.id} />
     </div>
@@ -74,9 +76,10 @@ const Figures = ({ recording: r }) => html`<dl class="pairs">
   <${Pair} name="Size">${format.bytes(r.file_size_bytes)}<//>
   <${Pair} name="Bit rate">${format.bitRate(r.bitrate_bps)}<//>
   <${Pair} name="Frames/s">${format.number(r.fps, 1)}<//>
-  <${Pair} name="Speed" kind=${r.speed !== null && r.speed < 0.95 ? "warn" : ""}>${format.speed(r.speed)}<//>
+  ${!r.tracks && html`<${Pair} name="Speed" kind=${r.speed !== null && r.speed < 0.95 ? "warn" : ""}>${format.speed(r.speed)}<//>`}
   <${Pair} name="Dropped" kind=${r.frames_dropped ? "warn" : ""}>${format.number(r.frames_dropped)}<//>
   <${Pair} name="Packets lost">${format.number(r.packets_lost)}<//>
+  ${r.frames_undecodable ? html`<${Pair} name="Left out after a loss" kind="warn">${format.number(r.frames_undecodable)}<//>` : null}
 </dl>`;
 
 function Warnings({ recording: r }) {

@@ -80,7 +80,7 @@ export function choose(options) {
 }
 
 function remembered() {
-  const usual = { format: "av1", quality: "high", pipeline: "" };
+  const usual = { format: "av1", quality: "high", pipeline: "", copies: false, tracks: "selected" };
   try {
     return { ...usual, ...JSON.parse(localStorage.getItem("options")) };
   } catch {

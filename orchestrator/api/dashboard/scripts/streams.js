@@ -42,18 +42,30 @@ function Nothing({ words, failures }) {
   return html`<${Empty} icon="signal" title="Nothing is live">Streams appear here as soon as they go live.<//>`;
 }
 
-/** Format, quality and pipeline of the next recording; stored in this browser. */
+const TRACKS = [["selected", "selected"], ["all", "all of the room"]];
+
+/** The pipeline of that name; else the one that a format means: named like it, else one that encodes. */
+const pipelineOf = (pipelines, format, name) =>
+  pipelines.find((p) => p.name === name) ?? pipelines.find((p) => p.name === format) ?? pipelines.find((p) => !p.copies) ?? pipelines[0];
+
+/** Format, quality or tracks, and pipeline of the next recording; stored in this browser. */
 function Choices() {
   const options = useStore((state) => state.options);
   const [formats] = useAnswer(() => get("/api/recording/formats"));
   const [pipelines] = useAnswer(() => get("/api/pipelines"));
-  const fitting = (pipelines?.pipelines ?? []).filter((p) => p.format === options.format);
+  const making = (format) => (pipelines?.pipelines ?? []).filter((p) => p.formats.includes(format));
+  const fitting = making(options.format);
+  const chosen = pipelineOf(fitting, options.format, options.pipeline);
+  const pick = (format, pipeline) =>
+    choose({ format, pipeline, copies: pipelineOf(making(format), format, pipeline)?.copies ?? false, tracks: "selected" });
   return html`<div class="choices" role="group" aria-label="How to record">
-    <${Choice} name="Format" value=${options.format} onPick=${(format) => choose({ format, pipeline: "" })}
+    <${Choice} name="Format" value=${options.format} onPick=${(format) => pick(format, "")}
       among=${(formats?.formats ?? [options.format]).map((name) => [name, format.format(name)])} />
-    <${Choice} name="Quality" value=${options.quality} onPick=${(quality) => choose({ quality })}
-      among=${Object.keys(formats?.quality_presets ?? { [options.quality]: 0 }).map((name) => [name, name])} />
-    <${Choice} name="Pipeline" value=${options.pipeline || options.format} onPick=${(pipeline) => choose({ pipeline })}
+    ${!options.copies && html`<${Choice} name="Quality" value=${options.quality} onPick=${(quality) => choose({ quality })}
+      among=${Object.keys(formats?.quality_presets ?? { [options.quality]: 0 }).map((name) => [name, name])} />`}
+    ${options.copies && options.format === "mkv" && html`<${Choice} name="Tracks" value=${options.tracks} onPick=${(tracks) => choose({ tracks })}
+      among=${TRACKS} />`}
+    <${Choice} name="Pipeline" value=${chosen?.name ?? ""} onPick=${(pipeline) => pick(options.format, pipeline)}
       among=${fitting.length ? fitting.map((p) => [p.name, p.name]) : [["", "–"]]} />
   </div>`;
 }

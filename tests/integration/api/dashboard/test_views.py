@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 
 from orchestrator.api.schemas.common import example_of
 from orchestrator.api.schemas.encodes import EncodeProgress
+from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.errors import NotEnoughDisk, SourceUnreachable
 from orchestrator.media import Stream
 from orchestrator.recordings.encode_options import EncodeOptions
@@ -203,3 +205,40 @@ async def test_the_key_is_asked_for_once(
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.get_by_label("API key")).to_be_visible()
         assert await faults(page) == []
+
+
+async def test_frames_that_are_copied(
+    manager: MemoryManager, served: Served, open_page: OpenPage
+) -> None:
+    """The form offers containers and tracks, and no quality; a card has no encoder's figures."""
+    manager.pipelines = Pipelines.load(None)
+    copied = {"pipeline": "copy", "output_format": "mkv", "tracks": "selected"}
+    figures = FIGURES | {"encoder": None, "pipe_bytes": 4_711_000}
+    figures["processes"] = {"worker": FIGURES["processes"]["worker"], "ffmpeg": None}
+    later = EncodeOptions("av1", "low", replace=True).as_dict()
+    instead = {"instead_of": "av1", "encode": later, "figures": figures}
+    manager.rows.append(
+        recording("three", id="e5", figures_at=datetime.now(UTC), **copied, **instead)
+    )
+    async with served(manager) as url:
+        page = await open_page(f"{url}/dashboard/")
+        card = page.locator("li.card").filter(has_text="copy")
+        await expect(card).to_contain_text("no capacity to encode with av1")
+        await expect(card.locator("dl")).to_contain_text("Size4.7 MB")
+        await expect(card.locator("dl")).not_to_contain_text("Speed")
+        await expect(card.get_by_text(re.compile(r"^Matroska · 1280.720 · copy$"))).to_be_visible()
+        await expect(card.locator(".processes")).not_to_contain_text("ffmpeg")
+        await expect(page.get_by_label("Quality")).to_be_visible()
+        await page.get_by_label("Format").select_option("mkv")
+        await expect(page.get_by_label("Pipeline")).to_have_value("copy")
+        await expect(page.get_by_label("Quality")).not_to_be_visible()
+        await page.get_by_label("Tracks").select_option("all")
+        await page.get_by_role("button", name="Record Zweites").click()
+        await expect(page.get_by_text("Recording Zweites")).to_be_visible()
+        await page.get_by_label("Format").select_option("webm")
+        await expect(page.get_by_label("Pipeline")).to_have_value("webm")
+        await page.get_by_label("Pipeline").select_option("copy")
+        await expect(page.get_by_label("Tracks")).not_to_be_visible()
+        await expect(page.get_by_label("Quality")).not_to_be_visible()
+    (asked,) = manager.requests
+    assert (asked.output_format, asked.pipeline, asked.tracks) == ("mkv", None, "all")

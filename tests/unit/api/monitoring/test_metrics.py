@@ -122,3 +122,30 @@ async def test_the_dashboard_asks_for_what_there_is(client: httpx.AsyncClient) -
     assert len(panels) > 10
     assert asked
     assert asked <= there
+
+
+async def test_one_that_copies_has_no_figures_of_an_encoder(
+    client: httpx.AsyncClient, manager: MemoryManager, usage: dict[str, Any]
+) -> None:
+    processes = {"worker": usage | {"pid": 11}, "ffmpeg": None}
+    figures = FIGURES | {"processes": processes, "encoder": None, "pipe_bytes": 4711}
+    manager.rows[:] = [
+        recording(
+            id="c1",
+            pipeline="copy",
+            tracks="selected",
+            video_codec="copy",
+            audio_codec="copy",
+            figures=figures | {"video": FIGURES["video"] | {"codec": "VP8"}},
+            figures_at=datetime.now(UTC),
+        )
+    ]
+    found = samples((await client.get("/metrics")).text)
+    own = frozenset({("recording_id", "c1")})
+    assert found["haven_recording_file_size_bytes", own] == 4711
+    assert ("haven_recording_encoder_speed_ratio", own) not in found
+    (info,) = [dict(labels) for name, labels in found if name == "haven_recording_info"]
+    assert (info["pipeline"], info["video_codec"]) == ("copy", "vp8")
+    roles = {dict(labels).get("role") for _, labels in found}
+    assert "worker" in roles
+    assert "ffmpeg" not in roles

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from orchestrator.catalog.models import Recording
 from orchestrator.errors import FFmpegNotFound, InvalidOutputDirectory, SettingsError, Unavailable
+from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.recordings.start_request import StartRequest
 from tests.kit.api.memory import MINT, MemoryManager, recording
 
@@ -171,3 +174,71 @@ async def test_nothing_to_stop(client: httpx.AsyncClient) -> None:
     response = await client.post("/api/recording/stop", json={"mint_id": MINT})
     assert response.status_code == 404
     assert response.json()["code"] == "nothing_to_stop"
+
+
+COPIED: dict[str, Any] = {
+    "pipeline": "copy",
+    "output_format": "mkv",
+    "video_codec": "copy",
+    "audio_codec": "copy",
+    "tracks": "selected",
+}
+
+
+async def answered(
+    client: httpx.AsyncClient, manager: MemoryManager, row: dict[str, Any], **asked: Any
+) -> dict[str, Any]:
+    """What /start says of a recording with these columns."""
+
+    async def start(request: StartRequest) -> Recording:
+        manager.requests.append(request)
+        return recording(request.stream_id, **row)
+
+    manager.start = start  # type: ignore[method-assign]
+    response = await client.post(START, json={"mint_id": MINT, **asked})
+    assert response.status_code == 200
+    return dict(response.json())
+
+
+async def test_frames_that_are_copied(client: httpx.AsyncClient, manager: MemoryManager) -> None:
+    body = await answered(client, manager, COPIED, pipeline="copy", tracks="all")
+    assert manager.requests == [StartRequest(MINT, pipeline="copy", tracks="all")]
+    assert COPIED.items() <= body["config"].items()
+    assert body["notes"] == []
+
+
+async def test_a_quality_has_no_effect_on_copied_frames(
+    client: httpx.AsyncClient, manager: MemoryManager
+) -> None:
+    body = await answered(client, manager, COPIED, pipeline="copy", video_quality="low")
+    (note,) = body["notes"]
+    assert "the quality that was asked for has no effect" in note
+    encoded = await answered(client, manager, {}, pipeline="av1", video_quality="low")
+    assert encoded["notes"] == []
+
+
+async def test_a_copy_instead_of_a_refusal_says_so(
+    client: httpx.AsyncClient, manager: MemoryManager
+) -> None:
+    later = EncodeOptions("av1", "low", replace=True).as_dict()
+    row = {**COPIED, "instead_of": "av1", "encode": later}
+    body = await answered(client, manager, row, video_quality="low")
+    (note,) = body["notes"]
+    assert note == (
+        "There was no capacity to encode with av1: the stream is recorded as it comes, and "
+        "encoded with av1 when it has ended."
+    )
+    manager.rows.append(recording(MINT, **row))
+    status = (await client.get(f"/api/recording/status/{MINT}")).json()
+    assert status["notes"] == [note]
+    active = (await client.get("/api/recording/active")).json()["recordings"][MINT]
+    assert (active["notes"], active["config"]["tracks"]) == ([note], "selected")
+    listed = (await client.get("/api/recordings")).json()["recordings"][0]
+    assert (listed["instead_of"], listed["notes"]) == ("av1", [note])
+    assert listed["encode"]["pipeline"] == "av1"
+
+
+async def test_unknown_tracks(client: httpx.AsyncClient, manager: MemoryManager) -> None:
+    response = await client.post(START, json={"mint_id": MINT, "tracks": "video"})
+    assert response.status_code == 422
+    assert manager.requests == []

@@ -71,8 +71,10 @@ async def test_a_format_of_a_users_pipeline(
     (tmp_path / "small.py").write_text(documented_pipelines()["small.py"])
     manager.pipelines = Pipelines.load(tmp_path)
     body = (await client.get("/api/recording/formats")).json()
-    assert body["formats"] == ["av1", "mp4", "webm", "small"]
+    assert body["formats"] == ["av1", "mp4", "webm", "small", "mkv"]
     assert body["codecs"]["small"]["video_codec"] == "libx264"
+    copied = {"video_codec": "copy", "audio_codec": "copy", "extension": "mkv"}
+    assert body["codecs"]["mkv"] == {**copied, "video_bitrate": None, "audio_bitrate": None}
     assert body["recommended_formats"] == ["av1", "mp4"]
     asked = {"mint_id": MINT, "output_format": "small"}
     assert (await client.post("/api/recording/start", json=asked)).status_code == 200

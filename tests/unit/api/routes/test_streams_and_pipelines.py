@@ -7,6 +7,7 @@ import shlex
 import httpx
 import pytest
 
+from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.errors import FFmpegNotFound
 from orchestrator.media import Stream
 from tests.kit.api.memory import MemoryManager
@@ -55,6 +56,19 @@ async def test_pipeline_shows_the_command(client: httpx.AsyncClient) -> None:
         "audio_bitrate_bps": 64_000,
     }
     assert (body["usable"], body["problem"]) == (True, None)
+
+
+async def test_a_pipeline_that_copies_has_no_command(
+    client: httpx.AsyncClient, manager: MemoryManager
+) -> None:
+    manager.pipelines = Pipelines.load(None)
+    body = (await client.get("/api/pipelines/copy")).json()
+    assert (body["settings"], body["argv"], body["command"]) == (None, None, None)
+    assert (body["copies"], body["format"]) == (True, "mkv")
+    assert body["formats"] == ["mkv", "webm", "mp4"]
+    listed = {p["name"]: p for p in (await client.get("/api/pipelines")).json()["pipelines"]}
+    assert [name for name, one in listed.items() if one["copies"]] == ["copy"]
+    assert listed["av1-svt"]["formats"] == ["av1"]
 
 
 async def test_pipeline_says_what_is_missing(

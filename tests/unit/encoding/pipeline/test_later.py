@@ -81,6 +81,8 @@ def test_a_bit_rate_takes_the_place_of_the_quality(name: str) -> None:
 
 def test_the_qualities_are_in_order() -> None:
     for pipeline in PIPELINES.by_name.values():
+        if pipeline.copies:
+            continue
         assert pipeline.later is not None
         crfs = pipeline.later.crfs
         assert crfs["low"] > crfs["medium"] > crfs["high"]

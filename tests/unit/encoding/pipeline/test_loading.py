@@ -12,6 +12,7 @@ from orchestrator.encoding.pipeline.loading import LONGEST_NAME
 from orchestrator.errors import InvalidRequest, PipelineBroken
 
 HEAD = 'EXTENSION = "mp4"\nCONTAINER = "mp4"\nVIDEO_CODEC = "libx264"\nAUDIO_CODEC = "aac"\n'
+BUILT_IN = {"av1", "av1-svt", "copy", "mp4", "webm"}
 
 
 def load(folder: Path, text: str, name: str = "mine") -> Pipelines:
@@ -35,7 +36,7 @@ def built(pipeline: Pipeline) -> list[str]:
 def test_the_built_in_ones() -> None:
     pipelines = Pipelines.load(None)
     assert not pipelines.failures
-    assert set(pipelines.by_name) == {"av1", "mp4", "webm", "av1-svt"}
+    assert set(pipelines.by_name) == BUILT_IN
     facts = {
         name: (p.format, p.extension, p.video_codec, p.audio_codec)
         for name, p in pipelines.by_name.items()
@@ -45,10 +46,11 @@ def test_the_built_in_ones() -> None:
         "mp4": ("mp4", "mp4", "libx264", "aac"),
         "webm": ("webm", "webm", "libvpx-vp9", "libopus"),
         "av1-svt": ("av1", "av1", "libsvtav1", "aac"),
+        "copy": ("mkv", "mkv", "copy", "copy"),
     }
     for pipeline in pipelines.by_name.values():
         assert pipeline.description.endswith(".")
-        assert pipeline.segment_suffix in {".mp4", ".webm"}
+        assert pipeline.segment_suffix in {".mp4", ".webm", ".mkv"}
 
 
 def test_a_users_pipeline_replaces_a_built_in_one(tmp_path: Path) -> None:
@@ -97,7 +99,7 @@ def test_a_broken_file_is_reported_and_hides_no_other(
     assert (failure.name, failure.path) == ("mine", tmp_path / "mine.py")
     assert line is None or failure.line == line
     assert words in failure.message
-    assert set(pipelines.by_name) == {"av1", "mp4", "webm", "av1-svt"}
+    assert set(pipelines.by_name) == BUILT_IN
     with pytest.raises(PipelineBroken, match="mine") as refused:
         pipelines.get("mine")
     assert line is None or f"mine.py:{line}" in refused.value.error
@@ -122,7 +124,7 @@ def test_an_unknown_name() -> None:
     with pytest.raises(InvalidRequest) as refused:
         Pipelines.load(None).get("mpeg4")
     assert refused.value.error == "Unknown pipeline: mpeg4"
-    assert "av1, av1-svt, mp4, webm" in refused.value.detail
+    assert "av1, av1-svt, copy, mp4, webm" in refused.value.detail
 
 
 @pytest.mark.parametrize(

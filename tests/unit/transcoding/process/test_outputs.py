@@ -17,11 +17,14 @@ from tests.kit.mediafiles.numbered import NumberedFilm, even_times
 def test_names_that_are_taken(out: Path, settings: Settings) -> None:
     pipeline = Pipelines.load(None).get("mp4")
     source = out / "a.mp4"
-    assert free_output(out / "a.mkv", pipeline) == source
+    assert free_output(out / "a.mkv", pipeline, "av1") == source
     source.touch()
-    assert free_output(source, pipeline) == out / "a_mp4.mp4"
+    assert free_output(source, pipeline, "av1") == out / "a_mp4.mp4"
     os.mkdir(work_folder_of(out / "a_mp4.mp4"))
-    assert free_output(source, pipeline) == out / "a_mp4_2.mp4"
+    assert free_output(source, pipeline, "av1") == out / "a_mp4_2.mp4"
+    av1 = Pipelines.load(None).get("av1")
+    assert free_output(source, av1, "av1") == out / "a.av1"
+    assert free_output(out / "b.mkv", av1, "mp4") == out / "b.mp4", "as a recording would have it"
 
 
 def test_half_a_file_is_not_made(film: Path, out: Path) -> None:

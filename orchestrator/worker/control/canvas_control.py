@@ -12,8 +12,8 @@ from orchestrator.errors import HavenError
 from orchestrator.periodic import Periodic
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.recordings.limits import MOST_PARTS
+from orchestrator.worker.control.speed_control import Note, SpeedControl
 from orchestrator.worker.segments.segments import Segments
-from orchestrator.worker.speed_control import Note, SpeedControl
 from orchestrator.worker.tracks.canvas_policy import CanvasPolicy
 
 log = structlog.get_logger(__name__)

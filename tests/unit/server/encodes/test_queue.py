@@ -26,7 +26,8 @@ from tests.kit.recordings.disk import mounted
 from tests.kit.recordings.machine import Machine
 from tests.kit.recordings.waits import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+# Encodes get what CPU others leave: nothing may run beside them.
+pytestmark = [pytest.mark.real_time, pytest.mark.timeout(240)]
 
 NUMBERS = list(range(SECONDS * 30))
 

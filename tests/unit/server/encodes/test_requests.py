@@ -41,7 +41,7 @@ from tests.kit.mediafiles.numbered import NumberedFilm, even_times
 def settings(tmp_path: Path) -> Settings:
     folder = tmp_path / "pipelines"
     folder.mkdir()
-    builtin = (Path(__file__).parents[3] / "pipelines" / "mp4.py").read_text()
+    builtin = (Path(__file__).parents[4] / "pipelines" / "mp4.py").read_text()
     (folder / "plain.py").write_text(
         builtin[: builtin.index("def build_later")].replace("LATER", "_")
     )

@@ -27,7 +27,7 @@ from orchestrator.capacity.frame_rate_plan import FrameRatePlan
 from orchestrator.capacity.speed_policy import EncoderSample, SpeedPolicy
 from orchestrator.catalog.reservations import Admit
 from orchestrator.encoding.pipeline.threads import threads_for
-from orchestrator.encoding.process.ffmpeg import Run
+from orchestrator.encoding.process.prepared_run import SupervisedRun
 from orchestrator.encoding.process.supervisor import Supervisor
 from orchestrator.errors import HavenError, Unavailable
 from orchestrator.monitor.machine import CoreMeter, cores_allowed
@@ -67,7 +67,7 @@ class SpeedControl:
         self._measured_fps = measured_fps
         self._frame_rate_plan = FrameRatePlan(segments.fps, guessed=measured_fps() is None)
         self._looked_s, self._asked_s = float("-inf"), time.monotonic()
-        self._run: Run | None = None
+        self._run: SupervisedRun | None = None
         self._encoded: list[tuple[float, float]] = []
         self._cores = CoreMeter()
         self._planning = asyncio.Lock()
@@ -168,7 +168,7 @@ class SpeedControl:
             self._policy = await _speed_policy(segments, encoder_input, machine.costs, self._note)
             self._policy.begun(time.monotonic())
 
-    def _speed(self, now_s: float, run: Run | None) -> float | None:
+    def _speed(self, now_s: float, run: SupervisedRun | None) -> float | None:
         """Over the last looks at the same run."""
         if run is not self._run:
             self._run, self._encoded = run, []

@@ -1,0 +1,1 @@
+"""What writes a recording's segments, and what controls it while it does."""

@@ -1,0 +1,1 @@
+"""Recordings whose frames are copied as they came."""
