@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import platform
 import runpy
 import sys
 import tempfile
@@ -15,11 +14,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
-
 from orchestrator.server.manager import Manager, create_manager
 from scripts.benchmarks.chart import chart
+from scripts.benchmarks.copying import (
+    measure_copies,
+    measure_copying,
+    show_copies,
+    show_copying,
+)
 from scripts.benchmarks.limit import measure_limit, show_limit
+from scripts.benchmarks.machine import machine
 from scripts.benchmarks.monitor import measure_monitor
 from scripts.benchmarks.most import measure_most, show_most
 from scripts.benchmarks.pipelines.encoding import Film, measure_encoding, show_encoding
@@ -61,6 +65,11 @@ class Bench:
         finally:
             await manager.close()
 
+    def made(self, name: str) -> Path:
+        """A new folder for a measurement."""
+        (folder := self.folder / name).mkdir()
+        return folder
+
     async def film(self, spare_s: float) -> Film:
         """What is sent, for so much longer than is measured."""
         seconds = round(self.seconds + spare_s)
@@ -89,6 +98,21 @@ async def receivers(bench: Bench) -> Found:
     return {"receivers": [asdict(one) for one in found]}
 
 
+async def copying(bench: Bench) -> Found:
+    """What copying frames as they come costs, beside a bare receiver that decodes."""
+    found = await measure_copying(bench.server, bench.seconds, bench.made("copying"))
+    show_copying(found)
+    return {"copying": [asdict(one) | {"ratio": one.ratio} for one in found]}
+
+
+async def copies(bench: Bench) -> Found:
+    """Many rooms copied at once."""
+    rooms = bench.arguments.rooms or 40
+    found = await measure_copies(bench.server, bench.seconds, bench.made("copies"), rooms)
+    show_copies(found)
+    return {"copies": asdict(found)}
+
+
 async def encoding(bench: Bench) -> Found:
     """ffmpeg's CPU beside a bare one, and VMAF."""
     film = await bench.film(spare_s=40)
@@ -113,7 +137,7 @@ async def workers(bench: Bench) -> Found:
     arguments = bench.arguments
     pipeline = bench.pipelines[0]
     found = await measure_workers(
-        bench.server, bench.folder / "workers", arguments.rooms, pipeline, bench.seconds
+        bench.server, bench.folder / "workers", arguments.rooms or 4, pipeline, bench.seconds
     )
     show_workers(found)
     return {"workers": [asdict(one) for one in found]}
@@ -167,6 +191,8 @@ MEASURES: Final[dict[str, Callable[[Bench], Awaitable[Found]]]] = {
     for each in (
         recordings,
         receivers,
+        copying,
+        copies,
         encoding,
         start,
         workers,
@@ -193,21 +219,12 @@ ALONE: Final = {
     "numbers": "pipelines.numbers",
     "chart": "chart",
     "steps": "pipelines.steps",
+    "writers": "writers.compare",
 }
 """Programs of their own, with arguments of their own: their modules."""
 
 ALIASES: Final = {"picture": "chart"}
 """Earlier names of programs."""
-
-
-def machine() -> dict[str, Any]:
-    """What it was measured on."""
-    return {
-        "python": platform.python_version(),
-        "processor": platform.processor() or platform.machine(),
-        "cores": psutil.cpu_count(),
-        "load_before": psutil.getloadavg()[0],
-    }
 
 
 def chosen(arguments: argparse.Namespace) -> list[Callable[[Bench], Awaitable[Found]]]:
@@ -254,7 +271,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--formats", default="av1,mp4,webm,av1-svt", help="pipelines, by name")
     parser.add_argument("--minutes", type=float, default=30, help="for soak")
-    parser.add_argument("--rooms", type=int, default=4, help="for workers")
+    parser.add_argument("--rooms", type=int, help="for workers (4), copies (40)")
     parser.add_argument("--cpu-limit", type=float, default=0.85, help="setting for limit")
     parser.add_argument("--film", type=Path, help="what is sent for encoding, limit and most")
     parser.add_argument(

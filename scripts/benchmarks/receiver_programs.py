@@ -5,6 +5,7 @@ track until its standard input ends, and prints how many frames came as JSON.
 
 - `aiortc`: a bare RTCPeerConnection whose frames are decoded and dropped; our signalling only.
 - `recorder`: the same with aiortc's MediaRecorder, which writes FILE.
+- `encoded`: our source, which gives the frames as they came; they are dropped.
 - `livekit`: the livekit SDK, whose frames are decoded and dropped.
 """
 
@@ -24,7 +25,15 @@ from aiortc.sdp import candidate_from_sdp
 from livekit import rtc as sdk
 from livekit.protocol import rtc
 
+from orchestrator.media import Endpoint, LiveKitEndpoint, TrackKind
+from orchestrator.sources.create import create
 from orchestrator.sources.livekit.signalling import Signalling, SignallingLost
+from orchestrator.sources.source import (
+    EncodedFrameReceived,
+    PublicationAdded,
+    PublicationsUpdated,
+    SourceEvent,
+)
 
 KINDS: Final = ("audio", "video")
 
@@ -62,6 +71,39 @@ async def recorder(url: str, token: str, file: str, came: Counter[str]) -> None:
         await writer.stop()
 
 
+async def encoded(url: str, token: str, file: str, came: Counter[str]) -> None:
+    """Drops what our source gives without decoding."""
+    kinds, updated = dict[str, TrackKind](), asyncio.Event()
+
+    def take(event: SourceEvent) -> None:
+        match event:
+            case EncodedFrameReceived(sid):
+                came[kinds[sid].value] += 1
+            case PublicationAdded(publication):
+                kinds[publication.sid] = publication.kind
+            case PublicationsUpdated():
+                updated.set()
+
+    async def renew() -> Endpoint:
+        return endpoint
+
+    endpoint = LiveKitEndpoint(url, token)
+    source = create(
+        *(endpoint, take),
+        renew=renew,
+        connect_timeout_s=10,
+        reconnect_timeout_s=10,
+        encoded=True,
+    )
+    await source.open()
+    try:
+        await updated.wait()
+        await source.subscribe(frozenset(kinds))
+        await asyncio.Event().wait()
+    finally:
+        await source.close()
+
+
 async def livekit(url: str, token: str, file: str, came: Counter[str]) -> None:
     """Decodes and drops, by the SDK."""
     room, tasks = sdk.Room(), list[asyncio.Task[None]]()
@@ -83,7 +125,12 @@ async def livekit(url: str, token: str, file: str, came: Counter[str]) -> None:
         await room.disconnect()
 
 
-RECEIVERS: Final = {"aiortc": bare, "recorder": recorder, "livekit": livekit}
+RECEIVERS: Final = {
+    "aiortc": bare,
+    "encoded": encoded,
+    "recorder": recorder,
+    "livekit": livekit,
+}
 
 
 async def _receive(url: str, token: str, taken: Callable[[MediaStreamTrack], object]) -> None:

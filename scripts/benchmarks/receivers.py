@@ -27,6 +27,7 @@ ROUNDS: Final = 2
 
 OTHERS: Final = {
     "aiortc": "bare aiortc, frames dropped",
+    "encoded": "our source, frames as they came, dropped",
     "livekit": "livekit SDK, frames dropped",
     "recorder": "aiortc's MediaRecorder, .mp4",
 }
@@ -63,7 +64,7 @@ async def measure_receivers(
 async def _together(manager: Manager, server: Server, seconds: float, folder: Path) -> list[Cost]:
     others, joined = {}, {}
     for name in OTHERS:
-        others[name] = await _started(name, server, folder / f"{name}.mp4")
+        others[name] = await started(name, server, folder / f"{name}.mp4")
         joined[name] = time.monotonic()
         # One after the other: bare aiortc loses the video if it is slow to join.
         await asyncio.sleep(SETTLE_S)
@@ -87,8 +88,11 @@ async def _together(manager: Manager, server: Server, seconds: float, folder: Pa
 PROGRAMS: Final = "scripts.benchmarks.receiver_programs"
 
 
-async def _started(name: str, server: Server, file: Path) -> asyncio.subprocess.Process:
-    token = server.token(ROOM, f"bench {name}")
+async def started(
+    name: str, server: Server, file: Path, room: str = ROOM
+) -> asyncio.subprocess.Process:
+    """One of `OTHERS`, in a process of its own."""
+    token = server.token(room, f"bench {name}")
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", PROGRAMS, name, server.url, token, str(file)),
         stdin=asyncio.subprocess.PIPE,

@@ -48,7 +48,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./scripts/chaos", description=__doc__)
     parser.add_argument("--seed", type=int, help="for the same faults again; else by chance")
     parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--recordings", type=int, default=2)
+    parser.add_argument("--recordings", type=int, default=3)
     parser.add_argument("--guests", type=int, choices=range(3), default=2, help="in each room")
     parser.add_argument("--json", type=Path, help="also write the report into this file")
     given = parser.parse_args()

@@ -171,7 +171,9 @@ async def _signal(
     number: signal.Signals,
 ) -> float:
     async with asyncio.timeout(BACK_S):
-        while not _sent(await world.active(room, _records), victim, number):
+        while not _sent(row := await world.active(room, _records), victim, number):
+            if victim is _ffmpeg and row.tracks is not None:
+                break  # it copies
             await asyncio.sleep(0.1)
     return world.now_s()
 

@@ -21,7 +21,7 @@ from tests.chaos.verdict import NOTICED_S, Struck, complaint, gaps
 from tests.chaos.world import FPS, HOST_TONE, World
 from tests.kit.livekit.crowd import GUESTS
 from tests.kit.recordings.machine import Machine
-from tests.kit.signals.reading import Reading, read
+from tests.kit.signals.reading import Reading, read_every_track
 
 SUMS_S: Final = 30.0
 """Longest wait for SHA-256 sums, which are computed when a recording has ended."""
@@ -159,7 +159,7 @@ def _differs(file: File) -> list[str]:
 
 def _reading(path: Path, found: Found, *, cut: bool) -> Reading:
     try:
-        reading = read(path, cut=cut)
+        reading = read_every_track(path, cut=cut)
     except (OSError, av.FFmpegError) as error:
         found.problems.append(f"{path.name} does not play: {error}")
         return Reading()

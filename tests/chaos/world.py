@@ -30,8 +30,8 @@ SIZE: Final = "320x180"
 
 DISK_MIB: Final = 512
 
-FORMATS: Final = ("mp4", "webm")
-"""The first room's is the first, and so on in turn."""
+ASKED: Final = ({"output_format": "mp4"}, {"output_format": "webm"}, {"pipeline": "copy"})
+"""For the first room the first, and so on in turn."""
 
 HOST_TONE: Final = TONES[4]
 """Hz of what is heard of a host all the time; the guests have the first tones."""
@@ -108,9 +108,9 @@ class World:
 
     async def _begin(self, room: str) -> str:
         """A stream that has just come back may not be listed yet, a full disk not yet be empty."""
-        output_format = FORMATS[self.rooms.index(room) % len(FORMATS)]
+        asked = ASKED[self.rooms.index(room) % len(ASKED)]
         try:
-            return (await self.server.ask_to_start(room, output_format)).text
+            return (await self.server.ask_to_start(room, **asked)).text
         except httpx.HTTPError as error:
             return repr(error)
 

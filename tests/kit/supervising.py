@@ -83,12 +83,12 @@ class Bench:
         async def ended(ending: RunResult) -> None:
             self.cleaned.append(number)
 
+        log_path = self.folder / f"{number}.log"
+        run = Run([str(path), str(end)], log_path, environment=passed_on())
+        self.runs.append(run)
         return PreparedRun(
-            [str(path), str(end)],
-            self.folder / f"{number}.log",
-            passed_on(),
+            run,
             end.touch,
-            self.runs.append,
             ended,
             lambda: self.fed,
             lambda: self.waits,

@@ -71,9 +71,11 @@ def at_equal_vmaf(points: Sequence[Point], wanted: float) -> float | None:
 
 def at_rate(pipeline: Pipeline, rate_bps: int) -> Pipeline:
     """The same pipeline, whatever bit rate it is asked for."""
+    own = pipeline.build
+    assert own is not None, "it encodes"
 
     def build(job: Job) -> Any:
-        return pipeline.build(replace(job, video_bitrate_bps=rate_bps))
+        return own(replace(job, video_bitrate_bps=rate_bps))
 
     return replace(pipeline, build=build)
 

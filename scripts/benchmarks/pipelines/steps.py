@@ -44,9 +44,11 @@ def converted(clip: Path, nut: Path) -> Film:
 
 def at_one_megabit(pipeline: Pipeline) -> Pipeline:
     """The same pipeline, whatever bit rate it is asked for."""
+    encode = pipeline.build
+    assert encode is not None, f"{pipeline.name} copies"
 
     def build(job: Job) -> Any:
-        return pipeline.build(replace(job, video_bitrate_bps=BITRATE_BPS))
+        return encode(replace(job, video_bitrate_bps=BITRATE_BPS))
 
     return replace(pipeline, build=build)
 

@@ -174,14 +174,20 @@ class ServerProcess:
         """The answer to a POST, whatever it is."""
         return await self._client.post(path, json=body)
 
-    async def ask_to_start(self, room: str, output_format: str) -> httpx.Response:
+    async def ask_to_start(self, room: str, **how: str) -> httpx.Response:
         """The answer to a start, whatever it is."""
-        body = {"mint_id": room, "output_format": output_format, "video_quality": "low"}
-        return await self.ask("/api/recording/start", **body)
+        return await self.ask("/api/recording/start", mint_id=room, video_quality="low", **how)
 
     async def start(self, room: str, output_format: str = "mp4") -> str:
         """Begins a recording; its id."""
-        answer = await self.ask_to_start(room, output_format)
+        return await self._start(room, output_format=output_format)
+
+    async def start_copy(self, room: str) -> str:
+        """Begins a recording that copies; its id."""
+        return await self._start(room, pipeline="copy")
+
+    async def _start(self, room: str, **how: str) -> str:
+        answer = await self.ask_to_start(room, **how)
         assert answer.status_code == 200, answer.text
         listed = await self.get("/api/recordings?state=recording")
         return next(str(r["id"]) for r in listed["recordings"] if r["mint_id"] == room)

@@ -77,8 +77,8 @@ class Reading:
         return found
 
 
-def read(path: Path, *, cut: bool = False) -> Reading:
-    """Decodes all of the file; raises if a frame doesn't decode.
+def read(path: Path, *, cut: bool = False, video: int = 0, audio: int = 0) -> Reading:
+    """Decodes a video and an audio track; raises if a frame doesn't decode.
 
     `cut`: whatever is there, up to where it doesn't decode any more.
     """
@@ -86,23 +86,38 @@ def read(path: Path, *, cut: bool = False) -> Reading:
     with av.open(str(path)) as container:
         reading.tags = dict(container.metadata)
         if container.streams.video:
-            reading.video_codec = container.streams.video[0].codec_context.codec.canonical_name
-            context = container.streams.video[0].codec_context
+            context = container.streams.video[video].codec_context
+            reading.video_codec = context.codec.canonical_name
             reading.size = (context.width, context.height)
             with suppress(*tolerated):
-                _read_video(container, reading)
+                _read_video(container, video, reading)
     with av.open(str(path)) as container:
         if container.streams.audio:
-            reading.audio_codec = container.streams.audio[0].codec_context.codec.canonical_name
+            reading.audio_codec = container.streams.audio[audio].codec_context.codec.canonical_name
             with suppress(*tolerated):
-                _read_audio(container, reading)
+                _read_audio(container, audio, reading)
     return reading
 
 
-def _read_video(container: av.container.InputContainer, reading: Reading) -> None:
-    container.streams.video[0].thread_type = "AUTO"
+def read_every_track(path: Path, *, cut: bool = False) -> Reading:
+    """The first video, and what is heard in any track of audio; each tone has one of its own."""
+    reading = read(path, cut=cut)
+    with av.open(str(path)) as container:
+        count = len(container.streams.audio)
+    for track in range(1, count):
+        other = Reading()
+        with suppress(*((av.FFmpegError,) if cut else ())), av.open(str(path)) as container:
+            _read_audio(container, track, other)
+        reading.beeps = sorted([*reading.beeps, *other.beeps])
+        for tone, spans_of in other.heard.items():
+            reading.heard[tone] = sorted([*reading.heard.get(tone, []), *spans_of])
+    return reading
+
+
+def _read_video(container: av.container.InputContainer, track: int, reading: Reading) -> None:
+    container.streams.video[track].thread_type = "AUTO"
     flashing = True
-    for frame in container.decode(video=0):
+    for frame in container.decode(video=track):
         assert isinstance(frame, av.VideoFrame)
         assert frame.time is not None
         luma = luma_of(frame)
@@ -117,12 +132,12 @@ def _read_video(container: av.container.InputContainer, reading: Reading) -> Non
         reading.video_end_s = frame.time
 
 
-def _read_audio(container: av.container.InputContainer, reading: Reading) -> None:
+def _read_audio(container: av.container.InputContainer, track: int, reading: Reading) -> None:
     resampler = av.AudioResampler("s16", "mono", 48_000)
     parts: list[npt.NDArray[Any]] = []
     start: float | None = None
     expected: float | None = None
-    for frame in container.decode(audio=0):
+    for frame in container.decode(audio=track):
         assert isinstance(frame, av.AudioFrame)
         assert frame.time is not None
         start = frame.time if start is None else start

@@ -13,7 +13,7 @@ import numpy as np
 from orchestrator.media import LiveKitEndpoint, Publication, TrackKind
 from orchestrator.sources.clock.sender_clock import ntp_ns, unwrap
 from orchestrator.sources.livekit.session import LiveKitSession
-from orchestrator.sources.received_media import DecodedFrame, SenderReport
+from orchestrator.sources.received_media import ArrivedFrame, SenderReport
 from orchestrator.sources.receiver import Receiver
 from tests.kit.livekit.server import Server
 from tests.kit.signals.codes import luma_of, read_code
@@ -56,10 +56,10 @@ class Reference(Receiver):
         super().__init__(lambda event: None)
         self.seen: dict[tuple[TrackKind, int], _Seen] = {}
 
-    def _of(self, arrived: DecodedFrame | SenderReport) -> _Seen:
+    def _of(self, arrived: ArrivedFrame | SenderReport) -> _Seen:
         return self.seen.setdefault((arrived.kind, arrived.stream), _Seen(arrived.rate))
 
-    def frame_arrived(self, arrived: DecodedFrame) -> None:
+    def frame_arrived(self, arrived: ArrivedFrame) -> None:
         seen = self._of(arrived)
         seen.rtp = arrived.rtp
         if isinstance(arrived.frame, av.VideoFrame):
@@ -68,6 +68,7 @@ class Reference(Receiver):
                 seen.codes.setdefault(code, arrived.rtp)
                 seen.delays[code] = arrived.arrival_ns / 1e9 - arrived.rtp / seen.rate
             return
+        assert isinstance(arrived.frame, av.AudioFrame)
         samples = np.asarray(arrived.frame.to_ndarray()).reshape(-1, 2)[:, 0]
         loud = np.flatnonzero(np.abs(samples.astype(int)) > LOUD)
         if len(loud):

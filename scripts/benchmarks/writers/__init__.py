@@ -1,0 +1,1 @@
+"""Ways of writing encoded frames into a file, compared."""
