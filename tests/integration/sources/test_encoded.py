@@ -14,7 +14,7 @@ from tests.kit.livekit.server import Server
 from tests.kit.sources.encoded import codes_of, samples_of
 from tests.kit.sources.watcher import watching
 
-pytestmark = pytest.mark.livekit
+pytestmark = [pytest.mark.livekit, pytest.mark.real_time]
 
 FRAME_NS = 1e9 / 30
 

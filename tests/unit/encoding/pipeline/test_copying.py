@@ -32,7 +32,7 @@ def test_it_needs_no_encoder() -> None:
     [
         ("mkv", ("mkv", "matroska", ".mkv", "video/x-matroska")),
         ("webm", ("webm", "webm", ".webm", "video/webm")),
-        ("mp4", ("mp4", "mp4", ".mp4", "video/mp4")),
+        ("mp4", ("mp4", "mp4", ".mkv", "video/mp4")),
     ],
 )
 def test_what_it_makes_of_each_format(word: str, made: tuple[str, ...]) -> None:
