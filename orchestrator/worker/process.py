@@ -11,8 +11,9 @@ import os
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -38,6 +39,10 @@ from orchestrator.worker.segments.segment_encoding import SegmentEncoding
 from orchestrator.worker.stderr_log import StderrLog
 
 log = structlog.get_logger(__name__)
+
+REMOVALS: Final = 20
+REMOVAL_S: Final = 0.05
+"""How often the private folder is removed at most, and the time between."""
 
 
 async def record(job: Job) -> None:
@@ -82,7 +87,7 @@ async def _record(recording: Recording, job: Job, catalog: Catalog) -> None:
             await asyncio.gather(*background, return_exceptions=True)
     finally:
         await directory.close()
-        await asyncio.to_thread(shutil.rmtree, runtime, ignore_errors=True)
+        await asyncio.to_thread(_remove_runtime, runtime)
 
 
 def worker_columns(pid: int) -> dict[str, Any]:
@@ -172,6 +177,15 @@ def _obey_signals(recorder: Recorder) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})  # the launcher blocked it
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, recorder.stop, STOPPED_BY_SIGNAL)
+
+
+def _remove_runtime(path: Path) -> None:
+    """A preview that is being made may come into the folder while it is removed."""
+    for _ in range(REMOVALS):
+        shutil.rmtree(path, ignore_errors=True)
+        if not path.exists():
+            return
+        time.sleep(REMOVAL_S)
 
 
 def _make_runtime(path: Path) -> None:

@@ -68,7 +68,9 @@ async def test_each_camera_screen_and_microphone_is_a_track_with_its_name(
         ("speaker-2 microphone", TONES[2]),
     ):
         spans = heard(path, name).heard
-        assert [each for each in TONES if spans[each]] == [tone], name
+        # A decoder that begins in the middle clicks, in which there is every tone.
+        lasted_s = {each: sum(end - begin for begin, end in spans[each]) for each in TONES}
+        assert [each for each in TONES if lasted_s[each] > 0.3] == [tone], name
     screen, camera = seen(path, "carol screen share"), seen(path, "alice camera")
     assert seen(path, "bob camera").size == (640, 360)
     assert camera.in_order_and_once

@@ -54,5 +54,4 @@ def test_at_much_loss_no_encoded_frame_comes_whose_reference_is_missing(codec: s
     for (before, _), (code, keyframe) in itertools.pairwise(shown):
         assert code == before + 1 or keyframe, "it needs one that was left out"
     assert found["frames_undecodable"] > 0, "else this shows nothing"
-    assert found["keyframes_requested"] > 0
     assert len(shown) > 30
