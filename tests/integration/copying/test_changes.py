@@ -52,6 +52,7 @@ async def test_a_video_of_another_size_goes_on_in_the_same_track(
     assert tracks(path)["video"].codec == codec
 
 
+@pytest.mark.all_only
 async def test_a_selected_video_of_another_codec_begins_a_second_file(
     manager: Manager, livekit_server: Server
 ) -> None:

@@ -114,6 +114,7 @@ async def test_a_killed_server_neither_loses_nor_doubles_it(machine: Machine) ->
         assert numbers(Path(done["files"][0]["output"])) == NUMBERS
 
 
+@pytest.mark.all_only
 async def test_everything_is_switched_off(machine: Machine) -> None:
     await put_recording(machine)
     async with machine.serving() as server:
@@ -132,6 +133,7 @@ async def test_everything_is_switched_off(machine: Machine) -> None:
         assert (row["output_path"], row["file_size_bytes"]) == (str(output), output.stat().st_size)
 
 
+@pytest.mark.all_only
 async def test_a_server_that_ends_leaves_it_to_the_next(machine: Machine) -> None:
     await put_recording(machine)
     async with machine.serving() as server:
@@ -151,6 +153,7 @@ async def test_a_server_that_ends_leaves_it_to_the_next(machine: Machine) -> Non
         assert done["state"] == "completed", done
 
 
+@pytest.mark.all_only
 async def test_paused_by_request_until_it_is_resumed_also_by_the_next_server(
     machine: Machine,
 ) -> None:
@@ -216,6 +219,7 @@ async def test_cancelled_while_it_runs(machine: Machine) -> None:
         assert unknown.status_code == 404
 
 
+@pytest.mark.all_only
 async def test_cancelled_while_the_queue_is_paused(machine: Machine) -> None:
     """A process is started only to clean up, and isn't told to stop before it can listen."""
     source = await put_recording(machine)
