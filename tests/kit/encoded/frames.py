@@ -51,10 +51,7 @@ def video_frames(
     options: tuple[tuple[str, str], ...] = (),
 ) -> tuple[EncodedFrame, ...]:
     """`count` frames in the order of decoding, one brightness each (`grey_of`)."""
-    name, own = _VIDEO_ENCODERS[codec]
-    context: Any = av.CodecContext.create(name, "w")
-    context.width, context.height = size
-    context.pix_fmt, context.time_base = "yuv420p", Fraction(1, 30)
+    context, own = _video_encoder(codec, size)
     context.thread_count = 1
     context.options = {**own, **dict(options)}
     packets = []
@@ -65,16 +62,7 @@ def video_frames(
         frame.pict_type = PictureType.I if key else PictureType.NONE
         packets += context.encode(frame)
     packets += context.encode(None)
-    return tuple(
-        EncodedFrame(
-            codec=codec,
-            data=bytes(packet),
-            keyframe=packet.is_keyframe,
-            width=size[0] if packet.is_keyframe else 0,
-            height=size[1] if packet.is_keyframe else 0,
-        )
-        for packet in packets
-    )
+    return _video_frames(codec, size, packets)
 
 
 @cache
@@ -82,10 +70,7 @@ def noisy_video_frames(
     codec: str, count: int, *, size: tuple[int, int], bitrate_bps: int
 ) -> tuple[EncodedFrame, ...]:
     """`count` frames that keep to a bit rate: noise that changes; one keyframe."""
-    name, own = _VIDEO_ENCODERS[codec]
-    context: Any = av.CodecContext.create(name, "w")
-    context.width, context.height = size
-    context.pix_fmt, context.time_base = "yuv420p", Fraction(1, 30)
+    context, own = _video_encoder(codec, size)
     context.bit_rate, context.gop_size = bitrate_bps, count
     rates = {"minrate": str(bitrate_bps), "maxrate": str(bitrate_bps), "bufsize": str(bitrate_bps)}
     context.options = {**own, **rates}
@@ -96,16 +81,7 @@ def noisy_video_frames(
         frame.pts = number
         packets += context.encode(frame)
     packets += context.encode(None)
-    return tuple(
-        EncodedFrame(
-            codec=codec,
-            data=bytes(packet),
-            keyframe=packet.is_keyframe,
-            width=size[0] if packet.is_keyframe else 0,
-            height=size[1] if packet.is_keyframe else 0,
-        )
-        for packet in packets
-    )
+    return _video_frames(codec, size, packets)
 
 
 @cache
@@ -157,6 +133,30 @@ def camera(codec: str, name: str = "alice camera") -> Track:
 
 def microphone(codec: str = "opus", name: str = "alice microphone") -> Track:
     return Track(name, TrackKind.AUDIO, codec)
+
+
+def _video_encoder(codec: str, size: tuple[int, int]) -> tuple[Any, dict[str, str]]:
+    """Not yet open, with the options of its own that it needs."""
+    name, own = _VIDEO_ENCODERS[codec]
+    context: Any = av.CodecContext.create(name, "w")
+    context.width, context.height = size
+    context.pix_fmt, context.time_base = "yuv420p", Fraction(1, 30)
+    return context, own
+
+
+def _video_frames(
+    codec: str, size: tuple[int, int], packets: list[Any]
+) -> tuple[EncodedFrame, ...]:
+    return tuple(
+        EncodedFrame(
+            codec=codec,
+            data=bytes(packet),
+            keyframe=packet.is_keyframe,
+            width=size[0] if packet.is_keyframe else 0,
+            height=size[1] if packet.is_keyframe else 0,
+        )
+        for packet in packets
+    )
 
 
 def _grey(value: int, size: tuple[int, int]) -> av.VideoFrame:
