@@ -61,7 +61,7 @@ class EncodedFrames:
         return taken
 
     def report(self, listener: MediaListener, label: str) -> None:
-        """Tells what is to be told of the stream that comes now, after its frames were taken."""
+        """Reports what is to be said of the stream that comes now, after its frames were taken."""
         if self._video.too_large != self._told_size:
             self._told_size = self._video.too_large
             if self._told_size is not None:

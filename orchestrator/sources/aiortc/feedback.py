@@ -1,4 +1,4 @@
-"""What one receiver tells the senders by RTCP, beside the reports that aiortc makes."""
+"""What one receiver sends by RTCP, beside the reports that aiortc makes."""
 
 from __future__ import annotations
 

@@ -212,7 +212,7 @@ class Capture(ABC):
         return []
 
     def _selection_changed(self) -> None:
-        """The selection may have changed: tell everybody, and the source."""
+        """The selection may have changed: pass it on, to the source too."""
         self._follow_selection()
         if self.selection.wanted != self._wanted:
             self._wanted = self.selection.wanted
