@@ -72,6 +72,7 @@ def _start(found: list[dict[str, Any]]) -> Panel:
         Bar(f"{what}, {'a' if one['reserve'] else 'no'} worker in reserve", value, one["reserve"])
         for key, what in STARTS.items()
         for one in found
+        if one.get("pipeline") != "copy"
         for value in [statistics.median(one[key])]
     ]
     return Panel("Start and stop, median seconds", "{:.2f}", bars)

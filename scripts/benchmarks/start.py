@@ -32,8 +32,9 @@ class Start:
     """Seconds, of each round."""
 
     reserve: bool
+    pipeline: str
     first_frame_s: list[float] = field(default_factory=list)
-    """From its entry in the catalog to the first frame on its way to ffmpeg."""
+    """From its entry in the catalog to the first frame on its way to ffmpeg, or into the file."""
     start_s: list[float] = field(default_factory=list)
     """Until /start answers: ffmpeg has encoded a frame."""
     stop_s: list[float] = field(default_factory=list)
@@ -41,27 +42,27 @@ class Start:
 
 
 async def measure_start(server: Server, folder: Path) -> list[Start]:
-    """With workers that are forked, and that start alone."""
+    """With workers that are forked, and that start alone; of one that encodes, and a copy."""
     found = []
     options = ("--size", "640x360", "--simulcast")
     async with publishing(server, ROOM, *options):
-        for reserve in (True, False):
-            at = folder / f"reserve {reserve}"
+        for reserve, pipeline in ((True, "mp4"), (False, "mp4"), (True, "copy")):
+            at = folder / f"{pipeline}, reserve {reserve}"
             await asyncio.to_thread(at.mkdir)
-            found.append(await _rounds(server, at, reserve))
+            found.append(await _rounds(server, at, Start(reserve, pipeline)))
     return found
 
 
-async def _rounds(server: Server, folder: Path, reserve: bool) -> Start:
-    found, machine = Start(reserve), Machine(folder, server)
-    machine.settings["WORKER_IN_RESERVE"] = str(reserve)
+async def _rounds(server: Server, folder: Path, found: Start) -> Start:
+    machine = Machine(folder, server)
+    machine.settings["WORKER_IN_RESERVE"] = str(found.reserve)
     async with machine.serving() as serving:
         catalog = Catalog(machine.settings["DATABASE_URL"])
         await catalog.open(migrate=False)
         for _ in range(ROUNDS):
             await asyncio.sleep(BETWEEN_S)
             began = time.monotonic()
-            await serving.post("/api/recording/start", mint_id=ROOM, pipeline="mp4")
+            await serving.post("/api/recording/start", mint_id=ROOM, pipeline=found.pipeline)
             found.start_s.append(round(time.monotonic() - began, 3))
             await asyncio.sleep(BETWEEN_S)
             began = time.monotonic()
@@ -79,9 +80,10 @@ def show_start(found: list[Start]) -> None:
     table = Table(title=f"Seconds, median and longest of {ROUNDS}")
     table.add_column("figure")
     for one in found:
-        table.add_column("workers forked" if one.reserve else "started alone", justify="right")
+        how = "worker forked" if one.reserve else "worker started alone"
+        table.add_column(f"{one.pipeline}, {how}", justify="right")
     names = {
-        "first_frame_s": "first frame on its way to ffmpeg",
+        "first_frame_s": "first frame",
         "start_s": "/start",
         "stop_s": "/stop",
     }
