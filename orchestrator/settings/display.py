@@ -28,7 +28,7 @@ def shown(settings: Settings) -> list[Shown]:
 
 
 def _words(value: Any) -> str:
-    if isinstance(value, list):
+    if isinstance(value, (list, dict)):  # of a table the names: its values may be secrets
         return ", ".join(str(item) for item in value)
     return "" if value is None else str(value)
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from pydantic import (
     PrivateAttr,
-    SecretStr,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -25,6 +24,7 @@ from orchestrator.settings.groups.files import FileSettings
 from orchestrator.settings.groups.lifecycle import LifecycleSettings
 from orchestrator.settings.groups.server import ServerSettings
 from orchestrator.settings.groups.sources import SourceSettings
+from orchestrator.settings.groups.streams import ConfiguredStreams, plain
 from orchestrator.settings.value_types import PREFIX, masked
 
 RENAMED: Final = {"grace_s": "unpublished_timeout_s", "picture": "video_track_preference"}
@@ -37,6 +37,7 @@ class Settings(
     EncodeSettings,
     EncodingSettings,
     FileSettings,
+    ConfiguredStreams,
     SourceSettings,
     ServerSettings,
     BaseSettings,
@@ -95,11 +96,7 @@ class Settings(
 
     def to_worker_json(self) -> str:
         """All settings, secrets in plain text: only for the private stdin of a worker process."""
-        plain = {
-            name: value.get_secret_value() if isinstance(value, SecretStr) else value
-            for name, value in self
-        }
-        return json.dumps(plain, default=str)
+        return json.dumps({name: plain(value) for name, value in self}, default=str)
 
     @classmethod
     def from_worker_json(cls, text: str) -> Settings:

@@ -7,7 +7,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, get_origin
 
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -141,8 +141,10 @@ def _refusal(errors: list[ErrorDetails], given: Mapping[str, _Given]) -> Setting
     counted = f" ({more} more {'is' if more == 1 else 'are'} wrong.)" if more else ""
     if not first["loc"]:
         return SettingsError(f"{message}.{counted}", LISTED)
-    name = str(first["loc"][0])
+    name, *inside = map(str, first["loc"])
     where = given[name].where if name in given else f"{name} (its default)"
+    if inside and name == "streams":
+        where = f"{'.'.join((name, *inside))} in {where}"
     shown = "its value" if _is_secret(name) else repr(masked(first["input"]))
     return SettingsError(f"{where} can't be {shown}: {message}.{counted}", _advice(name, first))
 
@@ -155,4 +157,5 @@ def _advice(name: str, error: ErrorDetails) -> str:
 
 
 def _is_secret(name: str) -> bool:
-    return SecretStr.__name__ in str(Settings.model_fields[name].annotation)
+    annotation = Settings.model_fields[name].annotation
+    return SecretStr.__name__ in str(annotation) or get_origin(annotation) is dict

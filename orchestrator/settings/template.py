@@ -55,6 +55,8 @@ def _kind(annotation: Any) -> str:
         return " or ".join(_toml(word) for word in inside)
     if origin is list:
         return f"list of {_kind(inside[0])}"
+    if origin is dict:
+        return "a table for each"
     if origin in (Annotated, Union, UnionType):
         return _kind(inside[0])
     return WORDS[annotation]

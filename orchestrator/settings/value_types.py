@@ -113,6 +113,9 @@ Folder = Annotated[Path, AfterValidator(_expanded), AfterValidator(Path.absolute
 Listed = BeforeValidator(_items)
 RoomUrl = Annotated[str, AfterValidator(lambda v: _url(v, ("ws", "wss", "http", "https")))]
 HttpUrl = Annotated[str, AfterValidator(lambda v: _url(v, ("http", "https")))]
+MediaUrl = Annotated[
+    str, AfterValidator(lambda v: _url(v, ("rtmp", "rtmps", "srt", "rtsp", "rtsps")))
+]
 Origin = Annotated[str, AfterValidator(_origin)]
 Variable = Annotated[str, AfterValidator(_variable)]
 PathPrefix = Annotated[str, AfterValidator(_path_prefix)]

@@ -1,0 +1,93 @@
+"""Settings of streams with names of their own, each `[streams.ID]`."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import Annotated, Any, Final, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
+
+from orchestrator.settings.value_types import ApiKey, HttpUrl, MediaUrl
+
+LONGEST_ID: Final = 256
+MOST_STREAMS: Final = 1000
+
+
+class StreamSettings(BaseModel):
+    """Where one stream comes from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str | None = Field(None, max_length=200)
+    """For people; None: its id."""
+    whep: HttpUrl | None = None
+    """Address of a WHEP resource that sends it."""
+    token: SecretStr | None = None
+    """Bearer token for that."""
+    whip: ApiKey | None = None
+    """The key with which a publisher may send it here."""
+    url: MediaUrl | None = None
+    """Where ffmpeg reads it."""
+
+    @model_validator(mode="after")
+    def _comes_from_one_place(self) -> Self:
+        given = [name for name in ("whep", "whip", "url") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"a stream comes from one place, not from {' and '.join(given)}")
+        if not given:
+            raise ValueError("say where the stream comes from: whep, whip or url")
+        if self.token is not None and self.whep is None:
+            raise ValueError("token is of use with whep only")
+        return self
+
+
+def _id(value: str) -> str:
+    odd = any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
+    if odd or not 1 <= len(value) <= LONGEST_ID:
+        raise ValueError(
+            f"an id has 1 to {LONGEST_ID} characters, none of them a control character"
+        )
+    return value
+
+
+def _parsed(value: object) -> object:
+    """A variable of the environment has JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError('should be JSON like {"lobby": {"whep": "https://…"}}') from None
+
+
+def plain(value: Any) -> Any:
+    """A value of these settings as JSON has it, secrets in plain text: for a worker only."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, BaseModel):
+        return {name: plain(each) for name, each in value if each is not None}
+    if isinstance(value, dict):
+        return {name: plain(each) for name, each in value.items()}
+    return value
+
+
+class ConfiguredStreams(BaseModel):
+    """Streams that no directory of a platform lists."""
+
+    streams: Annotated[
+        dict[Annotated[str, AfterValidator(_id)], StreamSettings], BeforeValidator(_parsed)
+    ] = Field(
+        {},
+        max_length=MOST_STREAMS,
+        description="Streams with names of their own, each a table [streams.ID] with whep (and "
+        "token), whip or url, and a name; in the environment as JSON.",
+    )
