@@ -102,7 +102,7 @@ class Recording(Base):
     instead_of: Mapped[str | None] = mapped_column(String(64), default=None)
     """The pipeline that was asked for, if there was no capacity for it and it copies instead."""
     e2ee: Mapped[str | None] = mapped_column(Text, default=None)
-    """The keys of an end-to-end encrypted stream, sealed (catalog.sealing)."""
+    """The keys of an end-to-end encrypted stream, sealed (sealing)."""
     encode: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), default=None)
     """How it is encoded again when it is completed (recordings.encode_options.EncodeOptions)."""
     encode_id: Mapped[str | None] = mapped_column(String(32), default=None)
@@ -291,15 +291,3 @@ class Watch(Base):
     """Not recorded until it has gone offline once: a request or a limit stopped its recording."""
     recording_id: Mapped[str | None] = mapped_column(String(32), default=None)
     """The last recording that it started, until its end was handled."""
-
-
-class AddedStream(Base):
-    """A stream with a name of its own that was added at run time."""
-
-    __tablename__ = "streams"
-
-    id: Mapped[str] = mapped_column(String(256), primary_key=True)
-    """As recordings call it."""
-    definition: Mapped[str] = mapped_column(Text)
-    """Where it comes from, sealed, as it has secrets (settings.groups.streams.StreamSettings)."""
-    created_at: Mapped[datetime]

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, inspect
 from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.migrations import REVISIONS
 from orchestrator.catalog.migrations.transaction import write_transaction
+from orchestrator.catalog.stream_model import AddedStream
 
 _VERSION_TABLE: Final = (
     "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
@@ -27,6 +28,7 @@ def create(path: Path, *, timeout_s: float) -> bool:
 
 
 def _make(connection: Connection) -> None:
-    Encode.metadata.create_all(connection)
+    for table in (Encode, AddedStream):  # imported, so that the metadata knows them
+        table.metadata.create_all(connection)
     connection.exec_driver_sql(_VERSION_TABLE)
     connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (REVISIONS[-1],))

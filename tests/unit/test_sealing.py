@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.catalog.sealing import SealingKey
+from orchestrator.sealing import SealingKey
 from orchestrator.errors import Unavailable
 
 
