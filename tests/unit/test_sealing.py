@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.sealing import SealingKey
 from orchestrator.errors import Unavailable
+from orchestrator.sealing import SealingKey
 
 
 def test_what_was_sealed_is_read_by_another_process(tmp_path: Path) -> None:
