@@ -169,7 +169,8 @@ async def most(bench: Bench) -> Found:
 async def soak(bench: Bench) -> Found:
     """The memory of every process, minute by minute."""
     minutes = bench.arguments.minutes
-    found = await measure_soak(bench.server, bench.folder / "soak", minutes, "320x180")
+    folder = bench.folder / "soak"
+    found = await measure_soak(bench.server, folder, minutes, "320x180", bench.pipelines)
     show_soak(found)
     return {"soak": found}
 

@@ -1,7 +1,7 @@
 """Whether memory stays as it is; part of ./scripts/bench.
 
-A server as people run it and one recording, with somebody who looks at both: each minute's median
-of what every process has resident, against the third minute's (until then caches fill).
+A server as people run it and a recording of each pipeline, with somebody who looks: each minute's
+median of what every process has resident, against the third minute's (until then caches fill).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import statistics
 import time
 from collections import defaultdict
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,6 @@ from tests.kit.livekit.publishing import publishing
 from tests.kit.livekit.server import Server
 from tests.kit.recordings.machine import Machine, ServerProcess
 
-ROOM: Final = "soak"
 WARM: Final = 3
 """Minutes that caches have to fill."""
 
@@ -28,20 +28,33 @@ LOOK_S: Final = 2.0
 
 
 async def measure_soak(
-    server: Server, folder: Path, minutes: float, size: str
+    server: Server, folder: Path, minutes: float, size: str, pipelines: list[str]
 ) -> dict[str, list[float]]:
     """Resident memory in MB by role, one median for each minute."""
     await asyncio.to_thread(folder.mkdir)
     machine = Machine(folder, server)
     machine.settings["WORKER_IN_RESERVE"] = "true"
-    async with publishing(server, ROOM, "--size", size), machine.serving() as serving:
-        await serving.start(ROOM, output_format="mp4")
-        found = await _minutes(serving, minutes)
-        await serving.post("/api/recording/stop", mint_id=ROOM)
+    async with AsyncExitStack() as stack:
+        for pipeline in pipelines:
+            await stack.enter_async_context(publishing(server, pipeline, "--size", size))
+        serving = await stack.enter_async_context(machine.serving())
+        names = {await _start(serving, each): each for each in pipelines}
+        found = await _minutes(serving, minutes, names)
+        for pipeline in pipelines:
+            await serving.post("/api/recording/stop", mint_id=pipeline)
     return found
 
 
-async def _minutes(serving: ServerProcess, minutes: float) -> dict[str, list[float]]:
+async def _start(serving: ServerProcess, pipeline: str) -> str:
+    """In the room that is called like it; the recording's id."""
+    if pipeline == "copy":
+        return await serving.start_copy(pipeline)
+    return await serving.start(pipeline, output_format=pipeline)
+
+
+async def _minutes(
+    serving: ServerProcess, minutes: float, names: dict[str, str]
+) -> dict[str, list[float]]:
     found: dict[str, list[float]] = defaultdict(list)
     began_s = time.monotonic()
     while len(found["server"]) < round(minutes):
@@ -49,7 +62,9 @@ async def _minutes(serving: ServerProcess, minutes: float) -> dict[str, list[flo
         seen: dict[str, list[float]] = defaultdict(list)
         while time.monotonic() < ends_s:
             for process in (await serving.get("/api/processes"))["processes"]:
-                name = "reserve" if process["state"] == "waiting" else process["role"]
+                whose = names.get(process["recording_id"] or "", "")
+                waits = process["state"] == "waiting"
+                name = "zygote" if waits else f"{process['role']} {whose}".strip()
                 seen[name].append((process["rss_bytes"] or 0) / 1e6)
             await asyncio.sleep(LOOK_S)
         for name, values in seen.items():
