@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import statistics
 import sys
 import time
@@ -29,6 +30,8 @@ from tests.kit.recordings.machine import Machine
 ROOM: Final = "copying"
 SETTLE_S: Final = 5
 ROUNDS: Final = 2
+MOST_ROUNDS: Final = 5
+LEAST_SHARE: Final = 0.9
 SIZE: Final = "640x360"
 KBPS: Final = 500
 
@@ -38,6 +41,8 @@ class Copying:
     """One round: bare aiortc, which decodes, and a copy of the same stream at the same time."""
 
     bare_cores: float
+    bare_frames: int
+    """Of video, which the bare receiver decoded."""
     copy_cores: float
     copy_rss_mb: float
     pss_mb: float
@@ -61,8 +66,13 @@ async def measure_copying(server: Server, seconds: float, folder: Path) -> list[
     machine.settings["WORKER_IN_RESERVE"] = "true"
     options = ("--size", "1280x720", "--prepare", "60", "--pad-kbps", "2000")
     async with publishing(server, ROOM, *options), client_of(machine) as client:
-        for number in range(ROUNDS):
-            found.append(await _round(client, server, seconds, folder / f"bare {number}"))
+        for number in range(MOST_ROUNDS):
+            one = await _round(client, server, seconds, folder / f"bare {number}")
+            # Where the bare receiver missed the first keyframe there is nothing to compare with.
+            if one.bare_frames >= LEAST_SHARE * one.frames:
+                found.append(one)
+            if len(found) == ROUNDS:
+                break
     return found
 
 
@@ -81,10 +91,11 @@ async def _round(
     began = time.monotonic()
     await _stop(client, ROOM)
     stop_s = time.monotonic() - began
-    await bare.communicate(b"")
+    said, _ = await bare.communicate(b"")
     times = await asyncio.to_thread(video_times, Path(row["output_path"]))
     return Copying(
         bare_cores=bare_cores,
+        bare_frames=json.loads(said).get("video", 0),
         copy_cores=copy,
         copy_rss_mb=rss_mb,
         pss_mb=pss_mb,
