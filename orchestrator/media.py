@@ -121,6 +121,15 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
+class IceServer:
+    """A TURN server of a connection (RFC 8656), or a STUN server."""
+
+    urls: tuple[str, ...]
+    username: str = ""
+    credential: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class LiveKitEndpoint:
     """A LiveKit room to join: the server's WebSocket URL and a token for the room."""
 
@@ -146,7 +155,7 @@ class WhepEndpoint:
 Endpoint = LiveKitEndpoint | WhepEndpoint
 
 
-TITLES: Final = {"livekit": "LiveKit", "pumpfun": "pump.fun"}
+TITLES: Final = {"configured": "This recorder", "livekit": "LiveKit", "pumpfun": "pump.fun"}
 """Names of directories for users, where they differ."""
 
 
@@ -168,7 +177,8 @@ class Stream:
     creator: str | None = None
     market_cap: float | None = None
     usd_market_cap: float | None = None
-    is_currently_live: bool = True
+    is_currently_live: bool | None = True
+    """None while its directory doesn't know, as only a start or a watch asks its server."""
     created_timestamp: int | None = None
     last_trade_timestamp: int | None = None
     nsfw: bool = False

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
+from orchestrator.discovery.configured import ConfiguredDiscovery
 from orchestrator.discovery.demo.discovery import DemoDiscovery
 from orchestrator.discovery.livekit import LiveKitDiscovery
 from orchestrator.discovery.pumpfun.discovery import PumpFunDiscovery
@@ -51,8 +52,17 @@ class Discovery(Protocol):
 class Directory:
     """All configured discoveries behind one interface."""
 
-    def __init__(self, discoveries: Sequence[Discovery], *, hint: str = "") -> None:
-        self._discoveries = {discovery.name: discovery for discovery in discoveries}
+    def __init__(
+        self,
+        discoveries: Sequence[Discovery],
+        *,
+        named: ConfiguredDiscovery | None = None,
+        hint: str = "",
+    ) -> None:
+        self.named = named or ConfiguredDiscovery({})
+        """Streams with names of their own, which are asked for first."""
+        everything: list[Discovery] = [self.named, *discoveries]
+        self._discoveries = {discovery.name: discovery for discovery in everything}
         self._hint = hint
         self._failures: dict[str, HavenError] = {}
 
@@ -66,12 +76,16 @@ class Directory:
         for each in discoveries:
             if isinstance(each, DemoDiscovery):
                 each.borrow(demo_url)
-        return cls([one for one in discoveries if one is not None], hint=_hint(settings))
+        return cls(
+            [one for one in discoveries if one is not None],
+            named=ConfiguredDiscovery(settings.streams),
+            hint=_hint(settings),
+        )
 
     @property
     def names(self) -> list[str]:
         """The directories in use, in the order they are asked."""
-        return list(self._discoveries)
+        return [name for name in self._discoveries if name != self.named.name or len(self.named)]
 
     @property
     def failures(self) -> dict[str, HavenError]:
@@ -90,6 +104,8 @@ class Directory:
             try:
                 stream = await self._ask(discovery, discovery.find(id))
             except HavenError as error:
+                if discovery is self.named:  # it is this one, whatever another may know
+                    raise
                 failure = _weightier(failure, error)
             else:
                 if stream is not None:
@@ -97,19 +113,27 @@ class Directory:
         raise failure or StreamNotFound(id, self._hint)
 
     async def live(self, limit: int) -> list[Stream]:
-        """At most `limit` live streams, the most watched first.
+        """At most `limit` live streams, the most watched first, and those with names of their own.
+
+        Of the latter nobody counts who watches: they get half of the places, or what others leave.
 
         A directory that fails is left out (see `failures`); its error is raised if all failed.
         """
-        lookups = [self._live_of(one, limit) for one in self._discoveries.values()]
-        answers = await asyncio.gather(*lookups)
+        named = await self.named.live(limit)
+        others = [one for one in self._discoveries.values() if one is not self.named]
+        answers = await asyncio.gather(*(self._live_of(one, limit) for one in others))
         failures = [answer for answer in answers if isinstance(answer, HavenError)]
-        if failures and len(failures) == len(answers):
+        if failures and len(failures) == len(answers) and not named:
             raise failures[0]
         streams = [s for answer in answers if not isinstance(answer, HavenError) for s in answer]
         # Of two with the same id the first directory's stays, as in find().
         unique = {stream.id: stream for stream in reversed(streams)}
-        return sorted(unique.values(), key=lambda one: -one.num_participants)[:limit]
+        for stream in named:
+            unique.pop(stream.id, None)
+        watched = sorted(unique.values(), key=lambda one: -one.num_participants)
+        named = named[: max(limit // 2, limit - len(watched))]
+        listed = [*named, *watched[: limit - len(named)]]
+        return sorted(listed, key=lambda one: -one.num_participants)
 
     async def endpoint(self, stream: Stream, identity: str) -> Endpoint:
         """How to connect to the stream as `identity`; a fresh token each time."""
@@ -149,23 +173,23 @@ class Directory:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 answered = await answer
         except HavenError as error:
-            self._remember(discovery.name, None if isinstance(error, StreamNotFound) else error)
+            self._remember(discovery, None if isinstance(error, StreamNotFound) else error)
             raise
         except TimeoutError as error:
             silence = SourceUnreachable(
                 f"The directory {discovery.name} didn't answer within {ANSWER_TIMEOUT_S:.0f} s.",
                 "Try again; `orchestrator doctor` checks every directory.",
             )
-            self._remember(discovery.name, silence)
+            self._remember(discovery, silence)
             raise silence from error
-        self._remember(discovery.name, None)
+        self._remember(discovery, None)
         return answered
 
-    def _remember(self, name: str, failure: HavenError | None) -> None:
+    def _remember(self, discovery: Discovery, failure: HavenError | None) -> None:
         if failure is None:
-            self._failures.pop(name, None)
-        else:
-            self._failures[name] = failure
+            self._failures.pop(discovery.name, None)
+        elif discovery is not self.named:  # where one stream's server fails, the others' don't
+            self._failures[discovery.name] = failure
 
 
 def _weightier(first: HavenError | None, second: HavenError) -> HavenError:

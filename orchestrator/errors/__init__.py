@@ -28,6 +28,7 @@
     ├─ NotEnoughDisk              507
     ├─ SourceError                502  the stream can't be received
     │  ├─ SourceRefused                wrong key or token, or no such room
+    │  │  └─ NotLive           404  its server says that nobody publishes it now
     │  ├─ SourceUnreachable            no answer
     │  ├─ SourceGarbled                an answer that can't be parsed
     │  ├─ SourceBusy              503  too many requests; `retry_after_s` if known
@@ -79,6 +80,7 @@ from orchestrator.errors.sources import (
     EverybodyMuted,
     NobodyPublishes,
     NoMedia,
+    NotLive,
     SourceBusy,
     SourceError,
     SourceGarbled,
@@ -112,6 +114,7 @@ __all__ = [
     "NobodyPublishes",
     "NotEnoughDisk",
     "NotFound",
+    "NotLive",
     "NotWatched",
     "NothingToStop",
     "OutputLost",

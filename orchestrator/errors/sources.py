@@ -18,6 +18,13 @@ class SourceRefused(SourceError):
     code = "source_refused"
 
 
+class NotLive(SourceRefused):
+    """The stream's own server says that nobody publishes it now."""
+
+    status = 404
+    code = "not_live"
+
+
 class SourceUnreachable(SourceError):
     """No answer from the address."""
 

@@ -104,7 +104,7 @@ class Depin:
         live = await self._directory.live(1)
         if not live and (failures := list(self._directory.failures.values())):
             raise failures[0]
-        return live[0] if live else None
+        return next((stream for stream in live if stream.is_currently_live), None)
 
     async def _end(self, recording: Recording, tick: Tick) -> None:
         try:

@@ -21,8 +21,16 @@ import structlog
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
+from orchestrator.discovery.configured import NAME
 from orchestrator.discovery.directory import Directory
-from orchestrator.errors import AlreadyActive, EverybodyMuted, HavenError
+from orchestrator.errors import (
+    AlreadyActive,
+    EverybodyMuted,
+    HavenError,
+    NoMedia,
+    NotLive,
+    StreamNotFound,
+)
 from orchestrator.media import Stream
 from orchestrator.recordings.catalog_polling import poll_until
 from orchestrator.recordings.formats import extension_of
@@ -120,8 +128,20 @@ class RecordingStart:
             raise stopped_early(row.stream_id)
         if row.state == RecordingState.FAILED:
             error = failure_of(row)
-            if isinstance(error, EverybodyMuted) and row.started_by != StartedBy.USER:
+            if row.started_by != StartedBy.USER and isinstance(error, EverybodyMuted):
                 # The watch waits for the unmute: nothing has failed.
                 await delete_recording(self._catalog, row.id)
+            elif row.started_by != StartedBy.USER and _was_not_live(row, error):
+                await delete_recording(self._catalog, row.id)
+                raise StreamNotFound(row.stream_id, str(error)) from error
             raise error
         return row
+
+
+def _was_not_live(row: Recording, error: HavenError) -> bool:
+    """Whether a stream wasn't live after all: some servers know that only when media should come.
+
+    A platform's directory knows it before, so there it is a failure.
+    """
+    named = row.stream["discovery"] == NAME
+    return named and isinstance(error, (NotLive, NoMedia))

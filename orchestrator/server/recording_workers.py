@@ -107,7 +107,7 @@ class RecordingWorkers:
         job = Job(
             recording.id,
             recording.worker_starts + 1,
-            self._settings,
+            self._settings_for(recording),
             endpoint,
             log_path,
             self._directory.demo_url(),
@@ -126,6 +126,12 @@ class RecordingWorkers:
             return None  # a stream that is gone mustn't prevent the file from being made
         stream = Stream(**recording.stream)
         return await self._directory.endpoint(stream, identity_of(recording.id))
+
+    def _settings_for(self, recording: Recording) -> Settings:
+        """Of the streams with names of their own it needs its own, which may be none of ours."""
+        defined = self._directory.named.definition(recording.stream_id)
+        streams = {} if defined is None else {recording.stream_id: defined}
+        return self._settings.model_copy(update={"streams": streams})
 
     async def _not_launched(self, recording: Recording, error: HavenError) -> None:
         if recording.worker_starts:

@@ -18,8 +18,9 @@ class RetryDelay:
     first_s: float
     failures: int = 0
 
-    def failed(self, error: HavenError) -> float:
+    def failed(self, error: HavenError | None = None) -> float:
         """Seconds to wait after one more failure, at least those that the other side asked for."""
         wait_s = min(self.first_s * 2.0 ** min(self.failures, 16), MOST_S)
         self.failures += 1
-        return max(wait_s, float(error.context.get("retry_after_s") or 0.0))
+        asked_s = error.context.get("retry_after_s") if error is not None else None
+        return max(wait_s, float(asked_s or 0.0))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from orchestrator.errors import HavenError, NotFound, SourceError, SourceRefused
+from orchestrator.errors import HavenError, NotFound, NotLive, SourceError, SourceRefused
 from orchestrator.media import MAX_FRAME_PIXELS, Endpoint
 from orchestrator.sources.received_media import PeerStatistics
 from orchestrator.sources.receiver import Receiver
@@ -195,6 +195,8 @@ class ReconnectingSource:
         while time.monotonic() < deadline:
             try:
                 await self._attempt(last, deadline)
+            except NotLive as absence:
+                failure = absence  # its publisher may be reconnecting, too
             except SourceRefused as refusal:
                 return refusal
             except HavenError as problem:
@@ -253,7 +255,7 @@ class ReconnectingSource:
             return last
 
     def _give_up(self, reason: str, failure: HavenError) -> None:
-        if isinstance(failure, NotFound):
+        if isinstance(failure, (NotFound, NotLive)):
             self._close(f"{reason}; then the stream had ended", None)
             return
         tried_s = self._reconnect_timeout_s

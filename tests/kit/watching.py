@@ -23,6 +23,8 @@ class World:
     live_ids: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     """Live, but not in the list."""
+    unknown_ids: list[str] = field(default_factory=list)
+    """In the list, which doesn't know whether they are live; they aren't."""
     silent: HavenError | None = None
     refuses: HavenError | None = None
     asked: list[str] = field(default_factory=list)
@@ -45,7 +47,8 @@ class World:
         self.lists += 1
         if self.silent:
             raise self.silent
-        return [Stream(id, "pumpfun") for id in self.live_ids[:limit]]
+        unknown = [Stream(id, "pumpfun", is_currently_live=None) for id in self.unknown_ids]
+        return [*unknown, *(Stream(id, "pumpfun") for id in self.live_ids[:limit])]
 
     async def check(self, request: StartRequest) -> None:
         if request.output_format == "avi":

@@ -12,8 +12,8 @@ from orchestrator.recordings import orphans
 from orchestrator.server import lock
 from orchestrator.settings import Settings
 from orchestrator.sources.aiortc import peer
-from orchestrator.sources.whep import http
 from orchestrator.stop_policy import STOP
+from orchestrator.whep import http
 from orchestrator.worker import catalog_entry
 
 ROOT = Path(__file__).parents[2]

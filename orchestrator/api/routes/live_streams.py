@@ -188,7 +188,8 @@ async def disconnect(stream_id: _StreamHere) -> Disconnected:
 
 async def _live_now(manager: Manager, limit: int) -> list[Stream]:
     """Live streams; raises the failure of a directory if there are none because of it."""
-    streams = await manager.directory.live(limit)
+    listed = await manager.directory.live(limit)
+    streams = [stream for stream in listed if stream.is_currently_live]
     failed = list(manager.directory.failures.values())
     if failed and not streams:
         raise failed[0]

@@ -17,7 +17,9 @@ class StreamSummary(Wire):
     name: str | None
     symbol: str | None
     num_participants: int
-    is_currently_live: bool
+    is_currently_live: bool | None
+    """Null for a stream with a name of its own while nobody knows: its server is asked only by a
+    start, a watch or GET /api/streams/{id}."""
     thumbnail: str | None
     description: str | None
     creator: str | None

@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from orchestrator.discovery.pumpfun.cache import AnswerCache
+from orchestrator.discovery.answer_cache import AnswerCache
 from orchestrator.discovery.pumpfun.client import ANSWER_S, PumpFunClient
 from orchestrator.discovery.pumpfun.responses import (
     MINT,

@@ -17,7 +17,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Protocol
 
@@ -42,6 +42,7 @@ from orchestrator.recordings.states import ACTIVE, RecordingState
 from orchestrator.server.retry_delay import RetryDelay
 from orchestrator.server.throttle import AT_ONCE
 from orchestrator.server.watches.muted_streams import MutedStreams, Unmute
+from orchestrator.server.watches.search import Search
 
 log = structlog.get_logger(__name__)
 
@@ -52,28 +53,6 @@ MOST_ASKED: Final = 10
 MOST_LISTED: Final = 1000
 
 Start = Callable[[StartRequest], Awaitable[Recording]]
-
-
-@dataclass(slots=True)
-class _Search:
-    """How the search for one stream went since this server started."""
-
-    delay: RetryDelay
-    looked_at: datetime | None = None
-    error: HavenError | None = None
-    retry_at_s: float = 0.0
-    """When it is tried again, in seconds on the monotonic clock."""
-
-    def failed(self, error: HavenError) -> None:
-        """Try again later; each failure doubles the wait."""
-        self.error = error
-        self.retry_at_s = time.monotonic() + self.delay.failed(error)
-
-    def retry_at(self) -> datetime | None:
-        """When it is tried again, in UTC; None when nothing failed."""
-        if self.error is None:
-            return None
-        return datetime.now(UTC) + timedelta(seconds=max(0.0, self.retry_at_s - time.monotonic()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +93,7 @@ class Watches:
         self._catalog, self._directory = catalog, directory
         self._start, self._check, self._period_s = start, check, period_s
         self._watchlist = Watchlist(catalog, MOST_WATCHES)
-        self._searches: dict[str, _Search] = {}
+        self._searches: dict[str, Search] = {}
         self._places = asyncio.Semaphore(AT_ONCE)
         self._now = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -174,8 +153,8 @@ class Watches:
         muted = watch.stream_id in self._muted.waiting
         return WatchStatus(watch, None, search.looked_at, search.error, search.retry_at(), muted)
 
-    def _search_of(self, watch: Watch) -> _Search:
-        return self._searches.setdefault(watch.stream_id, _Search(RetryDelay(self._period_s)))
+    def _search_of(self, watch: Watch) -> Search:
+        return self._searches.setdefault(watch.stream_id, Search(RetryDelay(self._period_s)))
 
     # -- rounds
 
@@ -211,7 +190,8 @@ class Watches:
     async def _listed(self, due: Sequence[Watch]) -> set[str]:
         """The ids of live streams; empty when no directory has a list."""
         try:
-            live = {stream.id for stream in await self._directory.live(MOST_LISTED)}
+            listed = await self._directory.live(MOST_LISTED)
+            live = {stream.id for stream in listed if stream.is_currently_live}
         except HavenError as error:
             log.warning(
                 "can't list live streams; asking for watched streams one by one",
@@ -239,7 +219,7 @@ class Watches:
         try:
             await self._directory.find(watch.stream_id)
         except StreamNotFound:
-            self._searches[watch.stream_id] = _Search(RetryDelay(self._period_s), search.looked_at)
+            self._searches[watch.stream_id] = Search(RetryDelay(self._period_s), search.looked_at)
             if watch.held:
                 await self._watchlist.update(watch.stream_id, held=False)
         except HavenError as error:
@@ -256,6 +236,9 @@ class Watches:
             try:
                 recording = await self._start(StartRequest.from_dict(watch.request))
             except (AlreadyActive, StoppedWhileStarting):
+                return
+            except StreamNotFound:
+                self._search_of(watch).absent()
                 return
             except EverybodyMuted:
                 search = self._search_of(watch)

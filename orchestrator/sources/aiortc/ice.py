@@ -1,19 +1,8 @@
-"""ICE: the servers that a connection may use, and aiortc's configuration."""
+"""ICE: aiortc's configuration."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from aiortc import RTCBundlePolicy, RTCConfiguration
-
-
-@dataclass(frozen=True, slots=True)
-class IceServer:
-    """A TURN server of the connection (RFC 8656), or a STUN server."""
-
-    urls: tuple[str, ...]
-    username: str = ""
-    credential: str = field(default="", repr=False)
 
 
 def configuration() -> RTCConfiguration:

@@ -17,10 +17,10 @@ from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateErr
 from aiortc.sdp import SessionDescription, candidate_from_sdp
 
 from orchestrator.errors import SourceError
-from orchestrator.media import TrackKind
+from orchestrator.media import IceServer, TrackKind
 from orchestrator.periodic import Periodic
 from orchestrator.sources.aiortc.direct_packets import ArrivalClock, take_directly
-from orchestrator.sources.aiortc.ice import IceServer, configuration
+from orchestrator.sources.aiortc.ice import configuration
 from orchestrator.sources.aiortc.internals import ice_connection, start_receivers
 from orchestrator.sources.aiortc.receiver_tap import ReceiverTap
 from orchestrator.sources.aiortc.sdp import MOST_CANDIDATES, bounded, completed, has_port

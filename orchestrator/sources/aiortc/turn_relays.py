@@ -19,7 +19,7 @@ from aioice import Connection
 from aioice.ice import StunProtocol, relayed_candidate
 from aioice.stun import TransactionError
 
-from orchestrator.sources.aiortc.ice import IceServer
+from orchestrator.media import IceServer
 
 log = structlog.get_logger(__name__)
 

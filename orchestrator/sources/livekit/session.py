@@ -10,8 +10,7 @@ from typing import Any, Final
 from livekit.protocol import models, rtc
 
 from orchestrator.errors import SourceError, SourceRefused
-from orchestrator.media import LiveKitEndpoint, TrackKind
-from orchestrator.sources.aiortc.ice import IceServer
+from orchestrator.media import IceServer, LiveKitEndpoint, TrackKind
 from orchestrator.sources.aiortc.peer import Peer
 from orchestrator.sources.aiortc.sdp import candidate_of
 from orchestrator.sources.livekit.rate_limit import RateLimit

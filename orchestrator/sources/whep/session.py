@@ -6,19 +6,15 @@ A server that would rather offer itself is answered (`http`).
 
 from __future__ import annotations
 
-from typing import Final
-
 from orchestrator.errors import SourceError
 from orchestrator.media import Publication, WhepEndpoint
-from orchestrator.sources.aiortc.answer_publications import KINDS, publications_in
 from orchestrator.sources.aiortc.peer import Peer
 from orchestrator.sources.aiortc.sdp import bounded
 from orchestrator.sources.peer_session import PeerSession
 from orchestrator.sources.receiver import Receiver
-from orchestrator.sources.whep.http import WhepClient
-
-PARTICIPANT: Final = "whep"
-"""One publisher behind one resource: its tracks share a clock."""
+from orchestrator.whep.http import WhepClient
+from orchestrator.whep.publications import KINDS, publications_in
+from orchestrator.whep.question import PARTICIPANT
 
 
 class WhepSession(PeerSession):

@@ -12,6 +12,7 @@ from orchestrator.errors import (
     NobodyPublishes,
     NotWatched,
     SourceBusy,
+    StreamNotFound,
     TooManyWatches,
 )
 from orchestrator.recordings.limits import Limits
@@ -113,6 +114,31 @@ async def test_an_error_from_before_a_recording_is_not_shown_with_it(world: Worl
     shown = await only(made)
     assert shown.recording is not None
     assert (shown.error, shown.next_try_at) == (None, None)
+
+
+async def test_one_that_only_a_start_finds_absent_waits_and_fails_in_nothing(world: World) -> None:
+    made = world.server()
+    await made.add(StartRequest("a"))
+    world.live_ids, world.refuses = ["a"], StreamNotFound("a", "Nobody publishes.")
+    await made.round()
+    shown = await only(made)
+    assert (shown.error, shown.next_try_at) == (None, None)
+    world.refuses = None
+    await made.round()
+    assert world.started == [], "not at once: its server was just asked"
+    await world.server().round()
+    assert len(world.started) == 1
+
+
+async def test_streams_that_may_be_live_are_asked_for_one_by_one(world: World) -> None:
+    """A list says nothing of those whose server it didn't ask."""
+    made = world.server()
+    ids = [f"m{number:02}" for number in range(MOST_ASKED * 2)]
+    for id in ids:
+        await made.add(StartRequest(id))
+    world.unknown_ids = ids
+    await made.round()
+    assert (world.started, len(world.asked)) == ([], MOST_ASKED)
 
 
 async def test_a_recording_that_failed_is_no_endless_loop(world: World) -> None:

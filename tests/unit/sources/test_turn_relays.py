@@ -13,8 +13,8 @@ import pytest
 from aioice import Candidate, Connection
 from aioice.ice import relayed_candidate
 
+from orchestrator.media import IceServer
 from orchestrator.sources.aiortc import turn_relays as relaying
-from orchestrator.sources.aiortc.ice import IceServer
 from orchestrator.sources.aiortc.turn_relays import (
     MAX_TURN_ADDRESSES,
     USED,

@@ -7,9 +7,7 @@ import time
 import pytest
 
 from orchestrator.errors import SourceRefused, SourceUnreachable
-from orchestrator.media import TrackKind, WhepEndpoint
-from orchestrator.sources.aiortc.answer_publications import publications_in
-from orchestrator.sources.aiortc.ice import IceServer
+from orchestrator.media import IceServer, TrackKind, WhepEndpoint
 from orchestrator.sources.aiortc.turn_relays import turn_addresses
 from orchestrator.sources.source import (
     ConnectionLost,
@@ -17,7 +15,8 @@ from orchestrator.sources.source import (
     PublicationRemoved,
     SourceClosed,
 )
-from orchestrator.sources.whep.http import ice_servers
+from orchestrator.whep.http import ice_servers
+from orchestrator.whep.publications import publications_in
 from tests.kit.sources.watcher import watching
 from tests.kit.sources.whep_server import TOKEN, whep_server
 

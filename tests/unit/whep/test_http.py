@@ -7,7 +7,7 @@ import gzip
 import itertools
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
@@ -17,51 +17,14 @@ from aiohttp import web
 from orchestrator.errors import SourceBusy, SourceError, SourceGarbled, SourceRefused
 from orchestrator.http_responses import read
 from orchestrator.media import WhepEndpoint
-from orchestrator.sources.whep.http import MAX_REDIRECTIONS, MAX_SDP_BYTES, WhepClient
+from orchestrator.whep.http import MAX_REDIRECTIONS, MAX_SDP_BYTES, WhepClient
+from tests.kit.sources.whep_answers import ScriptedServer, scripted
 
 TOKEN = "letmein"
-Answers = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Server:
-    """Answers as the test says; keeps what it was asked."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.asked: list[tuple[str, str, str | None]] = []
-        """Method, path and Authorization of each request."""
-
-    def says(self, **answer: object) -> None:
-        """It gives this answer from now on."""
-
-        async def respond(_: web.Request) -> web.StreamResponse:
-            return web.Response(**answer)  # type: ignore[arg-type]
-
-        self.respond: Answers = respond
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Server]:
-    async def respond(request: web.Request) -> web.StreamResponse:
-        asked = (request.method, request.path, request.headers.get("Authorization"))
-        server.asked.append(asked)
-        return await server.respond(request)
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", respond)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server = Server(f"http://127.0.0.1:{runner.addresses[0][1]}")
-    server.says(status=500)
-    try:
-        yield server
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def client(server: Server, timeout_s: float = 5) -> AsyncIterator[WhepClient]:
+async def client(server: ScriptedServer, timeout_s: float = 5) -> AsyncIterator[WhepClient]:
     made = WhepClient(WhepEndpoint(f"{server.url}/stream", TOKEN), timeout_s=timeout_s)
     try:
         yield made
@@ -70,7 +33,7 @@ async def client(server: Server, timeout_s: float = 5) -> AsyncIterator[WhepClie
 
 
 async def test_the_token_goes_to_no_other_origin_by_location_or_redirection() -> None:
-    async with serving() as home, serving() as abroad:
+    async with scripted() as home, scripted() as abroad:
         abroad.says(status=201, text="v=0", headers={"Location": f"{abroad.url}/session"})
         home.says(status=201, text="v=0", headers={"Location": f"{abroad.url}/session"})
         async with client(home) as whep:
@@ -92,7 +55,7 @@ async def test_the_token_goes_to_no_other_origin_by_location_or_redirection() ->
 
 
 async def test_at_home_the_token_is_sent_with_everything() -> None:
-    async with serving() as home:
+    async with scripted() as home:
         home.says(status=201, text="v=0", headers={"Location": "session"})
         async with client(home) as whep:
             await whep.offer("v=0")
@@ -100,7 +63,7 @@ async def test_at_home_the_token_is_sent_with_everything() -> None:
 
 
 async def test_a_refusal_that_made_a_session_leaves_none_behind() -> None:
-    async with serving() as home:
+    async with scripted() as home:
         home.says(status=406, text="no codec", headers={"Location": "/session"})
         async with client(home) as whep:
             with pytest.raises(SourceRefused, match="HTTP 406: no codec") as caught:
@@ -110,7 +73,7 @@ async def test_a_refusal_that_made_a_session_leaves_none_behind() -> None:
 
 
 async def test_an_offer_without_a_place_for_the_answer_is_said() -> None:
-    async with serving() as home:
+    async with scripted() as home:
         home.says(status=406, text="v=0", content_type="application/sdp")
         async with client(home) as whep:
             assert (await whep.offer("v=0")).is_offer
@@ -120,7 +83,7 @@ async def test_an_offer_without_a_place_for_the_answer_is_said() -> None:
 
 @pytest.mark.parametrize("status", [429, 503])
 async def test_a_busy_server_is_asked_again_when_that_is_soon(status: int) -> None:
-    async with serving() as home:
+    async with scripted() as home:
         answers = iter((web.Response(status=status, headers={"Retry-After": "0"}),))
 
         async def respond(_: web.Request) -> web.StreamResponse:
@@ -136,7 +99,7 @@ async def test_a_busy_server_is_asked_again_when_that_is_soon(status: int) -> No
 async def test_a_busy_server_that_says_later_is_not_waited_for(
     said: str | None, known: float | None
 ) -> None:
-    async with serving() as home:
+    async with scripted() as home:
         home.says(status=503, headers={} if said is None else {"Retry-After": said})
         async with client(home) as whep:
             with pytest.raises(SourceBusy) as caught:
@@ -146,7 +109,7 @@ async def test_a_busy_server_that_says_later_is_not_waited_for(
 
 
 async def test_a_server_that_is_busy_all_the_time_is_asked_three_times() -> None:
-    async with serving() as home:
+    async with scripted() as home:
         home.says(status=429, headers={"Retry-After": "0"})
         async with client(home) as whep:
             with pytest.raises(SourceBusy):
@@ -155,7 +118,7 @@ async def test_a_server_that_is_busy_all_the_time_is_asked_three_times() -> None
 
 
 async def test_redirections_end_and_a_moved_stream_is_reported() -> None:
-    async with serving() as home:
+    async with scripted() as home:
         home.says(status=307, headers={"Location": "/stream"})
         async with client(home) as whep:
             with pytest.raises(SourceError, match="too often"):
@@ -173,7 +136,7 @@ async def test_redirections_end_and_a_moved_stream_is_reported() -> None:
 async def test_a_location_that_is_no_address_is_an_error_of_the_server(
     status: int, location: str
 ) -> None:
-    async with serving() as home:
+    async with scripted() as home:
         home.says(status=status, text="v=0", headers={"Location": location})
         async with client(home) as whep:
             with pytest.raises(SourceError, match="names a Location that is not an address"):
@@ -181,7 +144,7 @@ async def test_a_location_that_is_no_address_is_an_error_of_the_server(
 
 
 async def test_secrets_in_the_address_are_in_no_error() -> None:
-    async with serving() as home:
+    async with scripted() as home:
         home.says(status=403)
         url = home.url.replace("://", "://me:geheim@")
         whep = WhepClient(WhepEndpoint(f"{url}/stream?key=geheim"), timeout_s=5)
@@ -200,7 +163,7 @@ async def test_an_address_that_is_none_is_said() -> None:
 
 
 async def test_an_answer_without_an_end_is_given_up() -> None:
-    async with serving() as home:
+    async with scripted() as home:
         sent = 0
 
         async def respond(request: web.Request) -> web.StreamResponse:
@@ -220,7 +183,7 @@ async def test_an_answer_without_an_end_is_given_up() -> None:
 
 
 async def test_an_answer_that_drips_is_given_up_in_time() -> None:
-    async with serving() as home:
+    async with scripted() as home:
 
         async def respond(request: web.Request) -> web.StreamResponse:
             response = web.StreamResponse(status=201)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.discovery.pumpfun.cache import AnswerCache
+from orchestrator.discovery.answer_cache import AnswerCache
 from orchestrator.errors import SourceBusy, SourceUnreachable
 from tests.kit.clocks import HandClock
 

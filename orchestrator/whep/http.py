@@ -20,11 +20,16 @@ from urllib.parse import urljoin
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
-from orchestrator.errors import SourceBusy, SourceError, SourceRefused, SourceUnreachable
+from orchestrator.errors import (
+    NotLive,
+    SourceBusy,
+    SourceError,
+    SourceRefused,
+    SourceUnreachable,
+)
 from orchestrator.http_responses import HttpResponse, origin, read
-from orchestrator.media import WhepEndpoint
+from orchestrator.media import IceServer, WhepEndpoint
 from orchestrator.retry_after_header import retry_after_s
-from orchestrator.sources.aiortc.ice import IceServer
 from orchestrator.stop_policy import STOP
 
 DELETE_S: Final = STOP.leave_s
@@ -44,8 +49,12 @@ _ADVICE: Final[dict[int, str]] = {
     405: _NO_WHEP,
     406: "The server can't send what can be received here: VP8 or H.264, and Opus or G.711.",
     409: "The stream is not live now.",
+    410: "The stream is not live any more.",
     415: _NO_WHEP,
 }
+_NOT_LIVE: Final = (404, 409, 410)
+"""What servers say of a stream that nobody publishes now; the first of an unknown one, too."""
+
 _LINK: Final = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w-]+=(?:\"[^\"]*\"|[^;,\s]*))*)")
 _PARAMETER: Final = re.compile(r"([\w-]+)=(?:\"([^\"]*)\"|([^;,\s]*))")
 
@@ -239,9 +248,8 @@ class WhepClient:
             )
             if self._token and answer.status in (401, 403):
                 advice = "It redirects to a host where the token isn't sent: use that address."
-        return SourceRefused(
-            f"The WHEP server {self._shown} refused{where} ({answer.said}).", advice
-        )
+        refused = NotLive if answer.status in _NOT_LIVE else SourceRefused
+        return refused(f"The WHEP server {self._shown} refused{where} ({answer.said}).", advice)
 
     def _busy(self, answer: HttpResponse, wait_s: float | None) -> SourceBusy:
         when = "later" if wait_s is None else f"in {wait_s:.0f} s"

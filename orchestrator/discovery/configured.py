@@ -1,0 +1,101 @@
+"""Streams with names of their own as a directory: those of the settings, and those added later.
+
+Each comes from one place, which decides its kind (`stream_kinds`). A stream that is defined here is
+looked for nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestrator.discovery.stream_kinds import StreamKind, kind_of
+from orchestrator.discovery.whep_streams import WhepStreams
+from orchestrator.errors import NotLive, StreamNotFound
+from orchestrator.media import Endpoint, Publication, Stream
+from orchestrator.settings.groups.streams import StreamSettings
+
+NAME = "configured"
+
+
+class ConfiguredDiscovery:
+    """The streams that settings and requests define."""
+
+    name = NAME
+
+    def __init__(self, streams: Mapping[str, StreamSettings]) -> None:
+        self._streams = dict(streams)
+        self._kinds: dict[str, StreamKind] = {"whep": WhepStreams()}
+        """By the field of a definition that says where a stream comes from."""
+
+    def __len__(self) -> int:
+        """How many streams of kinds that are received here are defined."""
+        return sum(self._kind(defined) is not None for defined in self._streams.values())
+
+    def definition(self, id: str) -> StreamSettings | None:
+        """What was said of a stream; None if nothing was."""
+        return self._streams.get(id)
+
+    def put(self, id: str, defined: StreamSettings) -> None:
+        """Defines a stream from now on."""
+        self._streams[id] = defined
+
+    async def remove(self, id: str) -> None:
+        """Forgets a stream."""
+        defined = self._streams.pop(id, None)
+        kind = self._kind(defined) if defined is not None else None
+        if kind is not None:
+            await kind.forget(id)
+
+    async def find(self, id: str) -> Stream | None:
+        """The stream of this id, which is live; StreamNotFound if it isn't, None if it is unknown.
+
+        Raises what its server's answer means if that is anything else.
+        """
+        defined = self._streams.get(id)
+        kind = self._kind(defined) if defined is not None else None
+        if defined is None or kind is None:
+            return None
+        try:
+            published = await kind.look(id, defined)
+        except NotLive as absence:
+            raise StreamNotFound(id, str(absence)) from absence
+        return _stream(id, defined, live=True, published=published)
+
+    async def live(self, limit: int) -> list[Stream]:
+        """All that are defined, those known to be live first: nobody is asked for this list."""
+        streams = [
+            _stream(id, defined, live=kind.is_live(id))
+            for id, defined in self._streams.items()
+            if (kind := self._kind(defined)) is not None
+        ]
+        return sorted(streams, key=lambda one: not one.is_currently_live)[:limit]
+
+    async def endpoint(self, stream: Stream, identity: str) -> Endpoint:
+        """Where it is received; StreamNotFound if it isn't defined any more."""
+        defined = self._streams.get(stream.id)
+        kind = self._kind(defined) if defined is not None else None
+        if defined is None or kind is None:
+            raise StreamNotFound(stream.id, "It was removed: POST /api/streams adds it again.")
+        return await kind.endpoint(stream.id, defined)
+
+    async def close(self) -> None:
+        """Closes what the kinds have open."""
+        for kind in self._kinds.values():
+            await kind.close()
+
+    def _kind(self, defined: StreamSettings) -> StreamKind | None:
+        name = kind_of(defined)
+        return None if name is None else self._kinds.get(name)
+
+
+def _stream(
+    id: str,
+    defined: StreamSettings,
+    *,
+    live: bool | None,
+    published: list[Publication] | None = None,
+) -> Stream:
+    video = None if published is None else any(each.kind == "video" for each in published)
+    return Stream(
+        id=id, discovery=NAME, name=defined.name or id, video=video, is_currently_live=live
+    )

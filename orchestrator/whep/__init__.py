@@ -1,0 +1,1 @@
+"""WHEP and what its servers say, without a media connection (draft-ietf-wish-whep)."""
