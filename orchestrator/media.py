@@ -67,6 +67,9 @@ RECEIVABLE: Final = frozenset(
     {
         "video/vp8",
         "video/h264",
+        "video/vp9",
+        "video/av1",
+        "video/h265",
         "audio/opus",
         "audio/red",  # LiveKit sends plain Opus to a subscriber that doesn't offer RED
         "audio/pcmu",
@@ -74,7 +77,7 @@ RECEIVABLE: Final = frozenset(
         "audio/g722",
     }
 )
-"""MIME types for which aiortc has a decoder; of others it gives a track without a single frame."""
+"""MIME types that can be decoded; of others a track would come without a single frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +85,12 @@ class EncodedFrame:
     """A video frame or a packet of audio as its publisher encoded it."""
 
     codec: str
-    """As in a MIME type, lower case: ``vp8``, ``h264``, ``opus``, ``pcmu``, ``pcma``, ``g722``."""
+    """As in a MIME type, lower case: ``vp8``, ``vp9``, ``av1``, ``h264``, ``h265``, ``opus``,
+    ``pcmu``, ``pcma``, ``g722``."""
     data: bytes
-    """H.264 is an Annex B byte stream, a keyframe with its parameter sets before its slices."""
+    """H.264 and H.265 are Annex B byte streams, a keyframe with its parameter sets before its
+    slices; AV1 is a temporal unit whose OBUs have their size, a keyframe with its sequence header;
+    VP9 of several layers is a superframe that shows the uppermost."""
     keyframe: bool = True
     """Whether it can be decoded without another one, as all audio can."""
     duration_ns: int = 0

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from orchestrator.media import MAX_FRAME_PIXELS, EncodedFrame
-from orchestrator.sources.frame_size import Size, frame_size
-from orchestrator.sources.parameter_sets import FrameKind, ParameterSets
+from orchestrator.sources.bitstreams.bits import Size
+from orchestrator.sources.bitstreams.encoded_formats import READERS, FrameReader, ReadFrame
+from orchestrator.sources.bitstreams.parameter_sets import FrameKind
 
 LARGEST_BLANK: Final = 16
 """LiveKit sends a few 8x8 (VP8) or 2x2 (H.264) black frames when a video is muted or unpublished
@@ -35,8 +36,8 @@ class EncodedVideo:
         self.too_large: Size | None = None
         """The video's size while it exceeds `max_pixels` and no frame goes on: whoever looks at the
         file would have to decode it."""
-        self._sets = ParameterSets()
         self._codec = ""
+        self._reader: FrameReader
         self._broken = True
         """Only a keyframe can be decoded."""
         self.left_out = 0
@@ -46,38 +47,40 @@ class EncodedVideo:
         """A frame was left out before the next one."""
         self._broken = True
 
-    def take(self, codec: str, data: bytes, *, cut: bool = False) -> EncodedFrame | None:
-        """A frame of ``vp8`` or ``h264`` if it can be decoded; `cut`: its end never came."""
+    def take(self, codec: str, *parts: bytes, cut: bool = False) -> EncodedFrame | None:
+        """A frame if it can be decoded. `codec`: as in `EncodedFrame`; `parts`: its layers, none
+        of them empty; `cut`: its end never came."""
         if codec != self._codec:
             self._codec, self._broken = codec, True
-        kind, data = self._sets.take(data) if codec == "h264" else (_kind_of_vp8(data), data)
-        if kind is FrameKind.NO_SLICE:
-            return None
-        if _BLANK[codec] in data[-_BLANK_BYTES:]:
+            self._reader = READERS[codec]()
+        blank = _BLANK.get(codec)
+        if blank and blank in parts[-1][-_BLANK_BYTES:]:
             self._broken = True
             return None
-        if cut or kind is FrameKind.NO_SETS or (self._broken and kind is FrameKind.DELTA):
+        try:
+            frame = self._reader.take(parts)
+        except ValueError:
             self._leave_out()
             return None
-        return self._keyframe(codec, data) if kind is FrameKind.KEYFRAME else _delta(codec, data)
+        if frame.kind is FrameKind.NO_SLICE:
+            return None
+        needs_key = self._broken and frame.kind is FrameKind.DELTA
+        if cut or frame.kind is FrameKind.NO_SETS or needs_key:
+            self._leave_out()
+            return None
+        if frame.kind is FrameKind.KEYFRAME:
+            return self._keyframe(frame)
+        return EncodedFrame(codec, frame.data, keyframe=False)
 
-    def _keyframe(self, codec: str, data: bytes) -> EncodedFrame | None:
-        size = frame_size(codec, data)
+    def _keyframe(self, frame: ReadFrame) -> EncodedFrame | None:
+        size = frame.size
         self.too_large = size if size and size[0] * size[1] > self._max_pixels else None
         if size is None or self.too_large:
             self._leave_out()
             return None
         self._broken = max(size) <= LARGEST_BLANK
-        return None if self._broken else EncodedFrame(codec, data, True, 0, *size)
+        return None if self._broken else EncodedFrame(self._codec, frame.data, True, 0, *size)
 
     def _leave_out(self) -> None:
         self._broken = True
         self.left_out += 1
-
-
-def _kind_of_vp8(data: bytes) -> FrameKind:
-    return FrameKind.DELTA if data[0] & 1 else FrameKind.KEYFRAME  # RFC 6386 §9.1
-
-
-def _delta(codec: str, data: bytes) -> EncodedFrame:
-    return EncodedFrame(codec, data, keyframe=False)

@@ -22,7 +22,9 @@ class Packet:
     data: bytes = b""
     """What of the payload is the codec's."""
     begins_keyframe: int = 0
-    """As aiortc.keyframe_start.KeyframeStart."""
+    """As payloads.unpacked.KeyframeStart."""
+    begins_part: bool = False
+    """As in payloads.unpacked.Unpacked."""
 
 
 def parse(data: bytes) -> Packet:

@@ -47,7 +47,10 @@ _ADVICE: Final[dict[int, str]] = {
     403: "The token does not allow watching this stream.",
     404: "Check the address, and that the stream is live now.",
     405: _NO_WHEP,
-    406: "The server can't send what can be received here: VP8 or H.264, and Opus or G.711.",
+    406: (
+        "The server can't send what can be received here: "
+        "VP8, VP9, AV1, H.264 or H.265, and Opus or G.711."
+    ),
     409: "The stream is not live now.",
     410: "The stream is not live any more.",
     415: _NO_WHEP,

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from orchestrator.media import MAX_FRAME_PIXELS, EncodedFrame, TrackKind
-from orchestrator.sources.aiortc.jitter_buffer import VideoFrame
+from orchestrator.sources.aiortc.video_frame import VideoFrame
+from orchestrator.sources.bitstreams.bits import Size
 from orchestrator.sources.encoded_audio import encoded_audio
 from orchestrator.sources.encoded_video import EncodedVideo
-from orchestrator.sources.frame_size import Size
 from orchestrator.sources.keyframe_requests import KeyframeRequests
 from orchestrator.sources.received_media import MediaListener, TakenFrame
 from orchestrator.sources.stream_times import STREAM_SHIFT
@@ -97,7 +97,7 @@ class EncodedFrames:
         if encoded.after_loss:
             self._video.interrupt()
         left_out = self._video.left_out
-        frame = self._video.take(codec, encoded.data, cut=encoded.cut)
+        frame = self._video.take(codec, *encoded.parts, cut=encoded.cut)
         if frame is not None:
             self.requests.accepted(keyframe=frame.keyframe)
         elif self._video.left_out > left_out:

@@ -15,11 +15,10 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Final
 
-from aiortc.jitterbuffer import JitterFrame
-
-from orchestrator.sources.aiortc.concealment import AudioPacket
-from orchestrator.sources.aiortc.keyframe_start import KeyframeStart
+from orchestrator.sources.aiortc.decoding.concealment import AudioPacket
+from orchestrator.sources.aiortc.video_frame import VideoFrame
 from orchestrator.sources.keyframe_requests import KeyframeRequests
+from orchestrator.sources.payloads.unpacked import KeyframeStart
 from orchestrator.sources.rtp_packet import Packet
 
 MAX_WAIT_S: Final = 0.1
@@ -87,20 +86,6 @@ class AudioJitterBuffer:
         return len(self._held) > MAX_HELD or self._clock() - oldest > MAX_WAIT_S
 
 
-class VideoFrame(JitterFrame):
-    """An encoded frame, and what is known of the packets."""
-
-    def __init__(
-        self, data: bytes, timestamp: int, payload_type: int = 0, after_loss: bool = False
-    ) -> None:
-        super().__init__(data, timestamp)
-        self.payload_type = payload_type
-        self.after_loss = after_loss
-        """Frames before it were left out."""
-        self.cut = False
-        """The next one began before its last packet came, in a stream that marks those."""
-
-
 class VideoJitterBuffer:
     """Packets of an RTP stream; those of a timestamp are a frame (RFC 7741 §4.1, RFC 6184 §5.1)."""
 
@@ -166,6 +151,11 @@ class VideoJitterBuffer:
             self._stuck_since = self._clock()
         return frame
 
+    def leave_out(self) -> None:
+        """The frame given last was none: only a keyframe can be decoded now."""
+        self._needs_key = self._after_loss = True
+        self._left_out += 1
+
     def to_request(self) -> list[int]:
         """Sequence numbers to ask for now: new ones, or all once more (RFC 4585 §6.2.1)."""
         if not self._skipped and self._stuck_since is None:
@@ -200,9 +190,8 @@ class VideoJitterBuffer:
         packets = [self._held[(self._next + step) & 0xFFFF] for step in steps]
         self._drop(packet.sequence_number for packet in packets)
         self._next = (packets[-1].sequence_number + 1) & 0xFFFF
-        data = b"".join(packet.data for packet in packets)
-        frame = VideoFrame(data, first.timestamp, first.payload_type, self._after_loss)
-        if data:  # else it is an SFU's probe
+        frame = VideoFrame.of(packets, self._after_loss)
+        if frame.data:  # else it is an SFU's probe
             last = next(each for each in reversed(packets) if each.data)
             self._marks |= bool(last.marker)
             frame.cut, self._after_loss = self._marks and not last.marker, False

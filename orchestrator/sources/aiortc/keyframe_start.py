@@ -8,10 +8,12 @@ its slices without them uses the old ones: the wrong size until the next keyfram
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import IntEnum
 from typing import Final
 
 from aiortc.codecs.h264 import H264PayloadDescriptor
+
+from orchestrator.sources.payloads import av1, h265, vp9
+from orchestrator.sources.payloads.unpacked import KeyframeStart, Unpacked
 
 _SLICE_OF_IDR: Final = 5
 _SPS: Final = 7
@@ -19,32 +21,26 @@ _STAP_A: Final = 24
 _FU_A: Final = 28
 """NAL unit types (RFC 6184 §5.2)."""
 
-
-class KeyframeStart(IntEnum):
-    """Whether an RTP packet begins a keyframe."""
-
-    NONE = 0
-    SLICE = 1
-    """The first slice of a keyframe: decoding can begin here if nothing of the frame is missing
-    before it."""
-    KEYFRAME = 2
-    """A keyframe, with all that is needed to decode it."""
+_OTHERS: Final = {"VP9": vp9.unpacked, "AV1": av1.unpacked, "H265": h265.unpacked}
+"""Those that aiortc has no reader for."""
 
 
-def unpacked(codec: str, payload: bytes) -> tuple[bytes, KeyframeStart]:
-    """A codec's part of an RTP payload that isn't empty, H.264 as Annex B; whether it begins a
-    keyframe.
+def unpacked(codec: str, payload: bytes) -> Unpacked:
+    """What an RTP payload that isn't empty holds; H.264 and H.265 as Annex B.
 
-    `codec`: ``VP8``, ``H264``, or one of audio, whose payloads are its packets. Raises ValueError.
+    `codec`: one of video in capitals, or one of audio, whose payloads are its packets. Raises
+    ValueError.
     """
+    if (reader := _OTHERS.get(codec)) is not None:
+        return reader(payload)
     if codec == "VP8":
         data = _vp8_data(payload)
         # RFC 7741 §4.2, §4.3: S is set and PID is 0 where a frame begins; P is 0 in keyframes.
         begins = payload[0] & 0x17 == 0x10 and data and not data[0] & 1
-        return data, KeyframeStart.KEYFRAME if begins else KeyframeStart.NONE
+        return Unpacked(data, KeyframeStart.KEYFRAME if begins else KeyframeStart.NONE)
     if codec == "H264":
-        return H264PayloadDescriptor.parse(payload)[1], _h264(payload)
-    return payload, KeyframeStart.NONE
+        return Unpacked(H264PayloadDescriptor.parse(payload)[1], _h264(payload))
+    return Unpacked(payload)
 
 
 def _vp8_data(payload: bytes) -> bytes:

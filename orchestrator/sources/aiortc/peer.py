@@ -19,6 +19,7 @@ from aiortc.sdp import SessionDescription, candidate_from_sdp
 from orchestrator.errors import SourceError
 from orchestrator.media import IceServer, TrackKind
 from orchestrator.periodic import Periodic
+from orchestrator.sources.aiortc.codecs import acceptable
 from orchestrator.sources.aiortc.direct_packets import ArrivalClock, take_directly
 from orchestrator.sources.aiortc.ice import configuration
 from orchestrator.sources.aiortc.internals import ice_connection, start_receivers
@@ -86,7 +87,7 @@ class Peer:
 
     async def answer(self, offer: str, labels: Mapping[str, str]) -> str:
         """Takes the server's offer, with the publication's sid for each mid; returns our answer."""
-        offer = bounded(offer)
+        offer = acceptable(bounded(offer))
         async with self._negotiating:
             description = RTCSessionDescription(sdp=offer, type="offer")
             try:

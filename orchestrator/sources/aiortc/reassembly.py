@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from orchestrator.media import TrackKind
-from orchestrator.sources.aiortc.concealment import AudioPacket
-from orchestrator.sources.aiortc.decoder import Decoder
+from orchestrator.sources.aiortc.decoding.concealment import AudioPacket
+from orchestrator.sources.aiortc.decoding.decoder import Decoder
 from orchestrator.sources.aiortc.encoded_frames import EncodedFrames
-from orchestrator.sources.aiortc.jitter_buffer import (
-    AudioJitterBuffer,
-    VideoFrame,
-    VideoJitterBuffer,
-)
+from orchestrator.sources.aiortc.jitter_buffer import AudioJitterBuffer, VideoJitterBuffer
 from orchestrator.sources.aiortc.keyframe_start import unpacked
 from orchestrator.sources.aiortc.payload_formats import PayloadFormats
+from orchestrator.sources.aiortc.video_frame import VideoFrame
+from orchestrator.sources.bitstreams import av1_units
 from orchestrator.sources.keyframe_requests import KeyframeRequests
+from orchestrator.sources.payloads import av1
 from orchestrator.sources.rtp_packet import Packet
 from orchestrator.sources.stream_times import RtpTimestampMapper
 
@@ -57,7 +56,9 @@ class Reassembly:
             return False
         if packet.payload:
             try:
-                packet.data, packet.begins_keyframe = unpacked(form.name, packet.payload)
+                packet.data, packet.begins_keyframe, packet.begins_part = unpacked(
+                    form.name, packet.payload
+                )
             except ValueError:
                 return False
         wants_keyframe, frame = self._buffer.add(packet)
@@ -88,9 +89,22 @@ class Reassembly:
         return self._requested + self.requests.count
 
     def _pass_on(self, frame: AudioPacket | VideoFrame) -> None:
-        if (form := self._formats.of(frame.payload_type)) is not None:
-            frame.timestamp = self._times.map(frame.timestamp)
-            self._output.put((form.codec, frame))
+        if (form := self._formats.of(frame.payload_type)) is None:
+            return
+        if form.name == "AV1" and isinstance(frame, VideoFrame) and not self._join(frame):
+            return
+        frame.timestamp = self._times.map(frame.timestamp)
+        self._output.put((form.codec, frame))
+
+    def _join(self, frame: VideoFrame) -> bool:
+        """Makes a frame of its payloads; False if it is none."""
+        try:
+            frame.put(av1_units.layers(av1.temporal_unit(frame.parts)))
+        except ValueError:
+            if isinstance(self._buffer, VideoJitterBuffer):
+                self._buffer.leave_out()
+            return False
+        return True
 
     def _video_buffer(self) -> VideoJitterBuffer:
         encoded = isinstance(self._output, EncodedFrames)

@@ -35,12 +35,11 @@ from operator import attrgetter
 from typing import Final
 
 from aiortc import RTCRtpReceiver, RTCRtpTransceiver
-from aiortc.codecs import CODECS
 from aiortc.rtp import AnyRtcpPacket, RtcpByePacket, RtcpSrPacket, RtpPacket
 from aiortc.sdp import MediaDescription
 
 from orchestrator.media import SECOND_NS, TrackKind
-from orchestrator.sources.aiortc.decoder import Decoder
+from orchestrator.sources.aiortc.decoding.decoder import Decoder
 from orchestrator.sources.aiortc.encoded_frames import EncodedFrames
 from orchestrator.sources.aiortc.feedback import Feedback
 from orchestrator.sources.aiortc.internals import Inside, unroute
@@ -64,10 +63,6 @@ _FIELDS: Final = attrgetter(
     "sequence_number", "timestamp", "ssrc", "payload_type", "marker", "payload"
 )
 """Those of a packet that came by aiortc's way, before its socket was taken over."""
-
-for _codec in CODECS["audio"]:
-    if _codec.name.lower() == "opus":
-        _codec.parameters["useinbandfec"] = 1  # RFC 7587 §6.1
 
 
 @dataclass(slots=True)

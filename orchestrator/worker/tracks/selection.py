@@ -285,5 +285,5 @@ class TrackSelection:
 def _unsupported(video: Publication) -> UnsupportedCodec:
     return UnsupportedCodec(
         f"The video is published as {codec_name(video)}, which can't be received.",
-        "Have the publisher send VP8 or H.264 (unencrypted), then start again.",
+        "Have the publisher send VP8, VP9, AV1, H.264 or H.265 (unencrypted), then start again.",
     )

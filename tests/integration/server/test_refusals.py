@@ -109,19 +109,6 @@ async def test_malformed_bodies(client: httpx.AsyncClient) -> None:
         assert answer.json()["success"] is False
 
 
-async def test_a_video_that_cannot_be_received(
-    client: httpx.AsyncClient, livekit_server: Server, settings: Settings
-) -> None:
-    async with publish(livekit_server, "vp9 room", video="vp9"):
-        found = await refused(client, 422, mint_id="vp9 room")
-    assert "VP9" in found["error"]
-    assert "VP8 or H.264" in found["detail"]
-    status = (await client.get("/api/recording/status/vp9 room")).json()
-    assert status["is_recording"] is False
-    assert "VP9" in status["error"]
-    assert list(settings.output_directory.iterdir()) == []
-
-
 async def test_a_muted_room(client: httpx.AsyncClient, livekit_server: Server) -> None:
     async with publish(livekit_server, "muted", video=None) as publisher:
         assert publisher.audio_track is not None

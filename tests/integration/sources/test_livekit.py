@@ -72,18 +72,6 @@ async def test_simulcast_gives_the_full_size(livekit_server: Server) -> None:
         await watcher.until(lambda: watcher.sizes[-20:] == [(640, 360)] * 20, 25)
 
 
-async def test_a_codec_without_decoder_is_announced_as_not_receivable(
-    livekit_server: Server,
-) -> None:
-    async with (
-        publish(livekit_server, "vp9", video="vp9", audio=False),
-        watching(endpoint(livekit_server, "vp9")) as (_, watcher),
-    ):
-        await watcher.until(lambda: watcher.publications)
-        (publication,) = watcher.publications.values()
-        assert (publication.mime_type, publication.receivable) == ("video/vp9", False)
-
-
 async def test_an_empty_room_opens_and_hidden_ones_are_not_counted(livekit_server: Server) -> None:
     async with (
         watching(endpoint(livekit_server, "empty", "first")) as (_, first),

@@ -25,7 +25,13 @@ CHUNK: Final = 480
 Source: TypeAlias = rtc.TrackSource.ValueType
 SCREEN: Final = rtc.TrackSource.SOURCE_SCREENSHARE
 
-_CODECS: Final = {"vp8": proto.VP8, "h264": proto.H264, "vp9": proto.VP9}
+_CODECS: Final = {
+    "vp8": proto.VP8,
+    "h264": proto.H264,
+    "vp9": proto.VP9,
+    "av1": proto.AV1,
+    "h265": proto.H265,
+}
 
 
 class Publisher:
@@ -58,16 +64,23 @@ class Publisher:
         await self.room.connect(url, token, rtc.RoomOptions(auto_subscribe=False))
 
     async def publish_video(
-        self, codec: str, *, simulcast: bool = False, source: Source = rtc.TrackSource.SOURCE_CAMERA
+        self,
+        codec: str,
+        *,
+        simulcast: bool = False,
+        layers: str = "",
+        source: Source = rtc.TrackSource.SOURCE_CAMERA,
     ) -> None:
-        """Publishes encoded frames, or with simulcast raw ones that the SDK encodes."""
+        """Publishes encoded frames; AV1, simulcast and `layers` (``L3T3_KEY``) the SDK encodes."""
         options = rtc.TrackPublishOptions(
             video_codec=_CODECS[codec], source=source, simulcast=simulcast
         )
+        if layers:
+            options.scalability_mode = layers
         # Room above what the frames need, else the SDK drops some to keep to its own estimate.
         options.video_encoding.max_bitrate = 8_000_000
         options.video_encoding.max_framerate = self.fps
-        if simulcast:
+        if simulcast or layers or codec == "av1":
             raw = rtc.VideoSource(self.width, self.height)
             self.video_track = rtc.LocalVideoTrack.create_video_track("video", raw)
             feed = self._feed_raw(raw)
@@ -203,6 +216,7 @@ async def publish(
     video: str | None = "vp8",
     audio: bool = True,
     simulcast: bool = False,
+    layers: str = "",
     width: int = 320,
     height: int = 180,
     fps: int = 30,
@@ -217,7 +231,7 @@ async def publish(
         if audio:
             await publisher.publish_audio()
         if video is not None:
-            await publisher.publish_video(video, simulcast=simulcast, source=source)
+            await publisher.publish_video(video, simulcast=simulcast, layers=layers, source=source)
         yield publisher
     finally:
         await publisher.close()

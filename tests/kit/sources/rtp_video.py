@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.sources.aiortc.keyframe_start import KeyframeStart
+from orchestrator.sources.payloads.unpacked import KeyframeStart
 from orchestrator.sources.rtp_packet import Packet
 
 FRAME = 4

@@ -14,14 +14,14 @@ from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from numpy.typing import NDArray
 
-from orchestrator.sources.aiortc import opus
-from orchestrator.sources.aiortc.concealment import (
+from orchestrator.sources.aiortc.decoding import opus
+from orchestrator.sources.aiortc.decoding.concealment import (
     LONGEST_MS,
     AudioPacket,
     ConcealingDecoder,
     is_concealed,
 )
-from orchestrator.sources.aiortc.opus import samples_of
+from orchestrator.sources.aiortc.decoding.opus import samples_of
 
 OPUS = RTCRtpCodecParameters("audio/opus", 48_000, 2, 111)
 PCMU = RTCRtpCodecParameters("audio/PCMU", 8000, 1, 0)

@@ -15,9 +15,10 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from orchestrator.logs import Repeated
 from orchestrator.media import MAX_FRAME_PIXELS, EncodedFrame, TrackKind
-from orchestrator.sources.aiortc import decoder as decoding
-from orchestrator.sources.aiortc.concealment import ConcealingDecoder
-from orchestrator.sources.aiortc.decoder import (
+from orchestrator.sources.aiortc.decoding import decoder as decoding
+from orchestrator.sources.aiortc.decoding import video_decoders
+from orchestrator.sources.aiortc.decoding.concealment import ConcealingDecoder
+from orchestrator.sources.aiortc.decoding.decoder import (
     MOST_DECODED,
     MOST_ENCODED,
     Decoder,
@@ -143,8 +144,8 @@ def test_what_lies_about_its_size_is_not_decoded_either(
     decoder: Decoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """FFmpeg's own limit, for codecs and headers that aren't read here."""
-    monkeypatch.setattr(decoding, "frame_size", lambda codec, data: None)
-    monkeypatch.setattr(decoding, "decoder_options", lambda most: {"max_pixels": str(most)})
+    monkeypatch.setattr(decoding, "frame_size", lambda codec, data, parts: None)
+    monkeypatch.setattr(video_decoders, "decoder_options", lambda most: {"max_pixels": str(most)})
     for data, _ in codes.second("vp8", width=640, height=360, fps=10, first=0):
         decoder.put((VP8, JitterFrame(data, 0)))
     wait_for(lambda: not decoder._encoded and not decoder._decoding)

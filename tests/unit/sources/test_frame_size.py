@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.sources.frame_size import (
+from orchestrator.sources.bitstreams.frame_size import (
     MAX_PARAMETER_SETS,
     UNREADABLE,
     decoder_options,

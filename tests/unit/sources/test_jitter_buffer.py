@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from orchestrator.media import SECOND_NS
 from orchestrator.pipes.lateness import LAG_NS
-from orchestrator.sources.aiortc.concealment import AudioPacket
+from orchestrator.sources.aiortc.decoding.concealment import AudioPacket
 from orchestrator.sources.aiortc.jitter_buffer import (
     ASK_AGAIN_S,
     GIVE_UP_S,
@@ -21,8 +21,8 @@ from orchestrator.sources.aiortc.jitter_buffer import (
     AudioJitterBuffer,
     VideoJitterBuffer,
 )
-from orchestrator.sources.aiortc.keyframe_start import KeyframeStart
 from orchestrator.sources.aiortc.peer import DELIVER_S
+from orchestrator.sources.payloads.unpacked import KeyframeStart
 from orchestrator.sources.rtp_packet import Packet
 from tests.kit.clocks import HandClock
 from tests.kit.sources.rtp_video import FRAME, GROUP, PACKET_S, part, whole

@@ -11,9 +11,10 @@ from aiortc.codecs import depayload
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from orchestrator.media import MAX_FRAME_PIXELS
-from orchestrator.sources.aiortc.decoder import decoder_for
+from orchestrator.sources.aiortc.decoding.decoder import decoder_for
 from orchestrator.sources.aiortc.jitter_buffer import VideoJitterBuffer
-from orchestrator.sources.aiortc.keyframe_start import KeyframeStart, unpacked
+from orchestrator.sources.aiortc.keyframe_start import unpacked
+from orchestrator.sources.payloads.unpacked import KeyframeStart
 from orchestrator.sources.rtp_packet import Packet
 from tests.kit.clocks import HandClock
 from tests.kit.signals import codes
@@ -181,7 +182,7 @@ def packetized(
         payloads = [*head, *rest]
         for payload in payloads:
             last = payload is payloads[-1]
-            data, begins = unpacked("H264", payload)
+            data, begins, _ = unpacked("H264", payload)
             yield Packet(number & 0xFFFF, at * 3000, 1, 97, int(last), payload, data, begins)
             number += 1
 

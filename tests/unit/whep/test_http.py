@@ -68,7 +68,7 @@ async def test_a_refusal_that_made_a_session_leaves_none_behind() -> None:
         async with client(home) as whep:
             with pytest.raises(SourceRefused, match="HTTP 406: no codec") as caught:
                 await whep.offer("v=0")
-        assert "VP8 or H.264" in caught.value.detail
+        assert "VP8, VP9, AV1" in caught.value.detail
         assert [asked[0] for asked in home.asked] == ["POST", "DELETE"]
 
 

@@ -210,7 +210,7 @@ def test_why_nothing_came(choice: TrackSelection) -> None:
     assert isinstance(choice.why_nothing("LiveKit"), NobodyPublishes)
     put(choice, MIC)
     assert isinstance(choice.why_nothing("LiveKit"), NoMedia)
-    put(choice, replace(CAMERA, mime_type="video/vp9"))
+    put(choice, replace(CAMERA, mime_type="video/h266"))
     assert isinstance(choice.why_nothing("LiveKit"), UnsupportedCodec)
     assert choice.unsupported is not None
     choice.takes("camera")

@@ -28,7 +28,7 @@ def video(sid: str, **more: object) -> Publication:
 SMALL, LARGE = video("small", width=320, height=180), video("large", width=1280, height=720)
 SHARED = video("shared", source=TrackSource.SCREEN_SHARE, width=100, height=100)
 MUTED = video("muted", muted=True, width=3840, height=2160)
-VP9 = video("vp9", mime_type="video/vp9", width=3840, height=2160)
+H266 = video("h266", mime_type="video/h266", width=3840, height=2160)
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ VP9 = video("vp9", mime_type="video/vp9", width=3840, height=2160)
         ([LARGE, SHARED], SHARED),
         ([MUTED, SMALL], SMALL),
         ([MUTED], MUTED),
-        ([VP9, SMALL], SMALL),
-        ([VP9, MUTED], MUTED),
-        ([VP9], VP9),
+        ([H266, SMALL], SMALL),
+        ([H266, MUTED], MUTED),
+        ([H266], H266),
     ],
 )
 def test_which_video_is_recorded(there: list[Publication], chosen: Publication | None) -> None:
@@ -86,7 +86,7 @@ def test_all_audio_that_can_be_received_is_recorded() -> None:
     secret = Publication("c", TrackKind.AUDIO, mime_type="audio/opus", encrypted=True)
     assert receivable_audio([opus, SMALL, red, secret]) == [opus, red]
     assert codec_name(secret) == "end-to-end encrypted media"
-    assert codec_name(VP9) == "VP9"
+    assert codec_name(H266) == "H266"
 
 
 def test_an_offer_has_room_for_all_that_is_subscribed_to() -> None:

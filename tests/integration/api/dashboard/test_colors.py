@@ -33,7 +33,7 @@ from orchestrator.pipes.frame_queue import FrameQueue
 from orchestrator.pipes.timeline_items import AudioItem, VideoItem
 from orchestrator.pipes.writer import SegmentWriter
 from orchestrator.recordings.thumbnails import jpeg, thumbnail
-from orchestrator.sources.aiortc.decoder import complete_colors, decoder_for
+from orchestrator.sources.aiortc.decoding.decoder import complete_colors, decoder_for
 
 pytestmark = pytest.mark.real_time
 

@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from orchestrator.sources.aiortc.jitter_buffer import VideoFrame, VideoJitterBuffer
-from orchestrator.sources.aiortc.keyframe_start import KeyframeStart
+from orchestrator.sources.aiortc.jitter_buffer import VideoJitterBuffer
+from orchestrator.sources.aiortc.video_frame import VideoFrame
+from orchestrator.sources.payloads.unpacked import KeyframeStart
 from orchestrator.sources.rtp_packet import Packet
 from tests.kit.clocks import HandClock
 from tests.kit.sources.rtp_video import FRAME, GROUP, PACKET_S, part, whole

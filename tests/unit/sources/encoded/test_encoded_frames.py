@@ -6,9 +6,9 @@ import pytest
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from orchestrator.media import EncodedFrame, TrackKind
-from orchestrator.sources.aiortc.concealment import AudioPacket
+from orchestrator.sources.aiortc.decoding.concealment import AudioPacket
 from orchestrator.sources.aiortc.encoded_frames import MOST, MOST_BYTES, EncodedFrames
-from orchestrator.sources.aiortc.jitter_buffer import VideoFrame
+from orchestrator.sources.aiortc.video_frame import VideoFrame
 from orchestrator.sources.stream_times import STREAM_SHIFT
 from tests.kit.signals import codes
 

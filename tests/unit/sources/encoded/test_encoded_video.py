@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import pytest
 
 from orchestrator.media import EncodedFrame
-from orchestrator.sources.encoded_video import EncodedVideo
-from orchestrator.sources.parameter_sets import (
+from orchestrator.sources.bitstreams.parameter_sets import (
     LARGEST,
     MOST_UNITS,
     FrameKind,
     ParameterSets,
 )
+from orchestrator.sources.encoded_video import EncodedVideo
 from tests.kit.signals import codes
 from tests.kit.sources.encoded import codes_of
 

@@ -29,10 +29,10 @@ def joined(*others: models.ParticipantInfo) -> Room:
 
 
 def test_a_backup_codec_makes_a_publication_receivable() -> None:
-    codecs = [models.SimulcastCodecInfo(mime_type=each) for each in ("video/AV1", "video/VP8")]
-    track = models.TrackInfo(sid="TR", type=VIDEO, mime_type="video/AV1", codecs=codecs)
+    codecs = [models.SimulcastCodecInfo(mime_type=each) for each in ("video/H266", "video/VP8")]
+    track = models.TrackInfo(sid="TR", type=VIDEO, mime_type="video/H266", codecs=codecs)
     assert publication_of(track, models.ParticipantInfo(identity="host")).mime_type == "video/vp8"
-    alone = models.TrackInfo(sid="TR", type=VIDEO, mime_type="video/AV1")
+    alone = models.TrackInfo(sid="TR", type=VIDEO, mime_type="video/H266")
     assert not publication_of(alone, models.ParticipantInfo(identity="host")).receivable
 
 

@@ -6,13 +6,14 @@ has no reader for here (`READERS`) is bounded by FFmpeg's own limit alone (`deco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-Size = tuple[int, int]
-"""Width and height in pixels."""
+from orchestrator.sources.bitstreams import av1_units, h265_sps, vp9_superframe
+from orchestrator.sources.bitstreams.bits import Bits, Size
 
 _BLOCK: Final = 16
 """Pixels of a macroblock: decoders round sizes up to it."""
@@ -32,14 +33,19 @@ def decoder_options(max_pixels: int) -> dict[str, str]:
     return {"max_pixels": str(max_pixels + 3 * _BLOCK * _LARGEST_SIDE)}
 
 
-def frame_size(codec: str, data: bytes) -> Size | None:
-    """Of a frame that brings a size (a keyframe); None for others, and for what can't be read."""
+def frame_size(codec: str, data: bytes, parts: Sequence[bytes] = ()) -> Size | None:
+    """Of a frame that brings a size (a keyframe); None for others, and for what can't be read.
+
+    `parts`: the layer frames of VP9, where there are several.
+    """
+    if codec.upper() == "VP9":
+        return vp9_superframe.largest(parts or (data,))
     reader = READERS.get(codec.upper())
     return None if reader is None else reader(data)
 
 
 MAX_PARAMETER_SETS: Final = 32
-"""A sequence parameter set has one of 32 ids (ITU-T H.264 §7.4.2.1.1)."""
+"""A sequence parameter set has one of 32 ids (ITU-T H.264 §7.4.2.1.1), of 16 in H.265."""
 
 UNREADABLE: Final[Size] = (0xFFFF, 0xFFFF)
 """Larger than any limit: such a frame is not decoded."""
@@ -54,36 +60,47 @@ def _vp8(data: bytes) -> Size | None:
 
 
 def _h264(data: bytes) -> Size | None:
+    return _largest(data, lambda head: head & 0x1F == _SPS, 1, _read_sps)
+
+
+def _h265(data: bytes) -> Size | None:
+    return _largest(data, lambda head: head >> 1 & 0x3F == h265_sps.TYPE, 2, h265_sps.read)
+
+
+READERS: Final[Mapping[str, Callable[[bytes], Size | None]]] = {
+    "VP8": _vp8,
+    "H264": _h264,
+    "H265": _h265,
+    "AV1": av1_units.largest,
+}
+
+
+def _largest(
+    data: bytes, wanted: Callable[[int], bool], head_bytes: int, read: Callable[[Bits], Size]
+) -> Size | None:
     """The largest that a sequence parameter set in the frame names."""
-    nals = list(islice(_annex_b(data), MAX_PARAMETER_SETS + 1))
+    nals = list(islice(_annex_b(data, wanted), MAX_PARAMETER_SETS + 1))
     if len(nals) > MAX_PARAMETER_SETS:
         return UNREADABLE
-    sizes = [size for nal in nals if (size := _sps_size(nal)) is not None]
+    sizes = []
+    for nal in nals:
+        # One that is cut or makes no sense names none.
+        with suppress(ValueError):
+            sizes.append(read(Bits(nal[head_bytes:].replace(b"\0\0\3", b"\0\0"))))
     return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 
-READERS: Final[Mapping[str, Callable[[bytes], Size | None]]] = {"VP8": _vp8, "H264": _h264}
-
-
-def _annex_b(data: bytes) -> Iterator[bytes]:
-    """The beginnings of the sequence parameter sets (ITU-T H.264 §B.1)."""
+def _annex_b(data: bytes, wanted: Callable[[int], bool]) -> Iterator[bytes]:
+    """The beginnings of the NAL units whose first byte is wanted (ITU-T H.264 §B.1)."""
     at = data.find(b"\0\0\1")
     while at >= 0:
         begins = at + 3
-        if begins < len(data) and data[begins] & 0x1F == _SPS:
+        if begins < len(data) and wanted(data[begins]):
             yield data[begins : begins + _SPS_BYTES]
         at = data.find(b"\0\0\1", begins)
 
 
-def _sps_size(nal: bytes) -> Size | None:
-    """Of a sequence parameter set; None if it is cut or makes no sense."""
-    try:
-        return _read_sps(_Bits(nal[1:].replace(b"\0\0\3", b"\0\0")))
-    except ValueError:
-        return None
-
-
-def _read_sps(bits: _Bits) -> Size:
+def _read_sps(bits: Bits) -> Size:
     """ITU-T H.264 §7.3.2.1.1, up to the cropping."""
     profile = bits.take(8)
     bits.take(16)
@@ -126,7 +143,7 @@ _WITH_CHROMA: Final = (44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 
 """Profiles whose parameter set says how chroma is sampled."""
 
 
-def _read_chroma(bits: _Bits) -> _Chroma:
+def _read_chroma(bits: Bits) -> _Chroma:
     chroma = bits.unsigned()
     apart = chroma == 3 and bits.take(1)
     bits.unsigned()
@@ -139,7 +156,7 @@ def _read_chroma(bits: _Bits) -> _Chroma:
     return _Chroma(0 if apart else chroma)
 
 
-def _skip_scaling_list(bits: _Bits, length: int) -> None:
+def _skip_scaling_list(bits: Bits, length: int) -> None:
     last = following = 8
     for _ in range(length):
         if following:
@@ -147,7 +164,7 @@ def _skip_scaling_list(bits: _Bits, length: int) -> None:
         last = following or last
 
 
-def _skip_order(bits: _Bits) -> None:
+def _skip_order(bits: Bits) -> None:
     """pic_order_cnt_type and what follows from it."""
     kind = bits.unsigned()
     if kind == 0:
@@ -158,29 +175,3 @@ def _skip_order(bits: _Bits) -> None:
         bits.signed()
         for _ in range(min(bits.unsigned(), 255)):
             bits.signed()
-
-
-class _Bits:
-    """Reads bits, the highest first; ValueError at the end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._value, self._left = int.from_bytes(data), 8 * len(data)
-
-    def take(self, count: int) -> int:
-        if count > self._left:
-            raise ValueError("the header is cut")
-        self._left -= count
-        return self._value >> self._left & ((1 << count) - 1)
-
-    def unsigned(self) -> int:
-        """Exp-Golomb (ITU-T H.264 §9.1)."""
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-            if zeros > 32:
-                raise ValueError("no number is so large")
-        return (1 << zeros) - 1 + self.take(zeros)
-
-    def signed(self) -> int:
-        number = self.unsigned()
-        return (number + 1) // 2 if number % 2 else -number // 2

@@ -16,8 +16,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from orchestrator.media import AUDIO_RATE
-from orchestrator.sources.aiortc import opus
-from orchestrator.sources.aiortc.opus import Samples, samples_of
+from orchestrator.sources.aiortc.decoding import opus
+from orchestrator.sources.aiortc.decoding.opus import Samples, samples_of
 
 LONGEST_MS: Final = 120
 """Of a loss so much is concealed; then it is silence, until packets come again."""

@@ -13,14 +13,15 @@ from typing import Any, Final
 
 import av
 import structlog
-from aiortc.codecs import get_decoder
 
 from orchestrator.logs import Repeated
 from orchestrator.media import TrackKind
-from orchestrator.sources.aiortc.concealment import ConcealingDecoder, is_concealed
+from orchestrator.sources.aiortc.decoding.concealment import ConcealingDecoder, is_concealed
+from orchestrator.sources.aiortc.decoding.video_decoders import video_decoder
+from orchestrator.sources.bitstreams.bits import Size
+from orchestrator.sources.bitstreams.frame_size import frame_size
 from orchestrator.sources.decoder_threads import DecoderThreads
 from orchestrator.sources.encoded_video import LARGEST_BLANK
-from orchestrator.sources.frame_size import Size, decoder_options, frame_size
 from orchestrator.sources.received_media import MediaListener, TakenFrame
 
 log = structlog.get_logger(__name__)
@@ -167,7 +168,7 @@ class Decoder:
         return fits and len(self._encoded) < MOST_ENCODED
 
     def _decode(self, codec: Any, encoded: Any) -> None:
-        if not self._size_is_allowed(codec.name, encoded.data):
+        if not self._size_is_allowed(codec.name, encoded):
             return
         if codec.name != self._codec[0]:
             self._codec = (codec.name, decoder_for(codec, self._max_pixels))
@@ -185,12 +186,13 @@ class Decoder:
             self._decoded.extend(frames)
             self._decoded_bytes += sum(size_bytes(frame) for frame in frames)
 
-    def _size_is_allowed(self, codec: str, data: bytes) -> bool:
+    def _size_is_allowed(self, codec: str, encoded: Any) -> bool:
         """Whether it may be decoded: nothing may from too large a keyframe on up to the next.
 
         No other keyframe is asked for: it would be as large.
         """
-        if (size := frame_size(codec, data)) is not None:
+        parts = getattr(encoded, "parts", ())
+        if (size := frame_size(codec, encoded.data, parts)) is not None:
             self.too_large = size if size[0] * size[1] > self._max_pixels else None
         return self.too_large is None
 
@@ -218,17 +220,7 @@ def size_bytes(frame: Frame) -> int:
 
 
 def decoder_for(codec: Any, max_pixels: int) -> Any:
-    """aiortc's decoder for an RTP codec, on one thread: no stream needs more, and each waits.
-
-    It takes no video of more than `max_pixels`, whatever its headers say.
-    """
+    """The decoder for an RTP codec, which takes no video of more than `max_pixels`."""
     if codec.mimeType.lower().startswith("audio/"):
         return ConcealingDecoder(codec)
-    decoder: Any = get_decoder(codec)
-    if codec.name.upper() == "VP8":
-        # FFmpeg's own hands out its frames as they are; its wrapper of libvpx copies each of them.
-        decoder.codec = av.CodecContext.create("vp8", "r")
-    if isinstance(getattr(decoder, "codec", None), av.VideoCodecContext):
-        decoder.codec.thread_count = 1
-        decoder.codec.options = decoder_options(max_pixels)
-    return decoder
+    return video_decoder(codec, max_pixels)

@@ -1,0 +1,93 @@
+"""What is negotiated: aiortc's table of codecs with those added that are received here.
+
+A description is answered from that table, so it is the list of what we take.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from aiortc.codecs import CODECS
+from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpCodecParameters
+
+_FEEDBACK: Final = (("nack", None), ("nack", "pli"), ("goog-remb", None))
+
+_ADDED: Final[Mapping[str, Mapping[str, str]]] = {
+    "VP9": {"profile-id": "0"},
+    "AV1": {"level-idx": "5", "profile": "0", "tier": "0"},
+    "H265": {"level-id": "180", "profile-id": "1", "tier-flag": "0", "tx-mode": "SRST"},
+}
+"""Format parameters as browsers and LiveKit give them (RFC 9628 §6, AV1 RTP §7, RFC 7798 §7)."""
+
+_TAKEN: Final = {"VP9": ("profile-id", "0"), "AV1": ("profile", "0"), "H265": ("profile-id", "1")}
+"""The only profile of each that is taken, which is also meant where none is named: 8 bits, 4:2:0.
+aiortc looks at H.264's alone, and would take all others."""
+
+_FIRST: Final = 103
+"""Of the payload types in our offers that aiortc leaves free (97 to 102 are its own)."""
+
+
+def _add_codecs() -> None:
+    video = CODECS["video"]
+    for number, (name, parameters) in enumerate(_ADDED.items()):
+        kind, clock = _FIRST + 2 * number, 90_000
+        feedback = [RTCRtcpFeedback(type=what, parameter=more) for what, more in _FEEDBACK]
+        repeats = {"apt": kind}
+        video += [
+            RTCRtpCodecParameters(f"video/{name}", clock, None, kind, feedback, dict(parameters)),
+            RTCRtpCodecParameters("video/rtx", clock, None, kind + 1, parameters=dict(repeats)),
+        ]
+    for codec in CODECS["audio"]:
+        if codec.name.lower() == "opus":
+            codec.parameters["useinbandfec"] = 1  # RFC 7587 §6.1
+
+
+_RTPMAP: Final = re.compile(r"a=rtpmap:(\d+) ([\w-]+)/")
+_FMTP: Final = re.compile(r"a=fmtp:(\d+) (.*)")
+_FORMAT: Final = re.compile(r"a=(?:rtpmap|fmtp|rtcp-fb):(\d+) ")
+
+
+def acceptable(sdp: str) -> str:
+    """The description without the profiles that aren't taken, and their retransmissions."""
+    sections: list[list[str]] = [[]]
+    for line in sdp.splitlines():
+        if line.startswith("m="):
+            sections.append([])
+        sections[-1].append(line)
+    return "\r\n".join(line for each in sections for line in _acceptable(each)) + "\r\n"
+
+
+def _acceptable(section: list[str]) -> list[str]:
+    names = {found[1]: found[2].upper() for found in map(_RTPMAP.match, section) if found}
+    formats = {found[1]: found[2] for found in map(_FMTP.match, section) if found}
+    refused = {kind for kind, name in names.items() if not _is_taken(name, formats.get(kind, ""))}
+    refused |= {
+        kind
+        for kind, name in names.items()
+        if name == "RTX" and _parameters(formats.get(kind, "")).get("apt") in refused
+    }
+    if not refused:
+        return section
+    media, *rest = section
+    kept = [
+        line for line in rest if (found := _FORMAT.match(line)) is None or found[1] not in refused
+    ]
+    head = media.split(" ")
+    return [" ".join([*head[:3], *(kind for kind in head[3:] if kind not in refused)]), *kept]
+
+
+def _is_taken(name: str, fmtp: str) -> bool:
+    if name not in _TAKEN:
+        return True
+    parameter, value = _TAKEN[name]
+    return _parameters(fmtp).get(parameter, value) == value
+
+
+def _parameters(fmtp: str) -> dict[str, str]:
+    pairs = (each.strip().partition("=") for each in fmtp.split(";"))
+    return {name.lower(): value for name, _, value in pairs}
+
+
+_add_codecs()

@@ -1,0 +1,1 @@
+"""What RTP payloads hold, codec by codec: without aiortc, and without decoding. Pure."""

@@ -1,0 +1,116 @@
+"""Encoded frames as RTP packets, as senders of WebRTC make them; and recorded packets of the SDK.
+
+`layered/` holds the beginnings of streams of several spatial layers that the livekit SDK (1.2.1)
+published at 960x540 and livekit-server (1.13.3) forwarded: `vp9-l3t3_key.rtp` and so on.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from orchestrator.sources.aiortc.keyframe_start import unpacked
+from orchestrator.sources.aiortc.video_frame import VideoFrame
+from orchestrator.sources.bitstreams.av1_units import obus
+from orchestrator.sources.rtp_packet import Packet
+from orchestrator.stream_copy.bitstreams import nal_units
+
+MTU: Final = 200
+TICKS: Final = 3000
+PAYLOAD_TYPE: Final = 97
+
+LAYERED: Final = ("vp9-l3t3_key", "vp9-l3t3", "av1-l3t3_key", "av1-l3t3")
+_FOLDER: Final = Path(__file__).with_name("layered")
+_RECORD: Final = struct.Struct("!HIBH")
+
+
+def layered(name: str) -> list[Packet]:
+    """One of `LAYERED`."""
+    data, at, found = (_FOLDER / f"{name}.rtp").read_bytes(), 0, []
+    while at < len(data):
+        number, timestamp, marker, size = _RECORD.unpack_from(data, at)
+        at += _RECORD.size
+        payload = data[at : at + size]
+        at += size
+        found.append(packet(name[:3].upper(), number, timestamp, marker, payload))
+    return found
+
+
+def packet(codec: str, number: int, timestamp: int, marker: int, payload: bytes) -> Packet:
+    """As `Reassembly` makes them."""
+    found = unpacked(codec, payload)
+    return Packet(number & 0xFFFF, timestamp, 1, PAYLOAD_TYPE, marker, payload, *found)
+
+
+def packets(codec: str, frames: Iterable[bytes], *, first: int = 65_500) -> Iterator[Packet]:
+    """Those of frames of ``VP9``, ``AV1`` or ``H265``, thirty a second."""
+    number = first
+    for at, frame in enumerate(frames):
+        payloads = list(PAYLOADS[codec](frame))
+        for payload in payloads:
+            last = int(payload is payloads[-1])
+            yield packet(codec, number, at * TICKS, last, payload)
+            number += 1
+
+
+def whole(given: Sequence[Packet]) -> list[VideoFrame]:
+    """Of each timestamp one, nothing missing."""
+    found = groupby(given, key=lambda each: each.timestamp)
+    return [VideoFrame.of(list(each), after_loss=False) for _, each in found]
+
+
+def vp9(frame: bytes) -> Iterator[bytes]:
+    """RFC 9628 §4.2, with a picture id of two bytes and no layers."""
+    key = not frame[0] & 0x04
+    for at in range(0, len(frame), MTU):
+        begins, ends = at == 0, at + MTU >= len(frame)
+        head = 0x80 | 0x40 * (not key) | 0x08 * begins | 0x04 * ends
+        yield bytes((head, 0x80, 0x01)) + frame[at : at + MTU]
+
+
+def av1(unit: bytes) -> Iterator[bytes]:
+    """AV1 RTP §4: one OBU element a packet, its OBU without size; large ones in pieces."""
+    for kind, content, data in obus(unit):
+        if kind == 2:
+            continue
+        extension = data[1:2] if data[0] & 4 else b""
+        obu = bytes((data[0] & ~2,)) + extension + content
+        for at in range(0, len(obu), MTU):
+            goes_on = at + MTU < len(obu)
+            head = 0x80 * (at > 0) | 0x40 * goes_on | 0x10 | 0x08 * (kind == 1)
+            yield bytes((head,)) + obu[at : at + MTU]
+
+
+def h265(frame: bytes) -> Iterator[bytes]:
+    """RFC 7798 §4.4: small NAL units together, large ones in pieces."""
+    small: list[bytes] = []
+    for unit in nal_units(frame):
+        if len(unit) <= MTU:
+            small.append(unit)
+            continue
+        yield from _aggregated(small)
+        small = []
+        pieces = [unit[at : at + MTU] for at in range(2, len(unit), MTU)]
+        head = bytes((unit[0] & 0x81 | 49 << 1, unit[1]))
+        for number, piece in enumerate(pieces):
+            ends = 0x80 * (number == 0) | 0x40 * (number == len(pieces) - 1)
+            yield head + bytes((ends | unit[0] >> 1 & 63,)) + piece
+    yield from _aggregated(small)
+
+
+def _aggregated(units: Sequence[bytes]) -> Iterator[bytes]:
+    if len(units) > 1:
+        parts = (part for unit in units for part in (len(unit).to_bytes(2), unit))
+        yield bytes((48 << 1, 1)) + b"".join(parts)
+    else:
+        yield from units
+
+
+PAYLOADS: Final[dict[str, Callable[[bytes], Iterator[bytes]]]] = {
+    "VP9": vp9,
+    "AV1": av1,
+    "H265": h265,
+}

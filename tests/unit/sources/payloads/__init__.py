@@ -1,0 +1,1 @@
+"""RTP payloads, codec by codec."""
