@@ -143,6 +143,13 @@ class LiveKitEndpoint:
     token: str = field(repr=False)
 
 
+def shown_address(url: str) -> str:
+    """The address without its user, password and query, which may be secrets."""
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+
 @dataclass(frozen=True, slots=True)
 class WhepEndpoint:
     """A WHEP resource to pull from (draft-ietf-wish-whep)."""
@@ -152,10 +159,8 @@ class WhepEndpoint:
 
     @property
     def shown(self) -> str:
-        """The address for errors: without its user, password and query, which may be secrets."""
-        scheme, _, rest = self.url.partition("://")
-        authority, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
-        return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+        """The address as errors have it."""
+        return shown_address(self.url)
 
 
 Endpoint = LiveKitEndpoint | WhepEndpoint

@@ -35,6 +35,7 @@ from orchestrator.api.routes import (
     recordings,
     session,
     settings,
+    streams,
     thumbnails,
     video_library,
     viewer_sessions,
@@ -49,7 +50,7 @@ their UTC offset; values that were not measured are null.
 
 _ROUTES = (
     *(recording_control, watches, recordings, encodes, thumbnails),
-    *(live_streams, viewer_sessions, depin, video_library, pipelines),
+    *(streams, live_streams, viewer_sessions, depin, video_library, pipelines),
     *(capacity, health, processes, system, events, metrics, settings, session),
 )
 

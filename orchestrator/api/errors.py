@@ -37,6 +37,9 @@ log = structlog.get_logger(__name__)
 MOST_PROBLEMS = 10
 """Field problems in one response; a body of 64 kB can have thousands."""
 
+SECRETS = {"token", "whep"}
+"""Fields of which no value is repeated, nor of what is in them."""
+
 LONGEST_ECHO = 60
 """Characters of an invalid value that a response repeats."""
 
@@ -128,7 +131,9 @@ def _problem(error: Mapping[str, Any]) -> FieldProblem:
             field="",
             problem=f"The body is not valid JSON: {error['ctx']['error']} at character {place[0]}",
         )
-    return FieldProblem(field=".".join(place), problem=error["msg"] + _echo(error.get("input")))
+    # Where a secret is expected nothing is repeated.
+    echo = "" if SECRETS & set(place) else _echo(error.get("input"))
+    return FieldProblem(field=".".join(place), problem=error["msg"] + echo)
 
 
 def _echo(value: object) -> str:

@@ -14,6 +14,7 @@ from orchestrator.catalog.models import Event, File, Recording, Segment
 from orchestrator.errors import HavenError
 from orchestrator.media import Endpoint, Stream
 from orchestrator.settings import Settings
+from orchestrator.settings.groups.streams import StreamSettings
 
 if TYPE_CHECKING:
     from orchestrator.capacity.admission import Capacity
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.recordings.start_request import StartRequest
     from orchestrator.server.depin import Tick
     from orchestrator.server.encodes.power import PauseReason
+    from orchestrator.server.streams.named_streams import DefinedBy
     from orchestrator.server.watches.watches import WatchStatus
 
 
@@ -118,6 +120,30 @@ class Watches(Protocol):
         """The state of each watched stream, oldest first."""
 
 
+class NamedStreams(Protocol):
+    """Streams with names of their own."""
+
+    @property
+    def discovery(self) -> str:
+        """The name of their directory."""
+
+    @property
+    def version(self) -> int:
+        """Changes whenever a stream was added or removed."""
+
+    def definition(self, id: str, /) -> StreamSettings | None:
+        """What was said of a stream; None if it is none of them."""
+
+    def defined_by(self, id: str, /) -> DefinedBy | None:
+        """Who defined it."""
+
+    async def add(self, id: str, defined: StreamSettings, /) -> None:
+        """Adds a stream; StreamExists, TooManyStreams."""
+
+    async def remove(self, id: str, /) -> None:
+        """Removes an added one; NotAdded, StreamConfigured, StillActive."""
+
+
 class Encodes(Protocol):
     """Finished recordings that are encoded again, in a queue."""
 
@@ -179,6 +205,10 @@ class Manager(Protocol):
     @property
     def encodes(self) -> Encodes:
         """The queue of encodes."""
+
+    @property
+    def streams(self) -> NamedStreams:
+        """Streams with names of their own."""
 
     @property
     def watches(self) -> Watches:

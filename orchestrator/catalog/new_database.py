@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect
 from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.migrations import REVISIONS
 from orchestrator.catalog.migrations.transaction import write_transaction
-from orchestrator.catalog.stream_model import AddedStream
+from orchestrator.catalog.streams.model import AddedStream
 
 _VERSION_TABLE: Final = (
     "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"

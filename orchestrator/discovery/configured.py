@@ -51,15 +51,29 @@ class ConfiguredDiscovery:
 
         Raises what its server's answer means if that is anything else.
         """
-        defined = self._streams.get(id)
-        kind = self._kind(defined) if defined is not None else None
-        if defined is None or kind is None:
+        if (source := self._source(id)) is None:
             return None
+        defined, kind = source
         try:
             published = await kind.look(id, defined)
         except NotLive as absence:
             raise StreamNotFound(id, str(absence)) from absence
         return _stream(id, defined, live=True, published=published)
+
+    def known(self, id: str) -> Stream | None:
+        """The stream of this id, live or not; None if none is defined. Asks nobody."""
+        if (source := self._source(id)) is None:
+            return None
+        defined, kind = source
+        return _stream(id, defined, live=kind.is_live(id))
+
+    async def look(self, id: str) -> list[Publication] | None:
+        """What is in the stream, which is live; None if only those know who receive it.
+
+        Raises NotLive with the reason, or another SourceError if it can't be looked for.
+        """
+        defined, kind = self._received(id)
+        return await kind.look(id, defined)
 
     async def live(self, limit: int) -> list[Stream]:
         """All that are defined, those known to be live first: nobody is asked for this list."""
@@ -72,16 +86,25 @@ class ConfiguredDiscovery:
 
     async def endpoint(self, stream: Stream, identity: str) -> Endpoint:
         """Where it is received; StreamNotFound if it isn't defined any more."""
-        defined = self._streams.get(stream.id)
-        kind = self._kind(defined) if defined is not None else None
-        if defined is None or kind is None:
-            raise StreamNotFound(stream.id, "It was removed: POST /api/streams adds it again.")
+        defined, kind = self._received(stream.id)
         return await kind.endpoint(stream.id, defined)
 
     async def close(self) -> None:
         """Closes what the kinds have open."""
         for kind in self._kinds.values():
             await kind.close()
+
+    def _received(self, id: str) -> tuple[StreamSettings, StreamKind]:
+        """The definition of a stream, and its kind; StreamNotFound if there is none any more."""
+        if (source := self._source(id)) is None:
+            raise StreamNotFound(id, "It was removed: POST /api/streams adds it again.")
+        return source
+
+    def _source(self, id: str) -> tuple[StreamSettings, StreamKind] | None:
+        """The same; None if there is none."""
+        defined = self._streams.get(id)
+        kind = self._kind(defined) if defined is not None else None
+        return None if defined is None or kind is None else (defined, kind)
 
     def _kind(self, defined: StreamSettings) -> StreamKind | None:
         name = kind_of(defined)

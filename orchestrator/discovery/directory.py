@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from orchestrator.discovery.configured import ConfiguredDiscovery
 from orchestrator.discovery.demo.discovery import DemoDiscovery
@@ -19,6 +19,9 @@ from orchestrator.discovery.pumpfun.discovery import PumpFunDiscovery
 from orchestrator.errors import HavenError, NotFound, SourceUnreachable, StreamNotFound
 from orchestrator.media import Endpoint, Stream
 from orchestrator.settings import Settings
+
+if TYPE_CHECKING:
+    from livekit.protocol.models import ParticipantInfo
 
 Answer = TypeVar("Answer")
 
@@ -154,6 +157,13 @@ class Directory:
                 return replace(stream, video=await discovery.has_video(stream))
         except (HavenError, TimeoutError):
             return stream
+
+    async def participants(self, stream: Stream) -> list[ParticipantInfo] | None:
+        """Who is in the stream's room; None where that can't be asked for without joining it."""
+        discovery = self._discoveries.get(stream.discovery)
+        if not isinstance(discovery, LiveKitDiscovery):
+            return None
+        return await self._ask(discovery, discovery.participants(stream.id))
 
     async def close(self) -> None:
         """Closes every directory, also when one of them fails to."""

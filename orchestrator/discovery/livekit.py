@@ -80,7 +80,7 @@ class LiveKitDiscovery:
         """Whether anybody publishes video in it now."""
         from livekit.protocol.models import TrackType  # noqa: PLC0415
 
-        participants = await self._participants(stream.id)
+        participants = await self.participants(stream.id)
         return any(track.type == TrackType.VIDEO for one in participants for track in one.tracks)
 
     async def close(self) -> None:
@@ -123,9 +123,10 @@ class LiveKitDiscovery:
 
     async def _publishing(self, room: str) -> list[bool]:
         """For each participant, whether it has tracks."""
-        return [bool(participant.tracks) for participant in await self._participants(room)]
+        return [bool(participant.tracks) for participant in await self.participants(room)]
 
-    async def _participants(self, room: str) -> list[ParticipantInfo]:
+    async def participants(self, room: str) -> list[ParticipantInfo]:
+        """Who is in a room, with what they publish; nobody notices."""
         async with self._service() as service:
             from livekit.api import ListParticipantsRequest  # noqa: PLC0415
 

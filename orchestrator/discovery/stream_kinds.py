@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
-from orchestrator.media import Endpoint, Publication
+from orchestrator.media import Endpoint, Publication, shown_address
 from orchestrator.settings.groups.streams import StreamSettings
 
 
@@ -31,9 +31,19 @@ class StreamKind(Protocol):
         """Returns when nothing is left open or running."""
 
 
-def kind_of(defined: StreamSettings) -> str | None:
+KindName = Literal["whep", "whip", "url"]
+
+
+def kind_of(defined: StreamSettings) -> KindName | None:
     """The name of its kind: the field that says where it comes from; None if nothing does."""
-    for name in ("whep", "whip", "url"):
-        if getattr(defined, name) is not None:
-            return name
-    return None
+    if defined.whep is not None:
+        return "whep"
+    if defined.whip is not None:
+        return "whip"
+    return "url" if defined.url is not None else None
+
+
+def address_of(defined: StreamSettings) -> str | None:
+    """Where it is fetched from, without anything secret; None if it is sent here."""
+    address = defined.whep or defined.url
+    return None if address is None else shown_address(address)

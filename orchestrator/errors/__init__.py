@@ -11,10 +11,13 @@
     │  ├─ EncodeNotFound
     │  ├─ VideoNotFound                no final file at this path
     │  ├─ NotWatched                   the stream isn't watched
+    │  ├─ NotAdded                     no stream with a name of its own has this id
     │  ├─ NothingToStop
     │  └─ NoFrame                    audio only, or nothing recorded yet
     ├─ AlreadyActive              409  the stream is being recorded
     ├─ AlreadyEncoding            409  the recording is in the queue of encodes
+    ├─ StreamExists           409  a stream with a name of its own has this id
+    ├─ StreamConfigured       409  the settings define the stream
     ├─ StillActive                409  the recording or its encode has to end first
     ├─ StoppedWhileStarting       409  /stop came before the first frame
     ├─ Unavailable                503  not possible on this machine now
@@ -22,6 +25,7 @@
     │  ├─ EncoderMissing
     │  ├─ TooManyRecordings            max_recordings is reached
     │  ├─ TooManyWatches               the limit of watches is reached
+    │  ├─ TooManyStreams               the limit of added streams is reached
     │  ├─ TooManyEncodes               the queue of encodes is full
     │  ├─ NoCapacity                   too little CPU for another recording
     │  └─ PipelineBroken               a pipeline that doesn't load or build
@@ -57,6 +61,7 @@ from orchestrator.errors.machine import (
     NotEnoughDisk,
     PipelineBroken,
     TooManyRecordings,
+    TooManyStreams,
     TooManyWatches,
     Unavailable,
 )
@@ -66,12 +71,15 @@ from orchestrator.errors.requests import (
     InvalidOutputDirectory,
     InvalidRequest,
     NoFrame,
+    NotAdded,
     NotFound,
     NothingToStop,
     NotWatched,
     RecordingNotFound,
     StillActive,
     StoppedWhileStarting,
+    StreamConfigured,
+    StreamExists,
     StreamNotFound,
     VideoNotFound,
 )
@@ -112,6 +120,7 @@ __all__ = [
     "NoFrame",
     "NoMedia",
     "NobodyPublishes",
+    "NotAdded",
     "NotEnoughDisk",
     "NotFound",
     "NotLive",
@@ -129,9 +138,12 @@ __all__ = [
     "SourceUnreachable",
     "StillActive",
     "StoppedWhileStarting",
+    "StreamConfigured",
+    "StreamExists",
     "StreamNotFound",
     "TooManyEncodes",
     "TooManyRecordings",
+    "TooManyStreams",
     "TooManyWatches",
     "Unavailable",
     "UnsupportedCodec",

@@ -49,6 +49,12 @@ class TooManyWatches(Unavailable):
     code = "too_many_watches"
 
 
+class TooManyStreams(Unavailable):
+    """The limit of added streams is reached."""
+
+    code = "too_many_streams"
+
+
 class PipelineBroken(Unavailable):
     """A pipeline file that doesn't load, or whose build() returns no output."""
 

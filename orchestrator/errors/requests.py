@@ -38,6 +38,18 @@ class StreamNotFound(NotFound):
         )
 
 
+class NotAdded(NotFound):
+    """No stream with a name of its own has this id."""
+
+    code = "not_added"
+
+    def __init__(self, stream_id: str) -> None:
+        super().__init__(
+            f"No stream was added as {stream_id}",
+            "GET /api/streams lists them; those of platforms end by themselves.",
+        )
+
+
 class RecordingNotFound(NotFound):
     """No recording has this id."""
 
@@ -104,8 +116,31 @@ class AlreadyActive(HavenError):
         )
 
 
+class StreamExists(HavenError):
+    """A stream with a name of its own has this id already."""
+
+    status = 409
+    code = "stream_exists"
+
+    def __init__(self, stream_id: str, detail: str) -> None:
+        super().__init__(f"There is a stream {stream_id} already", detail)
+
+
+class StreamConfigured(HavenError):
+    """The settings define the stream: no request removes it."""
+
+    status = 409
+    code = "stream_configured"
+
+    def __init__(self, stream_id: str) -> None:
+        super().__init__(
+            f"The settings define stream {stream_id}",
+            "Take it out of `streams` in the settings, and restart the server.",
+        )
+
+
 class StillActive(HavenError):
-    """The recording has to be stopped first."""
+    """The recording has to be stopped first, or its stream's recording."""
 
     status = 409
     code = "still_active"

@@ -37,6 +37,7 @@ from orchestrator.server.recording_workers import RecordingWorkers
 from orchestrator.server.request_check import RequestCheck
 from orchestrator.server.resume import Resumption
 from orchestrator.server.runtime_check import check_runtime_folder
+from orchestrator.server.streams.named_streams import NamedStreams
 from orchestrator.server.watchdog import Watchdog
 from orchestrator.server.watches.unmute_waiter import wait_for_unmute
 from orchestrator.server.watches.watches import Watches
@@ -79,6 +80,7 @@ class Manager:
         self.encodes = EncodeQueue(settings, catalog, self._encoders)
         self._maintenance = Maintenance(settings, catalog, self._encoders)
         self.library = VideoLibrary(catalog)
+        self.streams = NamedStreams(settings, catalog, directory.named)
         self.depin = Depin(directory, catalog.active, self.start, self._end)
         self.watches = Watches(
             catalog,
@@ -100,6 +102,7 @@ class Manager:
             await asyncio.to_thread(check_runtime_folder)
             await self.catalog.open(migrate=True)
             await self._encoders.load()
+            await self.streams.open(follow=self._lock is not None)
             if self._lock is not None:
                 self._maintenance.open()
             await self._watchdog.open(alone=await self._is_alone())
@@ -154,6 +157,7 @@ class Manager:
         await self._maintenance.close()
         await self.encodes.close()
         await self.watches.close()
+        await self.streams.close()
         await self._resumption.close()
         await self._watchdog.close()
         await self.directory.close()

@@ -17,6 +17,10 @@ _OURS: Final = re.compile(r"/(?:api|dashboard|docs|livez|metrics|openapi\.json|r
 APP: Final = "haven-recorder"
 PREFIX: Final = "ORCHESTRATOR_"
 
+LONGEST_URL: Final = 2048
+_ODD: Final = re.compile(r"[\x00-\x20\x7f]")
+_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
+
 SHORTEST_KEY: Final = 16
 """Least characters of an API key."""
 
@@ -41,6 +45,10 @@ def _expanded(path: Path) -> Path:
 
 
 def _url(value: str, schemes: tuple[str, ...]) -> str:
+    if len(value) > LONGEST_URL or _ODD.search(value):
+        raise ValueError(
+            f"an address has at most {LONGEST_URL} characters, no space and no control character"
+        )
     parts = urlsplit(value)
     if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
         raise ValueError(
@@ -104,6 +112,12 @@ def temporary() -> Path:
         return Path("/tmp")
 
 
+def _token(value: SecretStr) -> SecretStr:
+    if not _TOKEN.fullmatch(value.get_secret_value()):
+        raise ValueError("a token has 1 to 4096 characters of ASCII, none of them a space")
+    return value
+
+
 def _items(value: object) -> object:
     return [i.strip() for i in value.split(",") if i.strip()] if isinstance(value, str) else value
 
@@ -120,6 +134,7 @@ Origin = Annotated[str, AfterValidator(_origin)]
 Variable = Annotated[str, AfterValidator(_variable)]
 PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 Network = Annotated[str, AfterValidator(_network)]
+BearerToken = Annotated[SecretStr, AfterValidator(_token)]
 ApiKey = Annotated[SecretStr, AfterValidator(_key)]
 
 

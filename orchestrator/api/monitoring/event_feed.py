@@ -52,6 +52,7 @@ class EventFeed:
         self._encodes = EncodeChanges(manager.encodes)
         self._published: Snapshot | None = None
         self._streams: Streams | None = None
+        self._streams_version = manager.streams.version
         self._present: tuple[Snapshot, str] | None = None
         delayed = "live events are delayed; trying again"
         self._polling = (
@@ -102,6 +103,8 @@ class EventFeed:
             await self._publish_events()
             await self._publish_encodes()
         snapshot = await self._observer.latest()
+        if self._manager.streams.version != self._streams_version:
+            await self._publish_streams()
         if snapshot is not self._published:
             self._published = snapshot
             self.hub.publish(frame("figures", await asyncio.to_thread(_figures, snapshot)))
@@ -154,6 +157,7 @@ class EventFeed:
         return self._present[1]
 
     async def _publish_streams(self) -> None:
+        self._streams_version = self._manager.streams.version
         try:
             streams = await streams_of(self._manager, MOST_STREAMS)
         except HavenError as error:  # all directories failed

@@ -1,4 +1,4 @@
-"""/api/streams, and the desktop app's /api/live and /api/pumpfun: live streams.
+"""The desktop app's /api/live and /api/pumpfun: live streams.
 
 The app's two prefixes return the same: they belong to two versions of its own server.
 """
@@ -27,8 +27,6 @@ from orchestrator.api.schemas.live_streams import (
     Validity,
 )
 from orchestrator.api.schemas.recording_control import StreamId
-from orchestrator.api.schemas.streams import Streams
-from orchestrator.api.stream_list import streams_of
 from orchestrator.errors import (
     SourceBusy,
     SourceGarbled,
@@ -39,7 +37,6 @@ from orchestrator.errors import (
 from orchestrator.media import LiveKitEndpoint, Stream
 from orchestrator.token_claims import claims_of
 
-_streams = APIRouter(prefix="/api/streams", tags=["streams"])
 _live = APIRouter(tags=["live"])
 
 MOST_COUNTED = 1000
@@ -55,19 +52,6 @@ _LIST_ERRORS = failures(*DIRECTORY_ERRORS)
 _STREAM_ERRORS = failures(StreamNotFound(MINT_ID), *DIRECTORY_ERRORS)
 
 _StreamHere = Annotated[StreamId, InPath(alias="mint_id", description="The stream's id.")]
-
-
-@_streams.get("", responses=_LIST_ERRORS, summary="List Live Streams")
-async def streams(
-    manager: ManagerHere,
-    limit: Annotated[int, Query(ge=1, le=200, description="Maximum number of streams.")] = 20,
-) -> Streams:
-    """Live streams, the most watched first.
-
-    A directory that fails is listed in `failures`, with the streams of the others. If all fail, the
-    response is an error.
-    """
-    return await streams_of(manager, limit)
 
 
 @_live.get("/popular", responses=_LIST_ERRORS, summary="List Popular Streams")
@@ -210,6 +194,5 @@ def _wire(stream: Stream) -> LiveStream:
 
 
 router = APIRouter()
-router.include_router(_streams)
 for _prefix in ("/api/live", "/api/pumpfun"):
     router.include_router(_live, prefix=_prefix)

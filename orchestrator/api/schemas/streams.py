@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from orchestrator.api.schemas.common import MINT_ID, Wire, example, example_of
+from pydantic import Field, SecretStr
+
+from orchestrator.api.schemas.common import MINT_ID, Failure, Wire, example, example_of
+from orchestrator.api.schemas.recording_control import StreamId
+
+Kind = Literal["whep", "whip", "url"]
+DefinedBy = Literal["settings", "request"]
 
 
 class StreamSummary(Wire):
@@ -13,7 +19,11 @@ class StreamSummary(Wire):
     mint_id: str
     """The `mint_id` for POST /api/recording/start."""
     discovery: str
-    """The directory that found it."""
+    """The directory that found it; `configured` for a stream with a name of its own."""
+    kind: Kind | None
+    """Of a stream with a name of its own, where it comes from; null for others."""
+    defined_by: DefinedBy | None
+    """Who defined such a stream; one that a request added can be removed."""
     name: str | None
     symbol: str | None
     num_participants: int
@@ -29,6 +39,8 @@ class StreamSummary(Wire):
         {
             "mint_id": MINT_ID,
             "discovery": "livekit",
+            "kind": None,
+            "defined_by": None,
             "name": "Example Coin",
             "symbol": "EXC",
             "num_participants": 150,
@@ -37,6 +49,148 @@ class StreamSummary(Wire):
             "description": None,
             "creator": None,
             "nsfw": False,
+        }
+    )
+
+
+class StreamBody(Wire):
+    """A stream with a name of its own, and where it comes from."""
+
+    mint_id: StreamId
+    """Its id, for POST /api/recording/start and everything else; no other such stream has it."""
+    name: str | None = Field(None, max_length=200)
+    """For people, and for file names. Null: the id."""
+    whep: str | None = Field(None, max_length=2048)
+    """Address of a WHEP resource that sends it, http:// or https://."""
+    token: SecretStr | None = Field(None, max_length=4096)
+    """Bearer token for that; it is shown nowhere again."""
+
+    model_config = example(
+        {
+            "mint_id": "lobby",
+            "name": "Lobby",
+            "whep": "https://media.example.org/whep/lobby",
+            "token": "**********",
+        }
+    )
+
+
+class Added(StreamSummary):
+    """A stream that was added. Whether it is live isn't known yet."""
+
+    success: Literal[True] = True
+    address: str | None
+    """Where it is fetched from, without user, password and query."""
+
+    model_config = example(
+        {
+            **example_of(StreamSummary),
+            "success": True,
+            "mint_id": "lobby",
+            "discovery": "configured",
+            "kind": "whep",
+            "defined_by": "request",
+            "name": "Lobby",
+            "symbol": None,
+            "num_participants": 0,
+            "is_currently_live": None,
+            "address": "https://media.example.org/whep/lobby",
+        }
+    )
+
+
+class Removed(Wire):
+    """A stream that was removed; its recordings stay."""
+
+    success: Literal[True] = True
+    mint_id: str
+
+    model_config = example({"success": True, "mint_id": "lobby"})
+
+
+class Layer(Wire):
+    """One size in which a video is published."""
+
+    width: int
+    height: int
+    bitrate_bps: int | None
+
+    model_config = example({"width": 640, "height": 360, "bitrate_bps": 500000})
+
+
+class Track(Wire):
+    """A published track, and whether it can be recorded; null where nobody says."""
+
+    sid: str
+    participant: str
+    """The publisher's identity."""
+    source: str
+    """camera, microphone, screen_share, screen_share_audio or unknown."""
+    kind: Literal["audio", "video"]
+    codec: str | None
+    """`VP8`, `OPUS`, …: the one that is received."""
+    mime_types: list[str]
+    """Its codec, and those that are published for whoever can't receive it."""
+    width: int | None
+    height: int | None
+    muted: bool
+    encrypted: bool
+    """End-to-end encrypted."""
+    simulcast: bool | None
+    """Whether a video is published in several sizes."""
+    layers: list[Layer]
+    recordable: bool
+    """Whether it could be recorded, once it isn't muted."""
+    reason: str | None
+    """Why not."""
+    selected: bool
+    """Whether a recording with the usual options would take it now."""
+
+    model_config = example(
+        {
+            "sid": "TR_VC3k2dPqLwaXyz",
+            "participant": "anna",
+            "source": "camera",
+            "kind": "video",
+            "codec": "VP8",
+            "mime_types": ["video/vp8"],
+            "width": 1280,
+            "height": 720,
+            "muted": False,
+            "encrypted": False,
+            "simulcast": True,
+            "layers": [example_of(Layer)],
+            "recordable": True,
+            "reason": None,
+            "selected": True,
+        }
+    )
+
+
+class StreamDetails(StreamSummary):
+    """A stream and what is in it before it is recorded. Nothing was joined for it."""
+
+    success: Literal[True] = True
+    address: str | None
+    """Where a stream with a name of its own is fetched from, without user, password and query."""
+    recordable: bool | None
+    """Whether a recording could begin now; null: only a start can tell."""
+    reason: Failure | None
+    """Why it couldn't, as a start would say."""
+    published: list[Track] | None
+    """Who publishes what; null: that can't be known before it is received."""
+    unknown: str | None
+    """Why `published` is null."""
+
+    model_config = example(
+        {
+            **example_of(StreamSummary),
+            "success": True,
+            "address": None,
+            "recordable": True,
+            "reason": None,
+            "published": [example_of(Track)],
+            "unknown": None,
         }
     )
 

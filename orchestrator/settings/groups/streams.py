@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from orchestrator.settings.value_types import ApiKey, HttpUrl, MediaUrl
+from orchestrator.settings.value_types import ApiKey, BearerToken, HttpUrl, MediaUrl
 
 LONGEST_ID: Final = 256
 MOST_STREAMS: Final = 1000
@@ -31,7 +31,7 @@ class StreamSettings(BaseModel):
     """For people; None: its id."""
     whep: HttpUrl | None = None
     """Address of a WHEP resource that sends it."""
-    token: SecretStr | None = None
+    token: BearerToken | None = None
     """Bearer token for that."""
     whip: ApiKey | None = None
     """The key with which a publisher may send it here."""

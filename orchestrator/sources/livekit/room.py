@@ -80,10 +80,18 @@ class Room:
 
     @staticmethod
     def _kept(info: models.ParticipantInfo) -> _Participant:
-        tracks = (track for track in info.tracks if track.type in _KINDS)
-        named = (track for track in tracks if 0 < len(track.sid) <= LONGEST_NAME)
-        published = (publication_of(track, info) for track in islice(named, MOST_TRACKS))
+        published = (publication for _, publication in announced(info))
         return _Participant(info.version, info.permission.hidden, tuple(published))
+
+
+def announced(
+    info: models.ParticipantInfo,
+) -> Iterator[tuple[models.TrackInfo, Publication]]:
+    """A participant's audio and video, as the server lists them."""
+    tracks = (track for track in info.tracks if track.type in _KINDS)
+    named = (track for track in tracks if 0 < len(track.sid) <= LONGEST_NAME)
+    for track in islice(named, MOST_TRACKS):
+        yield track, publication_of(track, info)
 
 
 def publication_of(track: models.TrackInfo, info: models.ParticipantInfo) -> Publication:

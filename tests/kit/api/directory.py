@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import jwt
 
 from orchestrator.api.schemas.common import MINT_ID
+from orchestrator.discovery.configured import ConfiguredDiscovery
 from orchestrator.errors import HavenError, StreamNotFound
 from orchestrator.media import Endpoint, LiveKitEndpoint, Stream, WhepEndpoint
 
@@ -18,6 +19,7 @@ class MemoryDirectory:
     streams: list[Stream] = field(default_factory=lambda: [Stream(MINT_ID, "demo", name=None)])
     names: list[str] = field(default_factory=lambda: ["demo"])
     failures: dict[str, HavenError] = field(default_factory=dict)
+    named: ConfiguredDiscovery = field(default_factory=lambda: ConfiguredDiscovery({}))
     joined: list[str] = field(default_factory=list)
     """The identities that endpoints were asked for."""
 
@@ -38,4 +40,4 @@ class MemoryDirectory:
 
     async def live(self, limit: int) -> list[Stream]:
         """The first of them."""
-        return self.streams[:limit]
+        return [*await self.named.live(limit), *self.streams][:limit]

@@ -30,6 +30,7 @@ from orchestrator.recordings.formats import format_named
 from orchestrator.recordings.start_request import StartRequest, quality_named
 from orchestrator.recordings.states import ACTIVE
 from orchestrator.server.depin import Depin
+from orchestrator.server.streams.named_streams import NamedStreams
 from orchestrator.server.watches.watches import Watches
 from orchestrator.settings import Settings
 from tests.kit.api.directory import MemoryDirectory
@@ -190,6 +191,7 @@ class MemoryManager:
         self.catalog = MemoryCatalog(self.rows)
         unopened = Catalog(settings.database_url)
         self.library = VideoLibrary(unopened)
+        self.streams = NamedStreams(settings, unopened, self.directory.named)
         self.depin = Depin(self.directory, self.active, self.start, self.stop)
         self.watches = Watches(unopened, self.directory, self.start, self.start, 20, unmute=never)
         self.encodes = MemoryEncodes()

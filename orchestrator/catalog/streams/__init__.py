@@ -1,0 +1,1 @@
+"""The table of streams with names of their own that were added at run time."""

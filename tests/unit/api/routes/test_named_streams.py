@@ -1,0 +1,129 @@
+"""/api/streams: streams with names of their own are added, listed and removed; secrets stay."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import httpx
+import pytest
+
+from orchestrator.catalog.store import Catalog
+from orchestrator.server.streams.named_streams import NamedStreams
+from orchestrator.settings import Settings
+from orchestrator.settings.groups.streams import StreamSettings
+from tests.kit.api.memory import MemoryManager
+from tests.kit.catalog.rows import recording
+
+TOKEN = "geheim-geheim"
+WHEP = "https://me:geheim@media.example/whep/lobby?key=geheim#geheim"
+LOBBY = {"mint_id": "the/lobby", "name": "Lobby", "whep": WHEP, "token": TOKEN}
+
+
+@pytest.fixture
+def manager(settings: Settings, catalog: Catalog) -> MemoryManager:
+    """Its streams stand in a real catalog; the settings define one."""
+    hall = StreamSettings(whep="https://media.example/whep/hall")
+    settings = settings.model_copy(update={"streams": {"hall": hall}})
+    made = MemoryManager(settings)
+    made.directory.named.put("hall", hall)
+    made.streams = NamedStreams(settings, catalog, made.directory.named)
+    return made
+
+
+async def test_added_listed_and_removed(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/streams", json=LOBBY)
+    assert answer.status_code == 201
+    added = answer.json()
+    assert (added["success"], added["mint_id"], added["name"]) == (True, "the/lobby", "Lobby")
+    assert (added["kind"], added["defined_by"]) == ("whep", "request")
+    assert (added["is_currently_live"], added["address"]) == (
+        None,
+        "https://media.example/whep/lobby",
+    )
+    listed = (await client.get("/api/streams")).json()
+    assert "geheim" not in json.dumps([added, listed])
+    mine = {each["mint_id"]: each for each in listed["streams"]}
+    assert mine["the/lobby"]["discovery"] == "configured"
+    assert mine["hall"]["defined_by"] == "settings"
+    assert {each["kind"] for each in mine.values()} == {"whep", None}
+    removed = await client.delete("/api/streams/the/lobby")
+    assert removed.json() == {"success": True, "mint_id": "the/lobby"}
+    again = await client.delete("/api/streams/the%2Flobby")
+    assert (again.status_code, again.json()["code"]) == (404, "not_added")
+
+
+@pytest.mark.parametrize(
+    ("id", "code"), [("hall", "stream_exists"), ("the/lobby", "stream_exists")]
+)
+async def test_an_id_is_taken_once(client: httpx.AsyncClient, id: str, code: str) -> None:
+    await client.post("/api/streams", json=LOBBY)
+    answer = await client.post("/api/streams", json=LOBBY | {"mint_id": id})
+    assert (answer.status_code, answer.json()["code"]) == (409, code)
+
+
+async def test_those_of_the_settings_stay(client: httpx.AsyncClient) -> None:
+    answer = await client.delete("/api/streams/hall")
+    assert (answer.status_code, answer.json()["code"]) == (409, "stream_configured")
+    assert "settings" in answer.json()["detail"]
+
+
+async def test_one_that_is_recorded_stays_and_is_live(
+    client: httpx.AsyncClient, manager: MemoryManager, catalog: Catalog
+) -> None:
+    await client.post("/api/streams", json=LOBBY)
+    row = recording("r1", "the/lobby")
+    await catalog.create(row)
+    manager.rows.append(recording("r1", "the/lobby", state="recording"))
+    answer = await client.delete("/api/streams/the/lobby")
+    assert (answer.status_code, answer.json()["code"]) == (409, "still_active")
+    listed = (await client.get("/api/streams")).json()["streams"]
+    assert {each["mint_id"]: each["is_currently_live"] for each in listed}["the/lobby"] is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"mint_id": ""}, "mint_id"),
+        ({"mint_id": "a\nb"}, "mint_id"),
+        ({"mint_id": "x" * 257}, "mint_id"),
+        ({"name": "x" * 201}, "name"),
+        ({"name": 7}, "name"),
+        ({"whep": "ftp://geheim.example/a"}, "whep"),
+        ({"whep": "https:///geheim"}, "whep"),
+        ({"whep": "https://geheim.example:99999/"}, "whep"),
+        ({"whep": "https://[geheim/"}, "whep"),
+        ({"whep": "https://media.example/geheim\r\nX: y"}, "whep"),
+        ({"whep": "https://media.example/" + "geheim" * 400}, "whep"),
+        ({"whep": ["geheim"]}, "whep"),
+        ({"token": "geheim\r\nX-Evil: 1"}, "token"),
+        ({"token": "geheim mit Lücke"}, "token"),
+        ({"token": ""}, "token"),
+        ({"token": "geheim" * 1000}, "token"),
+        ({"token": {"geheim": 1}}, "token"),
+        ({"whep": None}, ""),
+        ({"whep": None, "token": None}, ""),
+    ],
+)
+async def test_what_is_no_stream_is_refused_and_not_repeated(
+    client: httpx.AsyncClient, manager: MemoryManager, changes: dict[str, Any], field: str
+) -> None:
+    answer = await client.post("/api/streams", json=LOBBY | changes)
+    assert answer.status_code == 422, answer.text
+    body = answer.json()
+    said = [each["field"] for each in body["fields"] or []] or [body["context"]["field"]]
+    assert said == [field]
+    assert "geheim" not in answer.text
+    assert manager.streams.definition("the/lobby") is None
+
+
+async def test_secrets_are_in_no_log(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    await client.post("/api/streams", json=LOBBY)
+    await client.post("/api/streams", json=LOBBY)
+    await client.delete("/api/streams/the/lobby")
+    written = capsys.readouterr()
+    assert "geheim" not in caplog.text + written.out + written.err
