@@ -86,13 +86,16 @@ def _publication_of(section: _Section, participant: str) -> Publication | None:
 
 
 def _sections(sdp: str) -> list[_Section]:
-    """The m-lines in their order (RFC 8866 §5.14)."""
+    """The m-lines in their order (RFC 8866 §5.14); ValueError for one that is none."""
     sections: list[_Section] = []
     direction = "sendrecv"
     for line in map(str.strip, sdp.splitlines()):
         if line.startswith("m="):
-            kind, port, _, *formats = [*line[2:].split(), "", "", ""]
-            sections.append(_Section(kind, port.partition("/")[0], formats, direction=direction))
+            kind, port, *rest = [*line[2:].split(), ""]
+            if len(rest) < 2:
+                raise ValueError("not SDP: an m-line lacks its port or transport")
+            section = _Section(kind, port.partition("/")[0], rest[1:], direction=direction)
+            sections.append(section)
             continue
         if found := _DIRECTION.fullmatch(line):
             if sections:

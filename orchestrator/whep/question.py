@@ -10,26 +10,34 @@ import secrets
 from typing import Final
 
 from orchestrator.errors import SourceGarbled
-from orchestrator.media import RECEIVABLE, Publication, TrackKind, WhepEndpoint
+from orchestrator.media import Publication, TrackKind, WhepEndpoint
 from orchestrator.whep.http import WhepClient
 from orchestrator.whep.publications import KINDS, publications_in
 
 PARTICIPANT: Final = "whep"
 """One publisher behind one resource: its tracks share a clock."""
 
-_STATIC: Final = {"pcmu": 0, "pcma": 8, "g722": 9}
-"""Payload types of codecs that have one (RFC 3551 §6)."""
-
-_NOT_ASKED: Final = {"audio/red"}
-"""It wraps another one, which is asked for anyway."""
-
-_CLOCKS: Final = {"opus": "48000/2", "pcmu": "8000", "pcma": "8000", "g722": "8000"}
-_VIDEO_CLOCK: Final = "90000"
+_H264: Final = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
 _FORMATS: Final = {
-    "h264": "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
-    "vp9": "profile-id=0",
+    TrackKind.AUDIO: (
+        (96, "opus/48000/2", ""),
+        (9, "G722/8000", ""),
+        (0, "PCMU/8000", ""),
+        (8, "PCMA/8000", ""),
+    ),
+    TrackKind.VIDEO: (
+        (97, "VP8/90000", ""),
+        (
+            98,
+            "H264/90000",
+            "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
+        ),
+        (99, "VP9/90000", "profile-id=0"),
+        (100, "AV1/90000", "level-idx=5;profile=0;tier=0"),
+        (101, "H265/90000", "level-id=180;profile-id=1;tier-flag=0;tx-mode=SRST"),
+    ),
 }
-"""Parameters without which servers take a codec for another variant of it."""
+"""Payload type, codec and its parameters, in the order in which a recording's offer has them."""
 
 
 async def published(endpoint: WhepEndpoint, *, timeout_s: float) -> list[Publication]:
@@ -76,30 +84,15 @@ def offer() -> str:
 
 
 def _section(kind: TrackKind, mid: int, transport: list[str]) -> list[str]:
-    names = sorted(
-        (
-            each.rpartition("/")[2]
-            for each in RECEIVABLE - _NOT_ASKED
-            if each.startswith(f"{kind}/")
-        ),
-        key=_rank,
-    )
-    types = {name: _STATIC.get(name, 96 + number) for number, name in enumerate(names)}
+    formats = _FORMATS[kind]
     section = [
-        f"m={kind} 9 UDP/TLS/RTP/SAVPF {' '.join(map(str, types.values()))}",
+        f"m={kind} 9 UDP/TLS/RTP/SAVPF {' '.join(str(number) for number, _, _ in formats)}",
         *transport,
         f"a=mid:{mid}",
         "a=recvonly",
         "a=rtcp-mux",
     ]
-    for name, payload_type in types.items():
-        written = name if name == "opus" else name.upper()
-        section.append(f"a=rtpmap:{payload_type} {written}/{_CLOCKS.get(name, _VIDEO_CLOCK)}")
-        if name in _FORMATS:
-            section.append(f"a=fmtp:{payload_type} {_FORMATS[name]}")
+    for number, codec, parameters in formats:
+        section.append(f"a=rtpmap:{number} {codec}")
+        section += [f"a=fmtp:{number} {parameters}"] if parameters else []
     return section
-
-
-def _rank(name: str) -> tuple[bool, bool, str]:
-    """Opus and what every server has first, as servers take the first that they know."""
-    return name != "opus", name not in ("vp8", "h264"), name

@@ -24,7 +24,7 @@ from orchestrator.sources.aiortc.direct_packets import ArrivalClock, take_direct
 from orchestrator.sources.aiortc.ice import configuration
 from orchestrator.sources.aiortc.internals import ice_connection, start_receivers
 from orchestrator.sources.aiortc.receiver_tap import ReceiverTap
-from orchestrator.sources.aiortc.sdp import MOST_CANDIDATES, bounded, completed, has_port
+from orchestrator.sources.aiortc.sdp import MOST_CANDIDATES, bounded, completed, directed, has_port
 from orchestrator.sources.aiortc.socket_batches import SocketBatches
 from orchestrator.sources.aiortc.turn_relays import TurnRelays
 from orchestrator.sources.decoder_threads import DecoderThreads
@@ -87,7 +87,7 @@ class Peer:
 
     async def answer(self, offer: str, labels: Mapping[str, str]) -> str:
         """Takes the server's offer, with the publication's sid for each mid; returns our answer."""
-        offer = acceptable(bounded(offer))
+        offer = acceptable(directed(bounded(offer)))
         async with self._negotiating:
             description = RTCSessionDescription(sdp=offer, type="offer")
             try:
@@ -110,7 +110,7 @@ class Peer:
 
     async def accept(self, answer: str, labels: Mapping[str, str]) -> None:
         """Takes the server's answer, with a label for each mid."""
-        answer = completed(bounded(answer), self._connection.localDescription.sdp)
+        answer = completed(directed(bounded(answer)), self._connection.localDescription.sdp)
         description = RTCSessionDescription(sdp=answer, type="answer")
         try:
             self._read_labels(answer, labels)

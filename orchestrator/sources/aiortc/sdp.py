@@ -22,6 +22,8 @@ aiortc's time to parse them grows with the square of their number."""
 
 MAX_CANDIDATE_BYTES: Final = 4096
 
+_DIRECTIONS: Final = ("a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive")
+_MEDIA: Final = ("m=audio ", "m=video ")
 _CANDIDATE: Final = "a=candidate:"
 _SSRC: Final = "a=ssrc:"
 _PORT: Final = re.compile(r"[0-9]{1,5}")
@@ -61,6 +63,21 @@ def bounded(sdp: str) -> str:
             seen.add(line)
         kept.append(line)
     return "\r\n".join(kept) + "\r\n"
+
+
+def directed(sdp: str) -> str:
+    """The description with the direction of each m-line that doesn't say it (RFC 8866 §6.7).
+
+    It is the session's, or sendrecv; aiortc takes it for one that sends nothing.
+    """
+    session, *sections = _sections(sdp)
+    usual = next((line for line in session if line in _DIRECTIONS), _DIRECTIONS[0])
+    lines = list(session)
+    for section in sections:
+        lines += section
+        if section[0].startswith(_MEDIA) and not any(line in _DIRECTIONS for line in section):
+            lines.append(usual)
+    return "\r\n".join(lines) + "\r\n"
 
 
 def candidate_of(init: str) -> Candidate | None:

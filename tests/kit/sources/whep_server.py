@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from fractions import Fraction
 
@@ -94,8 +94,14 @@ class WhepServer:
         self.deleted = 0
         self.posts = 0
         self.links = links
-        self.rejects_audio = False
-        """Its answer has nothing but the m-line for audio, with port 0."""
+        self.alters: Callable[[str], str] = str
+        """What it makes of aiortc's description before it gives it."""
+        self.location: str | None = "/sessions/{name}"
+        """Of a session, in its answers; None: it names none."""
+        self.busy = 0
+        """So many offers are put off (503, Retry-After)."""
+        self.away: int | None = None
+        """The status that offers get while nobody publishes; None: somebody does."""
         self._audio = audio
         self._counter = counter
         self._late_s = late_s
@@ -108,6 +114,7 @@ class WhepServer:
     async def start(self) -> None:
         app = web.Application()
         app.router.add_post("/stream", self._offer)
+        app.router.add_post("/moved", self._moved)
         app.router.add_delete("/sessions/{id}", self._delete)
         app.router.add_patch("/sessions/{id}", self._answer)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -145,6 +152,11 @@ class WhepServer:
         self.posts += 1
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return web.Response(status=401, text="who are you?")
+        if self.away is not None:
+            return web.Response(status=self.away, text="no one is publishing")
+        if self.busy:
+            self.busy -= 1
+            return web.Response(status=503, headers={"Retry-After": "0"})
         assert request.content_type == "application/sdp"
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         name = f"s{self.posts}"
@@ -158,10 +170,10 @@ class WhepServer:
             self._tell_wrong_time(connection.addTrack(self._beeps[-1]))
         self._tell_wrong_time(connection.addTrack(NumberedFrames(began, self._late_s)))
         await connection.setLocalDescription()
-        sdp = connection.localDescription.sdp
-        if self.rejects_audio:
-            sdp = rejecting_audio(sdp)
-        headers = CIMultiDict(Location=f"/sessions/{name}", ETag='"first"')
+        sdp = self.alters(connection.localDescription.sdp)
+        headers = CIMultiDict(ETag='"first"')
+        if self.location is not None:
+            headers["Location"] = self.location.format(name=name)
         for link in self.links:
             headers.add("Link", link)
         return web.Response(
@@ -170,6 +182,9 @@ class WhepServer:
             content_type="application/sdp",
             headers=headers,
         )
+
+    async def _moved(self, request: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": "stream"})
 
     async def _answer(self, request: web.Request) -> web.Response:
         assert request.content_type == "application/sdp"
@@ -185,6 +200,29 @@ class WhepServer:
         self.deleted += 1
         await connection.close()
         return web.Response()
+
+
+def retransmissions_first(sdp: str) -> str:
+    """The description as servers write it that list rtx before what it repeats."""
+    lines = sdp.split("\r\n")
+    rtx = {line[9:].split()[0] for line in lines if line.startswith("a=rtpmap:") and "rtx/" in line}
+    assert rtx
+    for number, line in enumerate(lines):
+        if line.startswith("m=video"):
+            media, formats = line.split()[:3], line.split()[3:]
+            formats.sort(key=lambda each: each not in rtx)
+            lines[number] = " ".join([*media, *formats])
+    return "\r\n".join(lines)
+
+
+def without_directions(sdp: str) -> str:
+    """The description as servers write it that send and don't say so (RFC 8866 §6.7)."""
+    return sdp.replace("a=sendonly\r\n", "").replace("a=sendrecv\r\n", "")
+
+
+def with_one_direction(sdp: str) -> str:
+    """The same, where the session's line says so for all."""
+    return without_directions(sdp).replace("t=0 0\r\n", "t=0 0\r\na=sendonly\r\n")
 
 
 def rejecting_audio(sdp: str) -> str:

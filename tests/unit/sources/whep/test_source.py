@@ -18,7 +18,7 @@ from orchestrator.sources.source import (
 from orchestrator.whep.http import ice_servers
 from orchestrator.whep.publications import publications_in
 from tests.kit.sources.watcher import watching
-from tests.kit.sources.whep_server import TOKEN, whep_server
+from tests.kit.sources.whep_server import TOKEN, rejecting_audio, whep_server
 
 
 async def test_audio_and_video_come_in_step_and_the_session_is_taken_back() -> None:
@@ -55,7 +55,7 @@ async def test_a_stream_without_audio_publishes_only_video() -> None:
 
 async def test_a_server_that_rejects_audio_without_a_word_gives_the_video() -> None:
     async with whep_server(audio=False) as server:
-        server.rejects_audio = True
+        server.alters = rejecting_audio
         async with watching(WhepEndpoint(server.url, TOKEN), alone=False) as (source, watcher):
             assert set(watcher.publications) == {"video"}
             await source.subscribe(frozenset({"video"}))
