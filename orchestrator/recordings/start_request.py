@@ -49,7 +49,8 @@ QUALITY_ALIASES: Final = {"best": "high"}
 DEFAULT_QUALITY: Final = "high"
 
 SELECTED: Final = "selected"
-TRACKS: Final = (SELECTED, "all")
+ALL: Final = "all"
+TRACKS: Final = (SELECTED, ALL)
 """What a recording that copies has of a room: the selected video and all audio, each publication
 of it a track of its own; or every publication."""
 

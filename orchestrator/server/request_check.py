@@ -14,6 +14,7 @@ from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.recordings.formats import format_named, meant, pipeline_for
 from orchestrator.recordings.limits import Limits
 from orchestrator.recordings.start_request import (
+    ALL,
     SELECTED,
     TRACKS,
     StartedBy,
@@ -68,8 +69,10 @@ class RequestCheck:
         speed_step = pinned_step(self._settings, pipeline, request.speed_step)
         folder = await self._folders.for_request(request.output_directory)
         await self._encoders.require(pipeline)
+        tracks = tracks_of(request, pipeline)
         if request.encode is not None:
             await check_options(request.encode, self._encoders, self._settings)
+            _check_replaceable(request.encode, tracks)
         instead = copy_instead(
             self._settings, self._encoders.pipelines, pipeline, video, request.encode
         )
@@ -84,7 +87,7 @@ class RequestCheck:
             speed_step=speed_step,
             started_by=request.started_by,
             encode=request.encode,
-            tracks=tracks_of(request, pipeline),
+            tracks=tracks,
             instead=instead,
         )
 
@@ -115,6 +118,18 @@ def tracks_of(request: StartRequest, pipeline: Pipeline) -> str | None:
         "Use output_format mkv, or leave tracks out.",
         field="tracks",
     )
+
+
+def _check_replaceable(encode: EncodeOptions, tracks: str | None) -> None:
+    """InvalidRequest if an encode would take the place of videos that it doesn't have."""
+    if encode.replace and tracks == ALL:
+        raise InvalidRequest(
+            "A recording of all tracks can't be replaced by an encode: of its videos only one is"
+            " encoded, and the others would be lost.",
+            "Leave encode.replace out: the new file then lies beside the recording's; or leave"
+            " tracks out.",
+            field="encode.replace",
+        )
 
 
 def pipeline_of(request: StartRequest, pipelines: Pipelines) -> Pipeline:

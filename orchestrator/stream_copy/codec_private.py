@@ -34,13 +34,13 @@ def entry_of(track: Track, number: int, first: EncodedFrame, *, default: bool) -
     if track.codec not in ("h264", "h265", "av1"):
         return given
     if not private:
-        raise ValueError(f"the first frame of {track.name!r} has no parameter sets")
+        raise ValueError("its keyframe has no parameter sets")
     if len(private) > LARGEST:
-        raise ValueError(f"{track.name!r} has {len(private)} bytes of parameter sets")
+        raise ValueError(f"it has {len(private)} bytes of parameter sets, of {LARGEST} at most")
     try:
         return replace(given, private=_converted(given))
     except (av.FFmpegError, IndexError) as error:
-        raise ValueError(f"the parameter sets of {track.name!r} can't be read: {error}") from error
+        raise ValueError(f"its parameter sets can't be read: {error}") from error
 
 
 def _converted(entry: TrackEntry) -> bytes:

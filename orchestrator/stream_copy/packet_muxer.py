@@ -124,7 +124,7 @@ class PacketMuxer:
         return entry_of(track, len(self._entries) + 1, first, default=is_first)
 
     def _declare_all(self, tracks: Mapping[Track, EncodedFrame]) -> None:
-        problem = "there is none"
+        problem = "there is no track"
         for track, frame in tracks.items():
             try:
                 entry = self._entry(track, frame)
@@ -134,7 +134,7 @@ class PacketMuxer:
             else:
                 self._declare(track, entry)
         if not self._entries:
-            raise ValueError(f"no track can be written: {problem}")
+            raise ValueError(problem)
 
     def _list(self, entries: list[matroska.TrackEntry]) -> None:
         """Writes the list of tracks, but not the emptiness behind it.

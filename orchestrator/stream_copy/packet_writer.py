@@ -19,6 +19,7 @@ import structlog
 
 from orchestrator.logs import Repeated
 from orchestrator.media import SECOND_NS, EncodedFrame, TrackKind
+from orchestrator.stream_copy.left_out import LeftOutTracks
 from orchestrator.stream_copy.packet_cut import PacketCut
 from orchestrator.stream_copy.packet_file import OpenedFile
 from orchestrator.stream_copy.packet_queue import PacketQueue
@@ -84,12 +85,13 @@ class PacketWriter:
         """When it wrote or waited last, on the monotonic clock."""
         self.blocked_by: Track | None = None
         """That of the next packet, if the file doesn't have it."""
+        self.left_out = LeftOutTracks()
         self._begun: dict[Track, int] = {}
         """Videos that have a keyframe in this file, and where their newest frame stands."""
         self._ends: dict[Track, int] = {}
         self._video_frames = self._audio_ns = 0
         self._undecodable = self._late = self._refused = 0
-        self._log_refused, self._log_left_out = Repeated(log.error), Repeated(log.warning)
+        self._log_refused = Repeated(log.error)
         self._finish, self._abort = threading.Event(), threading.Event()
         self._cut_wanted = threading.Event()
         self._at_keyframe = False
@@ -192,7 +194,9 @@ class PacketWriter:
             self._queue.put_back(packet)
             raise
         except ValueError as why:
-            self._log_left_out("a track was not added", track=track.name, error=str(why))
+            self.left_out.add(packet, why)
+        else:
+            self.left_out.remove(track)
         return True
 
     def _wait_for_cut(self, track: Track) -> bool:
@@ -263,7 +267,12 @@ class PacketWriter:
         self._count(packet)
 
     def _open(self, packet: Packet) -> OpenedFile:
-        self.opened = self._open_file(packet)
+        try:
+            self.opened = self._open_file(packet)
+        except ValueError as why:
+            self.left_out.add(packet, why)
+            raise
+        self.left_out.remove(packet.track)
         return self.opened
 
     def _is_decodable(self, packet: Packet) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from typing import Any, Final
 
 from orchestrator.catalog.models import Recording
@@ -45,6 +46,20 @@ async def until_first_frame(
         raise cannot_hold
     listed_by = recording.stream["discovery"]
     raise capture.selection.why_nothing(TITLES.get(listed_by, listed_by))
+
+
+async def until_written(
+    recording: Recording, capture: Capture, ends: Iterable[asyncio.Future[Any]], deadline_s: float
+) -> None:
+    """Returns when one of `ends` has come; raises why nothing of what came can be written.
+
+    `deadline_s`: on the monotonic clock. A recording that is resumed waits on: others may publish.
+    """
+    while not (await asyncio.wait(ends, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED))[0]:
+        if recording.started_at is not None or time.monotonic() < deadline_s:
+            continue
+        if (cannot_write := capture.cannot_write()) is not None:
+            raise cannot_write
 
 
 async def _left_out(capture: Capture) -> None:

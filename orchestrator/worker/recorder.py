@@ -32,7 +32,7 @@ from orchestrator.worker.control.copy_control import CopyControl
 from orchestrator.worker.control.encoding_control import EncodingControl
 from orchestrator.worker.control.segment_control import SegmentControl
 from orchestrator.worker.finishing.finish import conclude
-from orchestrator.worker.first_frame import until_first_frame
+from orchestrator.worker.first_frame import until_first_frame, until_written
 from orchestrator.worker.recording_setup import copied_capture, decoded_capture
 from orchestrator.worker.status_report import PERIOD_S, StatusReporter
 from orchestrator.worker.task_group import first_error
@@ -123,13 +123,12 @@ class Recorder:
                 tasks.create_task(self._follow_keyframes(source)),
             ]
             try:
+                timeout_s = self._settings.connect_timeout_s
+                deadline_s = time.monotonic() + timeout_s
                 await until_first_frame(
-                    self._recording,
-                    self._capture,
-                    self._stop_reason,
-                    self._settings.connect_timeout_s,
+                    self._recording, self._capture, self._stop_reason, timeout_s
                 )
-                await self._encode(source)
+                await self._encode(source, deadline_s)
             finally:
                 for helper in helpers:
                     helper.cancel()
@@ -144,11 +143,11 @@ class Recorder:
         finally:
             await source.close()
 
-    async def _encode(self, source: Source) -> None:
+    async def _encode(self, source: Source, deadline_s: float) -> None:
         supervisor = await self._control.prepare()
         ffmpeg = asyncio.create_task(supervisor.run())
         try:
-            await self._wait_running(ffmpeg)
+            await self._wait_running(ffmpeg, deadline_s)
             if self._control.running.is_set():
                 await self._origin.begin()
             control = self._control.start()
@@ -162,11 +161,11 @@ class Recorder:
             self._undecodable.end()
         await ffmpeg
 
-    async def _wait_running(self, ffmpeg: asyncio.Task[None]) -> None:
+    async def _wait_running(self, ffmpeg: asyncio.Task[None], deadline_s: float) -> None:
         running = asyncio.create_task(self._control.running.wait())
-        waits: set[asyncio.Future[Any]] = {running, ffmpeg, self._stop_reason}
+        ends: set[asyncio.Future[Any]] = {running, ffmpeg, self._stop_reason}
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await until_written(self._recording, self._capture, ends, deadline_s)
         finally:
             running.cancel()
 

@@ -18,6 +18,7 @@ from orchestrator.pipes.frame_queue import FrameQueue
 from orchestrator.pipes.frame_rate import USUAL_FPS
 from orchestrator.recordings.figures import LiveFigures
 from orchestrator.recordings.limits import Limits
+from orchestrator.recordings.start_request import ALL
 from orchestrator.settings import Settings
 from orchestrator.stream_copy.containers import CONTAINERS
 from orchestrator.stream_copy.packet_queue import PacketQueue
@@ -131,7 +132,7 @@ def decoded_capture(recording: Recording, settings: Settings, note: Note) -> Dec
 
 def copied_capture(recording: Recording, settings: Settings, note: Note) -> CopiedCapture:
     """For a recording that is copied."""
-    container, every_track = CONTAINERS[recording.output_format], recording.tracks == "all"
+    container, every_track = CONTAINERS[recording.output_format], recording.tracks == ALL
     return CopiedCapture(
         PacketQueue(settings.queue_bytes),
         _selection(recording, settings, every_video=every_track, codecs=container.codecs),

@@ -89,7 +89,11 @@ class CopyControl(SegmentControl):
         """Ends or splits it, and begins a new file for a track that this one may not have."""
         super().tick()
         writer = self._segments.writer if self._segments is not None else None
-        if writer is None or writer is self._cut or (track := writer.blocked_by) is None:
+        if writer is None:
+            return
+        written = writer.opened.file.tracks if writer.opened else frozenset()
+        self._capture.left_out_by_writer(writer.left_out.reasons, written)
+        if writer is self._cut or (track := writer.blocked_by) is None:
             return
         if self._held():
             return  # audio of this file waits for its place

@@ -129,6 +129,10 @@ class Capture(ABC):
         """Why the file can't hold what is selected; None if it can."""
         return None
 
+    def cannot_write(self) -> HavenError | None:
+        """Why nothing of what came can be written; None if that isn't known."""
+        return None
+
     def on_event(self, event: SourceEvent) -> None:
         """Take one event of the source."""
         match event:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from orchestrator.errors import HavenError, NoMedia, UnsupportedCodec
@@ -11,7 +12,7 @@ from orchestrator.sources.source import EncodedFrameReceived, FrameReceived
 from orchestrator.stream_copy.containers import CONTAINERS, Container
 from orchestrator.stream_copy.packet_queue import PacketQueue
 from orchestrator.stream_copy.packet_timeline import PacketTimeline
-from orchestrator.stream_copy.track import Packet
+from orchestrator.stream_copy.track import Packet, Track
 from orchestrator.worker.tracks.capture import Capture, Note
 from orchestrator.worker.tracks.capture_figures import CaptureFigures, copied_figures
 from orchestrator.worker.tracks.file_tracks import MOST, FileTracks
@@ -56,6 +57,9 @@ class CopiedCapture(Capture):
         """Publications for which the file has no track, in words, by sid."""
         self._no_keyframes: dict[str, str] = {}
         """Videos of which nothing can be recorded until a keyframe comes, in words, by sid."""
+        self._undescribed: dict[str, str] = {}
+        """Publications of which nothing is written, as no file can say how they are decoded, in
+        words, by sid."""
         self._pending: list[Packet] = []
         """For the queue."""
         self._video_sid: str | None = None
@@ -94,6 +98,31 @@ class CopiedCapture(Capture):
             " ignores requests for keyframes: record with a pipeline that encodes.",
         )
 
+    def left_out_by_writer(self, why: Mapping[Track, str], written: frozenset[Track]) -> None:
+        """Tracks that the file doesn't have, each with the reason, and those that it has."""
+        for track in written:
+            for sid in self.tracks.sids(track):
+                self._undescribed.pop(sid, None)
+        for track, reason in why.items():
+            for sid in self.tracks.sids(track):
+                if sid not in self._undescribed:
+                    publication = self.selection.publications[sid]
+                    self._undescribed[sid] = (
+                        f"Nothing of the {described(publication)} can be recorded as it comes:"
+                        f" {reason}."
+                    )
+                    self._note("left_out", self._undescribed[sid])
+
+    def cannot_write(self) -> HavenError | None:
+        """Why nothing was written so far, if that is the reason."""
+        if not self._undescribed:
+            return None
+        return NoMedia(
+            " ".join(self._undescribed.values()),
+            "Record with a pipeline that encodes, or have them publish with another encoder or"
+            " codec.",
+        )
+
     def tick(self) -> None:
         """Time passed: give out what waited for earlier packets of other tracks."""
         if not self._finished:
@@ -112,6 +141,7 @@ class CopiedCapture(Capture):
             *self._left_out.values(),
             *self._no_track.values(),
             *self._no_keyframes.values(),
+            *self._undescribed.values(),
         ]
 
     def _no_keyframe(self, sid: str) -> None:
@@ -128,6 +158,7 @@ class CopiedCapture(Capture):
         self._left_out.pop(sid, None)
         self._no_keyframes.pop(sid, None)
         self._no_track.pop(sid, None)
+        self._undescribed.pop(sid, None)
         self.timeline.forget(sid)
         self.tracks.gone(sid)
 

@@ -64,6 +64,10 @@ class FileTracks:
         videos = [each for each in tracks if each.kind is TrackKind.VIDEO]
         return self.every_track or track.kind is TrackKind.AUDIO or not videos
 
+    def sids(self, track: Track) -> list[str]:
+        """The publications whose frames go into a track."""
+        return [sid for sid, its in self._track_of.items() if its == track]
+
     def gone(self, sid: str) -> None:
         """A publication is gone: its track stays for whoever comes back."""
         self._track_of.pop(sid, None)

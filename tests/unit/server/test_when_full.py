@@ -41,7 +41,9 @@ async def test_frames_that_are_copied(parts: Parts, tmp_path: Path) -> None:
     assert (row.tracks, row.instead_of, row.speed_step) == ("selected", None, 0)
     assert row.output_path.endswith(".webm")
     assert notes_of(row) == []
-    all_of_them = replace(asked, stream_id="room 2", output_format=None, tracks="all")
+    all_of_them = replace(
+        asked, stream_id="room 2", output_format=None, tracks="all", encode=EncodeOptions("mp4")
+    )
     row = await start_of(parts, tmp_path).start(all_of_them)
     assert (row.output_format, row.tracks) == ("mkv", "all")
 
@@ -55,6 +57,10 @@ async def test_frames_that_are_copied(parts: Parts, tmp_path: Path) -> None:
         ({"pipeline": "copy", "tracks": "all", "output_format": "mp4"}, "don't fit into mp4"),
         ({"pipeline": "copy", "output_format": "av1"}, "copy makes mkv or webm or mp4, not av1"),
         ({"pipeline": "copy", "encode": EncodeOptions("copy")}, "it can't encode a file"),
+        (
+            {"pipeline": "copy", "tracks": "all", "encode": EncodeOptions("mp4", replace=True)},
+            "of its videos only one is encoded",
+        ),
     ],
 )
 async def test_tracks_and_containers_that_cant_be_had(
