@@ -138,7 +138,7 @@ class CopiedCapture(Capture):
 
     def _own_warnings(self) -> list[str]:
         return [
-            *self._left_out.values(),
+            *(f"{why} Nothing of it is recorded." for why in self._left_out.values()),
             *self._no_track.values(),
             *self._no_keyframes.values(),
             *self._undescribed.values(),

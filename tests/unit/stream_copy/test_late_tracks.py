@@ -59,13 +59,13 @@ def test_a_track_that_cant_be_described_costs_the_others_nothing(
     packets = _second()
     tracks = {camera("h264", "mallory camera"): bad, **firsts(packets)}
     muxer = PacketMuxer(path, "matroska", tracks, zero_ns=0, tags={})
-    with pytest.raises(ValueError, match="mallory camera"):
+    with pytest.raises(ValueError, match="parameter sets"):
         muxer.add_track(camera("h264", "mallory camera"), bad)
     for packet in packets:
         muxer.write(packet)
     muxer.close()
     assert sum(len(each.times_ms) for each in read(path)) == len(packets)
-    with pytest.raises(ValueError, match="no track can be written"):
+    with pytest.raises(ValueError, match="parameter sets"):
         PacketMuxer(path, "matroska", {camera("h264", "mallory"): bad}, zero_ns=0, tags={})
 
 

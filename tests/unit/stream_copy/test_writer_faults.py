@@ -31,6 +31,7 @@ def test_a_track_that_no_file_can_have_ends_none() -> None:
     writer = joined(bench.writer())
     assert bench.files[0].times(VOICE) == [0, 20]
     assert (writer.blocked_by, writer.statistics().refused) == (None, 1)
+    assert writer.left_out.reasons == {BOB: "no parameter sets"}
 
 
 def test_whatever_goes_wrong_is_the_writers_problem() -> None:

@@ -120,6 +120,25 @@ async def test_a_video_without_a_keyframe_is_warned_of_until_one_comes() -> None
     assert len(NOTES) == 4
 
 
+async def test_a_track_that_no_player_could_decode_is_warned_of_until_the_file_has_it() -> None:
+    mkv = capture()
+    publish(mkv, CAMERA, MICROPHONE)
+    mkv.on_event(EncodedFrameReceived("cam", 10**9, KEYFRAME))
+    assert mkv.cannot_write() is None
+    (video,) = mkv.tracks.known()
+    for _ in range(2):
+        mkv.left_out_by_writer({video: "its parameter sets can't be read"}, frozenset())
+    why = mkv.cannot_write()
+    assert isinstance(why, NoMedia)
+    assert "camera video of 'a' (VP8)" in why.error
+    assert "its parameter sets can't be read" in why.error
+    assert [kind for kind, _ in NOTES].count("left_out") == 1
+    assert why.error in mkv.warnings()
+    mkv.left_out_by_writer({}, frozenset({video}))
+    assert mkv.cannot_write() is None
+    assert why.error not in mkv.warnings()
+
+
 async def test_a_file_has_one_video_track_where_one_video_is_recorded() -> None:
     mkv = capture()
     publish(mkv, CAMERA)
