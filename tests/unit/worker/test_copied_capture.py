@@ -95,7 +95,8 @@ async def test_of_several_videos_one_is_recorded_that_the_container_holds() -> N
     assert webm.wanted == {"cam"}
     assert webm.cannot_hold() is None
     assert not webm.left_out.is_set()
-    assert "The webm file can't hold the screen_share video of 'b' (H264)." in webm.warnings()
+    why = "The webm file can't hold the screen_share video of 'b' (H264)."
+    assert f"{why} Nothing of it is recorded." in webm.warnings()
     webm.on_event(PublicationRemoved("screen"))
     assert not any("can't hold" in each for each in webm.warnings())
 
