@@ -216,6 +216,8 @@ def _replace(session: Session, replaced: Replacement) -> None:
         name: select(func.sum(column)).where(of_recording).scalar_subquery()
         for name, column in (("size_bytes", File.size_bytes), ("duration_s", File.duration_s))
     }
+    # On the terminal perhaps: what /start asked for is done then.
+    columns["encode_id"] = func.coalesce(Recording.encode_id, "")
     if file.number == 1:
         columns |= {"output_path": file.path, "probe": file.probe, **replaced.columns}
     check_columns(Recording, columns, fixed=("id",))

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from orchestrator.catalog.models import Recording
 from orchestrator.cli.formatting import UNKNOWN, console, duration, number, plain, print_table, size
+from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.recordings.figures import (
     LiveFigures,
     ProcessesFigures,
@@ -46,16 +47,25 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
     """The summary of a finished recording."""
     probe, figures = recording.probe or {}, LiveFigures.of(recording)
     taken = _first(recording.duration_s, probe.get("duration_s"))
-    return [
+    found = [
         ("file", recording.output_path),
         ("duration", duration(taken)),
         ("size", size(_first(recording.size_bytes, probe.get("size_bytes")))),
         ("video", _video(probe, recording)),
         ("audio", _audio(probe, recording)),
+        ("tracks", track_names(recording)),
         ("frames", _frames(recording, figures.video)),
         ("CPU", f"{_cpu(recording, figures.processes)} of one core"),
         ("ended", recording.reason or UNKNOWN),
+        ("encode", _encode_later(recording)),
     ]
+    return [(name, value) for name, value in found if value]
+
+
+def track_names(recording: Recording) -> str:
+    """Those of a copied file that has more than one video and one audio; else empty."""
+    tracks = (recording.probe or {}).get("tracks", ()) if recording.tracks is not None else ()
+    return ", ".join(track["name"] for track in tracks) if len(tracks) > 2 else ""
 
 
 def summary(recording: Recording) -> None:
@@ -112,6 +122,17 @@ def _cpu(recording: Recording, processes: ProcessesFigures) -> str:
     if recording.tracks is not None:
         return f"worker {_percent(processes.worker)}"
     return f"worker {_percent(processes.worker)}, ffmpeg {_percent(processes.ffmpeg)}"
+
+
+def _encode_later(recording: Recording) -> str:
+    """What becomes of a copy that was to be encoded: no server may run."""
+    if recording.instead_of is None or recording.encode is None:
+        return ""
+    asked = EncodeOptions.from_dict(recording.encode)
+    return (
+        "when `orchestrator serve` runs; or at once: orchestrator encode"
+        f" {recording.id} --pipeline {asked.pipeline} --quality {asked.quality} --replace"
+    )
 
 
 def _percent(process: ProcessFigures) -> str:

@@ -73,7 +73,7 @@ def facts(result: TranscodingResult) -> list[tuple[str, str]]:
         ("file", str(result.output)),
         ("size", f"{size(result.output_bytes)}, {share:.0%} of {size(result.source_bytes)}"),
         ("duration", duration(result.duration_s)),
-        ("frames", f"{result.frames} in {result.chunks} chunks" if result.frames else ""),
+        ("frames", _frames(result)),
         ("audio", ", ".join(result.audio)),
         ("left out", ", ".join(result.left_out)),
         ("VMAF", _vmaf(result)),
@@ -81,6 +81,11 @@ def facts(result: TranscodingResult) -> list[tuple[str, str]]:
         ("source", f"{result.source} {'removed' if result.replaced else 'kept'}"),
     ]
     return [(name, value) for name, value in found if value]
+
+
+def _frames(result: TranscodingResult) -> str:
+    chunks = "1 chunk" if result.chunks == 1 else f"{result.chunks} chunks"
+    return f"{result.frames} in {chunks}" if result.frames else ""
 
 
 def _vmaf(result: TranscodingResult) -> str:

@@ -40,8 +40,13 @@ _CONTAINER_OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
 _ONE_HEADER: Final = frozenset({"h264", "hevc"})
 """Codecs whose parameters stand in the file's header, once for all chunks."""
 
-_OWN_TAGS: Final = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
-"""Of the old file's container."""
+_SETTINGS_TAG: Final = "encoder_settings"
+"""How a recording's file was made (worker.process)."""
+
+_OWN_TAGS: Final = frozenset(
+    {"major_brand", "minor_version", "compatible_brands", "encoder", _SETTINGS_TAG}
+)
+"""Of the old file's container and encoders."""
 
 ONLY_S: Final = Fraction(1, 25)
 """How long a video of one frame lasts."""
@@ -123,6 +128,7 @@ def join_parts(parts: Parts, pipeline: Pipeline, output: Path, cancelled: Cancel
             made.metadata.update(
                 {k: v for k, v in source.metadata.items() if k.lower() not in _OWN_TAGS}
             )
+            made.metadata[_SETTINGS_TAG] = f"pipeline={pipeline.name} later"
             streams = _streams(parts, source, made)
             try:
                 for _, _, packet in heapq.merge(*streams, key=lambda timed: timed[:2]):

@@ -178,7 +178,11 @@ def _require_disk(output: Path, source: Source, settings: Settings) -> None:
     needed = max(source.size_bytes - kept, 0) + settings.disk_reserve_bytes
     if free < needed or not has_headroom(folder):
         raise NotEnoughDisk(
-            f"Only {free / 2**20:.0f} MiB can be written in {folder}; encoding"
-            f" {source.path.name} may take {needed / 2**20:.0f} MiB, with the reserve.",
+            f"Only {_mebibytes(free)} can be written in {folder}; encoding"
+            f" {source.path.name} may take {_mebibytes(needed)}, with the reserve.",
             "Free some space, or give an --output on another disk.",
         )
+
+
+def _mebibytes(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:.{0 if size_bytes >= 10 * 2**20 else 1}f} MiB"

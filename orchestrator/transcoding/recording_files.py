@@ -84,11 +84,12 @@ async def replacement(
 
 
 def _columns(found: Probe, pipeline: Pipeline, quality: str | None) -> dict[str, Any]:
-    """Of the recording. Its speed steps were those of the pipeline that it was recorded with."""
+    """Of the recording. Speed steps and tracks were those of how it was recorded."""
     columns: dict[str, Any] = {
         "pipeline": pipeline.name,
         "output_format": pipeline.format,
         "speed_step": None,
+        "tracks": None,
     }
     if quality is not None:
         columns["video_quality"] = quality

@@ -164,11 +164,17 @@ def _tags(recording: Recording, stream: Stream) -> dict[str, str]:
         "stream_id": stream.id,
         "creation_time": began.replace("+00:00", "Z"),
         "recording_id": recording.id,
-        "encoder_settings": (
-            f"pipeline={recording.pipeline} video={recording.video_codec}"
-            f"/{recording.video_quality} audio={recording.audio_codec}/{recording.audio_quality}"
-        ),
+        "encoder_settings": _encoder_settings(recording),
     }
+
+
+def _encoder_settings(recording: Recording) -> str:
+    if recording.tracks is not None:  # qualities are an encoder's
+        return f"pipeline={recording.pipeline}"
+    return (
+        f"pipeline={recording.pipeline} video={recording.video_codec}"
+        f"/{recording.video_quality} audio={recording.audio_codec}/{recording.audio_quality}"
+    )
 
 
 def _obey_signals(recorder: Recorder) -> None:

@@ -13,10 +13,13 @@ _LEVELS: Final[dict[tuple[str, str, Any], Level]] = {
     ("state", "to", "failed"): "error",
     ("ffmpeg", "to", "fatal"): "error",
     ("ffmpeg", "to", "backoff"): "warning",
+    ("writer", "to", "fatal"): "error",
+    ("writer", "to", "backoff"): "warning",
     ("segment", "outcome", "failed"): "warning",
     ("segment", "outcome", "killed"): "warning",
     ("integrity", "outcome", "incomplete"): "error",
     ("connection", "connected", False): "warning",
+    ("encoded", "state", "failed"): "error",
 }
 """By the kind of event and one value of its data."""
 
@@ -24,6 +27,9 @@ _ALWAYS: Final[dict[str, Level]] = {
     "worker": "warning",
     "recovered": "warning",
     "missing": "warning",
+    "left_out": "warning",
+    "no_keyframe": "warning",
+    "undecodable": "warning",
 }
 
 

@@ -152,6 +152,7 @@ def _row(recording: Recording) -> tuple[str, ...]:
 
 
 def _facts(recording: Recording) -> list[tuple[str, str]]:
+    from orchestrator.cli.progress import track_names
     from orchestrator.recordings.notes import notes_of
     from orchestrator.recordings.written import codecs_of
 
@@ -162,7 +163,7 @@ def _facts(recording: Recording) -> list[tuple[str, str]]:
         ("state", recording.state),
         ("file", recording.output_path),
         ("encoded" if recording.tracks is None else "copied", codecs),
-        ("tracks", recording.tracks or ""),
+        ("tracks", ": ".join(filter(None, (recording.tracks, track_names(recording))))),
         ("note", " ".join(notes_of(recording))),
         ("begun", _local(recording.started_at)),
         ("ended", _local(recording.ended_at)),

@@ -28,7 +28,7 @@ from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.recordings.encode_states import EncodeState
 from orchestrator.recordings.start_request import quality_named
 from orchestrator.settings import Settings
-from orchestrator.transcoding.process.encoded_file import encoded_file, found_made
+from orchestrator.transcoding.process.encoded_file import encoded_file, ended_in_words, found_made
 from orchestrator.transcoding.process.outputs import (
     free_output,
     is_made,
@@ -215,6 +215,18 @@ class EncodeProcess:
             result=dict(self._result),
             **failure,
         )
+        await self._note(state, error)
+
+    async def _note(self, state: EncodeState, error: HavenError | None) -> None:
+        """A line in the recording's event log."""
+        id, files = self._row.recording_id, self._result.values()
+        message = ended_in_words(state, self._options.pipeline, files, error)
+        try:
+            await self._catalog.add_event(
+                id, "encoded", message, state=state.value, encode_id=self._row.id
+            )
+        except HavenError as problem:  # it may be gone
+            log.warning("event not written", recording=id, error=problem.error)
 
     async def _write(self, **columns: Any) -> None:
         await with_retries(lambda: self._change(**columns))

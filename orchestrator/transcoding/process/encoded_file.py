@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestrator.errors import HavenError
 from orchestrator.mediafiles.probe import probe
+from orchestrator.recordings.encode_states import EncodeState
 from orchestrator.transcoding.result import TranscodingResult
 
 
@@ -30,3 +33,23 @@ def found_made(
         "duration_s": found.duration_s,
         "replaced": replaced,
     }
+
+
+def ended_in_words(
+    state: EncodeState,
+    pipeline: str,
+    files: Collection[Mapping[str, Any]],
+    error: HavenError | None,
+) -> str:
+    """How an encode ended, for the event log of its recording. `files`: what came of each."""
+    if error is not None:
+        return f"Not encoded again with {pipeline}: {error.error}"
+    if state is EncodeState.CANCELLED:
+        return f"Encoding again with {pipeline} was cancelled."
+    names = ", ".join(Path(file["output"]).name for file in files)
+    before, after = (sum(file[f"{one}_bytes"] for file in files) for one in ("source", "output"))
+    place = "in place of" if any(file["replaced"] for file in files) else "beside"
+    return (
+        f"Encoded again with {pipeline}: {names}, {after} bytes instead of {before}, {place} what"
+        " was recorded."
+    )

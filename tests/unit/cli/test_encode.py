@@ -78,7 +78,7 @@ def test_a_file(here: Here, film: Path) -> None:
     assert done.returncode == 0, done.stderr
     made = film.with_suffix(".mp4")
     assert str(made) in done.stdout
-    assert re.search(r"frames +30 in 1 chunks", done.stdout)
+    assert re.search(r"frames +30 in 1 chunk\s", done.stdout)
     assert re.search(rf"source +{film} kept", done.stdout)
     assert [number for _, number in shown(made)] == list(range(30))
     assert "encoding film.mkv | " in done.stderr
@@ -144,6 +144,7 @@ def test_all_parts_of_a_recording_and_what_the_catalog_then_says(here: Here, fil
     assert (of.output_path, of.probe) == (str(made[0]), files[0].probe)
     assert of.size_bytes == sum(path.stat().st_size for path in made)
     assert (of.pipeline, of.output_format, of.video_codec) == ("mp4", "mp4", "libx264")
+    assert (of.tracks, of.encode_id) == (None, ""), "what /start asked for isn't done once more"
     shown_now = here.run("recordings", "show", "r1").stdout
     assert "libx264 + aac (mp4)" in shown_now
 

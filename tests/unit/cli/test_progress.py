@@ -13,6 +13,7 @@ from orchestrator.cli.error_messages import report
 from orchestrator.cli.formatting import duration, number, print_table, size
 from orchestrator.cli.progress import PLAIN_EVERY_S, Screen, facts, line
 from orchestrator.errors import EncodingFailed, SourceRefused
+from orchestrator.recordings.encode_options import EncodeOptions
 
 FIGURES: dict[str, Any] = {
     "duration_s": 62.04,
@@ -165,3 +166,19 @@ def test_one_that_copies_has_no_encoder_to_tell_of() -> None:
     assert shown["audio"] == "opus 48000 Hz, 2 channels (as it came)"
     assert shown["frames"] == "1860 received, 1858 written, 2 dropped"
     assert shown["CPU"] == "worker 4% of one core"
+    assert not {"tracks", "encode"} & shown.keys()
+
+
+def test_of_several_tracks_the_names_are_shown() -> None:
+    names = ("alice camera", "alice microphone", "bob microphone")
+    probe = {"tracks": [{"name": name} for name in names]}
+    assert dict(facts(recording(probe=probe, tracks="selected")))["tracks"] == ", ".join(names)
+    assert "tracks" not in dict(facts(recording(probe=probe))), "one that is encoded has two"
+
+
+def test_what_becomes_of_a_copy_that_was_to_be_encoded() -> None:
+    asked = EncodeOptions("av1", quality="low", replace=True).as_dict()
+    copied = recording(id="id7", tracks="selected", instead_of="av1", encode=asked)
+    assert "encode id7 --pipeline av1 --quality low --replace" in dict(facts(copied))["encode"]
+    copied.encode = None
+    assert "encode" not in dict(facts(copied))

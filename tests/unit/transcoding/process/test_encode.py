@@ -25,6 +25,10 @@ def numbers(path: Path) -> list[int | None]:
     return [number for _, number in shown(path)]
 
 
+async def last_event(bench: Bench) -> str:
+    return (await bench.catalog.events("r1"))[-1].message
+
+
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
@@ -47,6 +51,9 @@ async def test_a_replaced_file_is_the_recordings(bench: Bench, film: Path, out: 
     assert of.probe is not None
     assert of.probe["video"]["codec"] == "h264"
     assert await bench.table.made_files("r1") == []
+    said = f"a.mp4, {file.size_bytes} bytes instead of "
+    assert said in await last_event(bench)
+    assert "in place of" in await last_event(bench)
 
 
 async def test_progress_is_in_the_row(bench: Bench, film: Path, monkeypatch: Any) -> None:
@@ -131,6 +138,7 @@ async def test_cancelled_at_any_stage_leaves_nothing(
     await process.run()
     row = await bench.table.get("e1")
     assert (row.state, row.result) == ("cancelled", {})
+    assert await last_event(bench) == "Encoding again with mp4 was cancelled."
     assert names(out) == {"a.mkv"}
     assert film.read_bytes() == before
 
@@ -188,6 +196,7 @@ async def test_a_damaged_file_is_left_as_it_is(bench: Bench, film: Path, out: Pa
     row = await bench.run()
     assert (row.state, row.error_code) == ("failed", "source_damaged"), row.error
     assert row.detail
+    assert await last_event(bench) == f"Not encoded again with mp4: {row.error}"
     assert names(out) == {"a.mkv"}
     assert film.read_bytes() == damaged
 
