@@ -221,10 +221,9 @@ class EncodeProcess:
         """A line in the recording's event log."""
         id, files = self._row.recording_id, self._result.values()
         message = ended_in_words(state, self._options.pipeline, files, error)
+        data = {"encode_id": self._row.id, "state": state.value}
         try:
-            await self._catalog.add_event(
-                id, "encoded", message, state=state.value, encode_id=self._row.id
-            )
+            await self._catalog.add_event(id, "encoded", message, **data)
         except HavenError as problem:  # it may be gone
             log.warning("event not written", recording=id, error=problem.error)
 
