@@ -14,7 +14,7 @@ from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpCodecParameters
 
 _FEEDBACK: Final = (("nack", None), ("nack", "pli"), ("goog-remb", None))
 
-_ADDED: Final[Mapping[str, Mapping[str, str]]] = {
+ADDED: Final[Mapping[str, Mapping[str, str]]] = {
     "VP9": {"profile-id": "0"},
     "AV1": {"level-idx": "5", "profile": "0", "tier": "0"},
     "H265": {"level-id": "180", "profile-id": "1", "tier-flag": "0", "tx-mode": "SRST"},
@@ -31,7 +31,7 @@ _FIRST: Final = 103
 
 def _add_codecs() -> None:
     video = CODECS["video"]
-    for number, (name, parameters) in enumerate(_ADDED.items()):
+    for number, (name, parameters) in enumerate(ADDED.items()):
         kind, clock = _FIRST + 2 * number, 90_000
         feedback = [RTCRtcpFeedback(type=what, parameter=more) for what, more in _FEEDBACK]
         repeats = {"apt": kind}

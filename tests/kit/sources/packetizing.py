@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import av
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from orchestrator.sources.aiortc.keyframe_start import unpacked
 from orchestrator.sources.aiortc.video_frame import VideoFrame
@@ -25,6 +28,7 @@ PAYLOAD_TYPE: Final = 97
 LAYERED: Final = ("vp9-l3t3_key", "vp9-l3t3", "av1-l3t3_key", "av1-l3t3")
 _FOLDER: Final = Path(__file__).with_name("layered")
 _RECORD: Final = struct.Struct("!HIBH")
+_PICTURES: Final = count()
 
 
 def layered(name: str) -> list[Packet]:
@@ -64,24 +68,42 @@ def whole(given: Sequence[Packet]) -> list[VideoFrame]:
 
 def vp9(frame: bytes) -> Iterator[bytes]:
     """RFC 9628 §4.2, with a picture id of two bytes and no layers."""
-    key = not frame[0] & 0x04
+    key, number = not frame[0] & 0x04, 0x8000 | next(_PICTURES) & 0x7FFF
     for at in range(0, len(frame), MTU):
         begins, ends = at == 0, at + MTU >= len(frame)
         head = 0x80 | 0x40 * (not key) | 0x08 * begins | 0x04 * ends
-        yield bytes((head, 0x80, 0x01)) + frame[at : at + MTU]
+        yield bytes((head,)) + number.to_bytes(2) + frame[at : at + MTU]
 
 
 def av1(unit: bytes) -> Iterator[bytes]:
-    """AV1 RTP §4: one OBU element a packet, its OBU without size; large ones in pieces."""
+    """AV1 RTP §4: OBUs without their sizes, as many in a packet as fit; what doesn't, in pieces."""
+    elements: list[bytes] = []
+    key = starts_inside = False
     for kind, content, data in obus(unit):
         if kind == 2:
             continue
-        extension = data[1:2] if data[0] & 4 else b""
-        obu = bytes((data[0] & ~2,)) + extension + content
-        for at in range(0, len(obu), MTU):
-            goes_on = at + MTU < len(obu)
-            head = 0x80 * (at > 0) | 0x40 * goes_on | 0x10 | 0x08 * (kind == 1)
-            yield bytes((head,)) + obu[at : at + MTU]
+        key |= kind == 1
+        obu = bytes((data[0] & ~2,)) + (data[1:2] if data[0] & 4 else b"") + content
+        while obu:
+            room = MTU - sum(map(len, elements))
+            elements.append(obu[:room])
+            obu = obu[room:]
+            if obu or sum(map(len, elements)) >= MTU:
+                yield _aggregate(elements, starts_inside, bool(obu), key)
+                elements, key, starts_inside = [], False, bool(obu)
+    if elements:
+        yield _aggregate(elements, starts_inside, False, key)
+
+
+def _aggregate(elements: Sequence[bytes], starts: bool, ends: bool, key: bool) -> bytes:
+    """`starts`, `ends`: inside of an OBU. The length of an element has two bytes here."""
+    known = len(elements) if len(elements) < 4 else 0
+    head = bytes((0x80 * starts | 0x40 * ends | known << 4 | 0x08 * key,))
+    sized = [
+        each if number == known else bytes((len(each) & 127 | 128, len(each) >> 7)) + each
+        for number, each in enumerate(elements, 1)
+    ]
+    return head + b"".join(sized)
 
 
 def h265(frame: bytes) -> Iterator[bytes]:
@@ -114,3 +136,15 @@ PAYLOADS: Final[dict[str, Callable[[bytes], Iterator[bytes]]]] = {
     "AV1": av1,
     "H265": h265,
 }
+
+
+class Packing:
+    """Takes the place of aiortc's encoders, which know neither VP9 nor AV1."""
+
+    def __init__(self, codec: RTCRtpCodecParameters) -> None:
+        self._packed = PAYLOADS[codec.name]
+
+    def pack(self, packet: av.Packet[Any]) -> tuple[list[bytes], int]:
+        """A frame's payloads and RTP time."""
+        assert packet.pts is not None
+        return [*self._packed(bytes(packet))], packet.pts

@@ -28,9 +28,9 @@ log = structlog.get_logger(__name__)
 
 Frame = av.AudioFrame | av.VideoFrame
 
-MATRIX: Final = {"VP8": 6, "H264": 1}
+MATRIX: Final = {"VP8": 6, "VP9": 1, "AV1": 1, "H264": 1, "H265": 1}
 """How YUV is to be read where the bitstream doesn't say, in numbers of ITU-T H.273: VP8 is BT.601
-(RFC 6386 §9.2), H.264 what Chromium takes it for, at every size (docs/pipelines.md)."""
+(RFC 6386 §9.2), the others what Chromium takes them for, at every size (docs/pipelines.md)."""
 
 _UNSPECIFIED: Final = 2
 

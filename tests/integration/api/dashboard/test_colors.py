@@ -16,8 +16,13 @@ from typing import Any, Final
 import av
 import numpy as np
 import pytest
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
-from aiortc.jitterbuffer import JitterFrame
+from aiortc import (
+    MediaStreamTrack,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+    rtcrtpsender,
+)
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from playwright.async_api import Browser, Page
 
@@ -33,7 +38,10 @@ from orchestrator.pipes.frame_queue import FrameQueue
 from orchestrator.pipes.timeline_items import AudioItem, VideoItem
 from orchestrator.pipes.writer import SegmentWriter
 from orchestrator.recordings.thumbnails import jpeg, thumbnail
+from orchestrator.sources.aiortc.codecs import ADDED
 from orchestrator.sources.aiortc.decoding.decoder import complete_colors, decoder_for
+from orchestrator.sources.aiortc.video_frame import VideoFrame
+from tests.kit.sources.packetizing import Packing
 
 pytestmark = pytest.mark.real_time
 
@@ -105,6 +113,9 @@ async (least) => {
 """
 
 
+ENCODERS: Final = {"VP8": "libvpx", "VP9": "libvpx-vp9", "AV1": "libsvtav1", "H264": "libx264"}
+
+
 @dataclass(frozen=True)
 class Sent:
     """What a publisher sends."""
@@ -117,17 +128,19 @@ class Sent:
 
     def frames(self, count: int) -> list[bytes]:
         """Encoded; each second begins with a keyframe."""
-        context = av.CodecContext.create("libvpx" if self.codec == "VP8" else "libx264", "w")
+        context = av.CodecContext.create(ENCODERS[self.codec], "w")
         assert isinstance(context, av.VideoCodecContext)
         context.width, context.height, context.pix_fmt = self.width, self.height, "yuv420p"
         context.time_base, context.gop_size = Fraction(1, FPS), FPS
         context.thread_count, context.bit_rate = 1, 6_000_000
         x264 = ":".join(filter(None, (self.params, "repeat-headers=1")))
-        context.options = (
-            {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
-            if self.codec == "VP8"
-            else {"preset": "ultrafast", "tune": "zerolatency", "x264-params": x264}
-        )
+        vpx = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
+        context.options = {
+            "VP8": vpx,
+            "VP9": vpx,
+            "AV1": {"preset": "12", "svtav1-params": "pred-struct=1:lookahead=0:rc=2"},
+            "H264": {"preset": "ultrafast", "tune": "zerolatency", "x264-params": x264},
+        }[self.codec]
         made = []
         for number in range(count):
             frame = bars(self.width, self.height)
@@ -195,7 +208,7 @@ def received(sent: Sent, count: int) -> list[av.VideoFrame]:
     encoded = enumerate(sent.frames(count))
     frames: list[av.VideoFrame] = []
     for number, data in encoded:
-        for frame in decoder.decode(JitterFrame(data, number * 6000)):
+        for frame in decoder.decode(VideoFrame(data, number * 6000)):
             complete_colors(codec.name, frame)
             assert isinstance(frame, av.VideoFrame)
             frames.append(frame)
@@ -244,6 +257,8 @@ def difference(one: Bars, other: Bars) -> int:
     [
         Sent("VP8", 640, 360),
         Sent("VP8", 1280, 720),
+        Sent("VP9", 640, 360),
+        Sent("AV1", 640, 360),
         Sent("H264", 1280, 720),
         Sent("H264", 640, 360, "colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m"),
         Sent(
@@ -253,11 +268,13 @@ def difference(one: Bars, other: Bars) -> int:
             "fullrange=on:colorprim=bt709:transfer=iec61966-2-1:colormatrix=bt709",
         ),
     ],
-    ids=["vp8-360", "vp8-720", "h264-silent", "h264-bt601", "h264-full-range"],
+    ids=["vp8-360", "vp8-720", "vp9", "av1", "h264-silent", "h264-bt601", "h264-full-range"],
 )
 async def test_a_recording_looks_as_the_stream_did(
-    browser: Browser, tmp_path: Path, sent: Sent
+    browser: Browser, tmp_path: Path, sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if sent.codec in ADDED:
+        monkeypatch.setattr(rtcrtpsender, "get_encoder", Packing)
     page = await browser.new_page()
     await page.goto("about:blank")
     wanted = await live(page, sent)
