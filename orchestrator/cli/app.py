@@ -44,7 +44,7 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(record.record)
-app.command()(streams.streams)
+app.add_typer(streams.app, name="streams")
 app.add_typer(recordings.app, name="recordings")
 app.add_typer(pipelines.app, name="pipelines")
 app.command()(settings.settings)

@@ -15,6 +15,7 @@ from orchestrator.errors import (
     AlreadyActive,
     EncodingFailed,
     HavenError,
+    NotAdded,
     RecordingNotFound,
     SettingsError,
     StreamNotFound,
@@ -23,6 +24,7 @@ from orchestrator.errors import (
 COMMANDS: Final[dict[type[HavenError], str]] = {
     RecordingNotFound: "`orchestrator recordings` lists all recordings.",
     AlreadyActive: "It has to end first; `orchestrator recordings` lists the running ones.",
+    NotAdded: "`orchestrator streams` lists them.",
     StreamNotFound: "`orchestrator streams` lists the live streams.",
 }
 """Advice for the terminal, where the error's own advice names the HTTP API."""

@@ -27,7 +27,20 @@ def _seconds(text: str) -> float:
     return float(parts[1]) * UNITS_S[parts[2]]
 
 
-Stream = Annotated[str, typer.Argument(help="Id of a live stream: a room's name, or demo.")]
+Stream = Annotated[
+    str,
+    typer.Argument(
+        help="Id of a live stream: a room's name, or demo. Or its address: whep+https://host/path."
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        metavar="FILE",
+        help="File with the bearer token for that address, or set WHEP_TOKEN.",
+    ),
+]
 Format = Annotated[
     str | None, typer.Option(help="av1, mp4, webm, mkv or a pipeline's own format. [default: av1]")
 ]
@@ -67,21 +80,23 @@ def record(
     tracks: Tracks = None,
     duration: Duration = None,
     output: Output = None,
+    token_file: TokenFile = None,
     wait: Wait = False,
     config: Config = None,
 ) -> None:
     """Record a live stream until it ends, --duration is over, or Ctrl-C. Needs no server."""
     from orchestrator.cli.standard_streams import outlive_readers
+    from orchestrator.cli.stream_address import with_address
     from orchestrator.recordings.limits import requested_limits
     from orchestrator.recordings.start_request import StartedBy, StartRequest
 
     where = _target(output, format, pipeline, config) if output else None
     folder = _made(where.folder, config) if where else None
     outlive_readers()
-    settings = _settings(config, folder)
+    settings, stream_id = with_address(_settings(config, folder), stream, token_file)
     request = StartRequest(
         started_by=StartedBy.WATCH if wait else StartedBy.USER,
-        stream_id=stream,
+        stream_id=stream_id,
         output_format=where.format if where and where.format else format,
         pipeline=where.pipeline if where and where.pipeline else pipeline,
         video_quality=quality,

@@ -1,36 +1,119 @@
-"""`orchestrator streams`: the live streams."""
+"""`orchestrator streams`: what is live, what is in one stream, and streams with names of their own.
+
+Those are added and removed in the catalog; a server that runs takes them in within seconds.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from orchestrator.cli.formatting import AsJson, Config, plain, print_json, print_table
+from orchestrator.cli.formatting import UNKNOWN, AsJson, Config, plain, print_json, print_table
 
 if TYPE_CHECKING:
+    from orchestrator.discovery.directory import Directory
     from orchestrator.media import Stream
+    from orchestrator.server.streams.named_streams import NamedStreams
     from orchestrator.settings import Settings
 
+app = typer.Typer(
+    help="List live streams, show, add or remove one with a name of its own.",
+    no_args_is_help=False,
+)
 
-def streams(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most streams to list.")] = 20,
-    as_json: AsJson = False,
-    config: Config = None,
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="Most streams to list.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="A stream's id.")]
+Address = Annotated[
+    str, typer.Argument(metavar="ADDRESS", help="Where it comes from: whep+https://host/path.")
+]
+Name = Annotated[str | None, typer.Option(help="For people, and for file names. [default: its id]")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file", metavar="FILE", help="File with a bearer token, or set WHEP_TOKEN."
+    ),
+]
+
+_T = TypeVar("_T")
+
+
+@app.callback(invoke_without_command=True)
+def _default(
+    context: typer.Context, limit: Limit = 20, as_json: AsJson = False, config: Config = None
 ) -> None:
+    """List live streams, show, add or remove one with a name of its own. Without a command, list.
+
+    Those with the most participants come first; those with names of their own are listed always.
+    """
+    if context.invoked_subcommand is None:
+        list_streams(limit, as_json, config)
+
+
+@app.command("list")
+def list_streams(limit: Limit = 20, as_json: AsJson = False, config: Config = None) -> None:
     """List live streams, those with the most participants first."""
+
     from orchestrator.settings import load_settings
 
     streams = asyncio.run(_live(load_settings(config=config), limit))
     if as_json:
         print_json([asdict(stream) for stream in streams])
     elif streams:
-        print_table(("stream", "name", "watching", "from"), [_row(stream) for stream in streams])
+        columns = ("stream", "name", "live", "watching", "from")
+        print_table(columns, [_row(stream) for stream in streams])
     else:
         print("Nothing is live now.")
+
+
+@app.command("add")
+def add_stream(
+    id: Id,
+    address: Address,
+    name: Name = None,
+    token_file: TokenFile = None,
+    config: Config = None,
+) -> None:
+    """Add a stream with a name of its own, which can be recorded, watched and listed by its id."""
+    from orchestrator.cli.stream_address import SCHEMES, defined_by, read_token
+    from orchestrator.mediafiles.paths import check_stream_id
+
+    if not address.startswith(SCHEMES):
+        raise typer.BadParameter(f"it begins with {' or '.join(SCHEMES)}", param_hint="ADDRESS")
+    check_stream_id(id)
+    _, defined = defined_by(address, name=name, token=read_token(token_file))
+    _with_streams(lambda named: named.add(id, defined), config)
+    print(f"Stream {plain(id)} is added: `orchestrator record {plain(id)}` records it.")
+
+
+@app.command("remove")
+def remove_stream(id: Id, config: Config = None) -> None:
+    """Remove a stream that was added; its recordings stay."""
+    _with_streams(lambda named: named.remove(id), config)
+    print(f"Stream {plain(id)} is removed.")
+
+
+def _with_streams(work: Callable[[NamedStreams], Awaitable[_T]], config: Config) -> _T:
+    """For what changes the catalog."""
+    from orchestrator import logs
+    from orchestrator.discovery.directory import Directory
+    from orchestrator.settings import load_settings
+
+    settings = load_settings(config=config)
+    logs.configure("warning", settings.log_format)
+
+    async def run() -> _T:
+        directory = Directory.from_settings(settings)
+        async with _named(settings, directory) as named:
+            return await work(named)
+
+    return asyncio.run(run())
 
 
 async def _live(settings: Settings, limit: int) -> list[Stream]:
@@ -38,6 +121,7 @@ async def _live(settings: Settings, limit: int) -> list[Stream]:
 
     directory = Directory.from_settings(settings)
     try:
+        await _read_added(settings, directory)
         streams = await directory.live(limit)
         for name, failure in directory.failures.items():
             print(f"warning: {name} is missing: {plain(str(failure))}", file=sys.stderr)
@@ -46,6 +130,36 @@ async def _live(settings: Settings, limit: int) -> list[Stream]:
         await directory.close()
 
 
+async def _read_added(settings: Settings, directory: Directory) -> None:
+    """Those that were added, if there is a catalog: to look makes none."""
+    from orchestrator.catalog.database import database_path
+    from orchestrator.errors import HavenError
+
+    if not await asyncio.to_thread(database_path(settings.database_url).exists):
+        return
+    try:
+        async with _named(settings, directory):
+            pass
+    except HavenError as failure:
+        print(f"warning: added streams are missing: {plain(str(failure))}", file=sys.stderr)
+
+
+@asynccontextmanager
+async def _named(settings: Settings, directory: Directory) -> AsyncIterator[NamedStreams]:
+    from orchestrator.catalog.store import Catalog
+    from orchestrator.server.streams.named_streams import NamedStreams
+
+    catalog = Catalog(settings.database_url, settings.file_access)
+    await catalog.open(migrate=True)
+    try:
+        named = NamedStreams(settings, catalog, directory.named)
+        await named.read()
+        yield named
+    finally:
+        await catalog.close()
+
+
 def _row(stream: Stream) -> tuple[str, ...]:
     named = stream.name or stream.symbol or ""
-    return (stream.id, named, str(stream.num_participants), stream.discovery)
+    live = {True: "yes", False: "no", None: UNKNOWN}[stream.is_currently_live]
+    return (stream.id, named, live, str(stream.num_participants), stream.discovery)

@@ -1,0 +1,65 @@
+"""Streams that are named by their address on the command line: whep+https://host/path."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from orchestrator.settings import Settings
+    from orchestrator.settings.groups.streams import StreamSettings
+
+SCHEMES: Final = ("whep+https://", "whep+http://")
+TOKEN: Final = "WHEP_TOKEN"
+"""Environment variable with the bearer token, so that it is in no list of processes."""
+
+TOKEN_FILE: Final = "--token-file"
+LONGEST_FILE: Final = 8192
+
+
+def with_address(settings: Settings, stream: str, token_file: Path | None) -> tuple[Settings, str]:
+    """The settings with the stream at this address, and its id; of an id as they are."""
+    token = read_token(token_file)
+    if not stream.startswith(SCHEMES):
+        if token_file is not None:
+            raise typer.BadParameter(
+                "a token is of use with an address like whep+https://host/path",
+                param_hint=TOKEN_FILE,
+            )
+        return settings, stream
+    id, defined = defined_by(stream, token=token)
+    streams = settings.streams | {id: defined}
+    return settings.model_copy(update={"streams": streams}), id
+
+
+def defined_by(address: str, **more: Any) -> tuple[str, StreamSettings]:
+    """The stream at an address, and the id that is made of that: its host and path."""
+    from pydantic import ValidationError
+
+    from orchestrator.media import shown_address
+    from orchestrator.mediafiles.paths import check_stream_id
+    from orchestrator.settings.groups.streams import StreamSettings
+
+    url = address.removeprefix("whep+")
+    try:
+        defined = StreamSettings(whep=url, **more)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        what = first["msg"].removeprefix("Value error, ")
+        raise typer.BadParameter(f"{'.'.join(map(str, first['loc']))}: {what}") from None
+    return check_stream_id(shown_address(url).partition("://")[2].strip("/")), defined
+
+
+def read_token(file: Path | None) -> str | None:
+    """The token of a file, without the end of its line; else the environment's, which loses it."""
+    variable = os.environ.pop(TOKEN, None)
+    if file is None:
+        return variable or None
+    try:
+        with file.open(encoding="utf-8") as source:
+            return source.read(LONGEST_FILE).strip()
+    except (OSError, UnicodeError) as error:
+        raise typer.BadParameter(f"no token in {file}: {error}", param_hint=TOKEN_FILE) from None

@@ -1,0 +1,93 @@
+"""`orchestrator streams` with names of one's own, and `record` with an address."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from orchestrator.cli.app import run
+from orchestrator.cli.stream_address import TOKEN, with_address
+from orchestrator.settings import Settings
+from tests.kit.cli import Here
+
+URL = "whep+https://me:geheim@media.example/whep/lobby?key=geheim"
+
+
+@pytest.fixture
+def place(here: Here) -> Here:
+    return here
+
+
+def test_added_listed_and_removed(place: Here) -> None:
+    token = place.folder / "token"
+    token.write_text("letmein-letmein\n")
+    added = place.run(
+        "streams", "add", "the/lobby", URL, "--name", "Lobby", "--token-file", str(token)
+    )
+    assert (added.returncode, added.stderr) == (0, "")
+    lobby, demo = json.loads(place.run("streams", "--json").stdout)
+    assert (lobby["id"], lobby["name"], lobby["is_currently_live"]) == ("the/lobby", "Lobby", None)
+    assert demo["id"] == "demo"
+    listed = place.run("streams", "list")
+    assert "the/lobby  Lobby  -" in listed.stdout
+    again = place.run("streams", "add", "the/lobby", URL)
+    assert (again.returncode, "already" in again.stderr) == (1, True)
+    assert place.run("streams", "remove", "the/lobby").returncode == 0
+    gone = place.run("streams", "remove", "the/lobby")
+    assert (gone.returncode, "`orchestrator streams` lists" in gone.stderr) == (1, True)
+    for each in (added, listed, again, gone):
+        assert "geheim" not in each.stdout + each.stderr
+        assert "letmein" not in each.stdout + each.stderr
+
+
+def test_to_look_makes_no_catalog(place: Here) -> None:
+    assert place.run("streams").returncode == 0
+    assert not (place.folder / "catalog.db").exists()
+
+
+def test_streams_of_the_settings_are_listed_and_stay(place: Here) -> None:
+    (place.folder / "orchestrator.toml").write_text(
+        '[streams.hall]\nwhep = "https://media.example/hall"\n'
+    )
+    hall, _ = json.loads(place.run("streams", "--json").stdout)
+    assert (hall["id"], hall["discovery"]) == ("hall", "configured")
+    removed = place.run("streams", "remove", "hall")
+    assert (removed.returncode, "settings" in removed.stderr) == (1, True)
+    added = place.run("streams", "add", "hall", URL)
+    assert (added.returncode, "another id" in added.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["streams", "add", "a", "https://media.example/a"], "begins with whep+https"),
+        (["streams", "add", "a", "whep+https://"], "name a host"),
+        (["streams", "add", "", URL], "has 0 characters"),
+        (["streams", "add", "a\nb", URL], "control character"),
+        (["streams", "add", "a", URL, "--token-file", "none"], "no token in none"),
+        (["streams", "add", "a", URL, "--name", "x" * 201], "at most 200"),
+        (["record", "demo", "--token-file", __file__], "of use with an address"),
+        (["record", "whep+http://:80/a"], "name a host"),
+        (["record", "whep+https://media.example/" + "x" * 300], "characters"),
+    ],
+)
+def test_what_can_t_be_is_said(place: Here, arguments: list[str], said: str) -> None:
+    done = place.run(*arguments)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "geheim" not in done.stderr
+
+
+def test_an_address_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TOKEN, "letmein-letmein")
+    settings, id = with_address(Settings(), URL, None)
+    assert id == "media.example/whep/lobby"
+    defined = settings.streams[id]
+    assert defined.whep == URL.removeprefix("whep+")
+    assert defined.token is not None
+    assert defined.token.get_secret_value() == "letmein-letmein"
+    assert TOKEN not in os.environ, "no worker and no ffmpeg inherits it"
+    assert with_address(settings, "demo", None) == (settings, "demo")
+    assert run(["streams", "--help"]) == 0
