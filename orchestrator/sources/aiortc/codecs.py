@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from aiortc import rtp
 from aiortc.codecs import CODECS
 from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpCodecParameters
 
@@ -30,6 +31,9 @@ _FIRST: Final = 103
 
 
 def _add_codecs() -> None:
+    # aiortc knows 96 to 127 only, and answers with a type of its own where another is offered:
+    # LiveKit's AV1 has 35, and lost its retransmissions (RFC 3551 §6, RFC 5761 §4).
+    rtp.DYNAMIC_PAYLOAD_TYPES = range(35, 128)
     video = CODECS["video"]
     for number, (name, parameters) in enumerate(ADDED.items()):
         kind, clock = _FIRST + 2 * number, 90_000

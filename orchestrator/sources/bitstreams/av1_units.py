@@ -115,7 +115,8 @@ class Unit:
     """What a temporal unit is."""
 
     header: bytes
-    """The newest sequence header up to it, whole; b"" if there was none."""
+    """Its sequence header, else the newest before it, whole; b"" if there was none."""
+    has_header: bool
     frames: bool
     """Whether it has a frame."""
     keyframe: bool
@@ -124,12 +125,13 @@ class Unit:
 
 def read(data: bytes, header: bytes) -> Unit:
     """A temporal unit up to its first frame; `header`: the newest before it. Raises ValueError."""
+    own = False
     for kind, content, whole in obus(data):
         if kind == SEQUENCE_HEADER:
-            header = whole
+            header, own = whole, True
         elif kind in (FRAME, FRAME_HEADER):
-            return Unit(header, frames=True, keyframe=_is_key(content, header))
-    return Unit(header, frames=False, keyframe=False)
+            return Unit(header, own, frames=True, keyframe=_is_key(content, header))
+    return Unit(header, own, frames=False, keyframe=False)
 
 
 def _is_key(frame: bytes, header: bytes) -> bool:

@@ -67,14 +67,14 @@ class _Av1:
     def take(self, parts: Sequence[bytes]) -> ReadFrame:
         data = b"".join(parts)
         unit = av1_units.read(data, self._header)
-        own, self._header = unit.header == data[: len(unit.header)], unit.header
+        self._header = unit.header
         if not unit.frames:
             return ReadFrame(FrameKind.NO_SLICE, data)
         if not unit.keyframe:
             return ReadFrame(FrameKind.DELTA, data)
         if not unit.header:
             return ReadFrame(FrameKind.NO_SETS, data)
-        whole = data if own else unit.header + data
+        whole = data if unit.has_header else unit.header + data
         return ReadFrame(FrameKind.KEYFRAME, whole, frame_size("av1", whole))
 
 

@@ -87,7 +87,26 @@ def _middle(row: npt.NDArray[np.float64], cell: int, width: int) -> float:
 class Encoder:
     """Encodes the numbered frames; each second begins with a keyframe."""
 
-    NAMES: Final = {"vp8": "libvpx", "vp9": "libvpx-vp9", "h264": "libx264"}
+    NAMES: Final = {
+        "vp8": "libvpx",
+        "vp9": "libvpx-vp9",
+        "av1": "libsvtav1",
+        "h264": "libx264",
+        "h265": "libx265",
+    }
+    _VPX: Final = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
+    _OPTIONS: Final = {
+        "vp8": _VPX,
+        "vp9": _VPX,
+        "av1": {"preset": "11", "svtav1-params": "pred-struct=1:lookahead=0:rc=2"},
+        "h264": {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline"},
+        "h265": {
+            "preset": "ultrafast",
+            "tune": "zerolatency",
+            "forced-idr": "1",
+            "x265-params": "log-level=0:repeat-headers=1:scenecut=0",
+        },
+    }
 
     def __init__(self, codec: str, *, width: int, height: int, fps: int) -> None:
         self._fps = fps
@@ -98,15 +117,7 @@ class Encoder:
         context.thread_count = 1  # libvpx's threads wait for each other in busy loops
         context.bit_rate = max(100_000, width * height * fps // 20)
         context.gop_size = fps
-        context.options = (
-            {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline"}
-            if codec == "h264"
-            else {
-                "deadline": "realtime",
-                "cpu-used": "8",
-                "lag-in-frames": "0",
-            }
-        )
+        context.options = self._OPTIONS[codec]
         self._context = context
 
     def encode(self, frame: av.VideoFrame, code: int) -> list[Encoded]:

@@ -9,7 +9,13 @@ import av
 from orchestrator.media import EncodedFrame
 from tests.kit.signals.codes import luma_of, read_code
 
-_LIKE_A_PLAYER = {"vp8": "libvpx", "h264": "h264"}
+_LIKE_A_PLAYER = {
+    "vp8": "libvpx",
+    "vp9": "libvpx-vp9",
+    "av1": "libdav1d",
+    "h264": "h264",
+    "h265": "hevc",
+}
 
 
 def codes_of(frames: Sequence[EncodedFrame]) -> list[int | None]:

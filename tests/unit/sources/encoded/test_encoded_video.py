@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+import av
 import pytest
 
 from orchestrator.media import EncodedFrame
+from orchestrator.sources.aiortc.video_frame import VideoFrame
+from orchestrator.sources.bitstreams.av1_units import layers, obus
 from orchestrator.sources.bitstreams.parameter_sets import (
     LARGEST,
     MOST_UNITS,
@@ -15,11 +18,14 @@ from orchestrator.sources.bitstreams.parameter_sets import (
     ParameterSets,
 )
 from orchestrator.sources.encoded_video import EncodedVideo
+from orchestrator.sources.payloads.av1 import temporal_unit
 from tests.kit.signals import codes
 from tests.kit.sources.encoded import codes_of
+from tests.kit.sources.packetizing import LAYERED, layered, whole
 
 SIZE = {"width": 160, "height": 90}
 FPS = 10
+CODECS = ("vp8", "vp9", "av1", "h264", "h265")
 
 BLANK = {
     "vp8": bytes.fromhex("1002009d012a080008000047088585888584880202000c0d6000feffab5080"),
@@ -37,7 +43,7 @@ def streams() -> dict[str, list[bytes]]:
     """Three seconds of each codec; each second begins with a keyframe."""
     return {
         codec: [data for data, _ in codes.encoded(codec, fps=FPS, seconds=3, **SIZE)]
-        for codec in BLANK
+        for codec in CODECS
     }
 
 
@@ -55,7 +61,7 @@ def joined(units: Sequence[bytes]) -> bytes:
     return b"".join(b"\0\0\0\1" + each for each in units)
 
 
-@pytest.mark.parametrize("codec", ["vp8", "h264"])
+@pytest.mark.parametrize("codec", CODECS)
 def test_frames_go_on_as_they_are_with_what_is_known_of_them(
     codec: str, streams: dict[str, list[bytes]]
 ) -> None:
@@ -73,14 +79,14 @@ def test_frames_go_on_as_they_are_with_what_is_known_of_them(
     assert video.left_out == 0
 
 
-@pytest.mark.parametrize("codec", ["vp8", "h264"])
+@pytest.mark.parametrize("codec", CODECS)
 def test_nothing_goes_on_before_a_keyframe(codec: str, streams: dict[str, list[bytes]]) -> None:
     video = EncodedVideo()
     assert through(codec, streams[codec][3:], video) == list(range(FPS - 3, 3 * FPS - 3))
     assert video.left_out == FPS - 3
 
 
-@pytest.mark.parametrize("codec", ["vp8", "h264"])
+@pytest.mark.parametrize("codec", CODECS)
 def test_after_a_loss_it_goes_on_with_a_keyframe(
     codec: str, streams: dict[str, list[bytes]]
 ) -> None:
@@ -91,7 +97,7 @@ def test_after_a_loss_it_goes_on_with_a_keyframe(
     assert video.left_out == FPS - 6
 
 
-@pytest.mark.parametrize("codec", ["vp8", "h264"])
+@pytest.mark.parametrize("codec", CODECS)
 def test_a_frame_without_its_end_goes_on_as_little_as_those_that_need_it(
     codec: str, streams: dict[str, list[bytes]]
 ) -> None:
@@ -174,7 +180,7 @@ def test_a_frame_with_parameter_sets_that_is_no_idr_is_no_keyframe() -> None:
     assert sets.take(joined(units))[0] is FrameKind.DELTA
 
 
-@pytest.mark.parametrize("codec", ["vp8", "h264"])
+@pytest.mark.parametrize("codec", CODECS)
 def test_what_nobody_encoded_breaks_nothing(codec: str) -> None:
     chance, video = random.Random(7), EncodedVideo()
     for _ in range(3000):
@@ -182,7 +188,9 @@ def test_what_nobody_encoded_breaks_nothing(codec: str) -> None:
         if codec == "h264":
             data = data.replace(b"\x07", b"\0\0\1\x67").replace(b"\x08", b"\0\0\1\x68")
             data += bytes([0, 0, 1, chance.choice((0x65, 0x41, 0x67, 0x68, 9))])
-        frame = video.take(codec, data)
+        if codec == "vp9":
+            data = chance.choice((b"\x82\x49\x83\x42", b"\x86")) + data
+        frame = video.take(codec, *chance.randrange(1, 4) * [data])
         assert frame is None or frame.width or not frame.keyframe
 
 
@@ -210,3 +218,73 @@ def test_so_many_units_are_read_and_a_frame_of_more_is_none() -> None:
     assert ParameterSets().take(few)[0] is FrameKind.KEYFRAME
     many = joined([*units, *[b"\x06\5"] * MOST_UNITS, b"\x65\x88"])
     assert ParameterSets().take(many)[0] is FrameKind.NO_SETS
+
+
+def test_h265_keyframes_get_the_parameter_sets_that_came_once(
+    streams: dict[str, list[bytes]],
+) -> None:
+    first, *_ = streams["h265"]
+    sets = [nal for nal in nals(first) if nal[0] >> 1 in (32, 33, 34)]
+    assert len(sets) == 3
+    bare = joined([nal for nal in nals(streams["h265"][FPS]) if nal not in sets])
+    video = EncodedVideo()
+    assert video.take("h265", bare) is None, "nothing is known that it needs"
+    assert video.take("h265", joined(sets)) is None, "no frame"
+    frame = video.take("h265", bare)
+    assert frame is not None
+    assert (frame.keyframe, frame.width, frame.height) == (True, 160, 90)
+    assert nals(frame.data)[: len(sets)] == sets
+    assert codes_of([frame]) == [FPS]
+    assert video.left_out == 1
+
+
+def test_av1_keyframes_get_the_sequence_header_that_came_once(
+    streams: dict[str, list[bytes]],
+) -> None:
+    header = next(whole for kind, _, whole in obus(streams["av1"][0]) if kind == 1)
+    bare = streams["av1"][FPS].replace(header, b"")
+    video = EncodedVideo()
+    assert video.take("av1", bare) is None, "nothing is known that it needs"
+    assert video.take("av1", header) is None, "no frame"
+    frame = video.take("av1", bare)
+    assert frame is not None
+    assert (frame.keyframe, frame.width, frame.height) == (True, 160, 90)
+    assert frame.data == header + bare
+    assert codes_of([frame]) == [FPS]
+    assert video.left_out == 1
+
+
+@pytest.mark.parametrize("name", LAYERED)
+def test_a_frame_of_several_layers_is_one_that_every_decoder_shows_once(name: str) -> None:
+    """FFmpeg's decoder of VP9 took the lowest layer for the frame, without an error."""
+    codec, video = name[:3], EncodedVideo()
+    frames = [complete(name, frame) for frame in whole(layered(name))]
+    found = [video.take(codec, *frame.parts) for frame in frames]
+    assert [frame.keyframe for frame in found if frame] == [True] + [False] * (len(found) - 1)
+    assert found[0] is not None
+    assert (found[0].width, found[0].height) == (960, 540)
+    wanted = [decoded[-1] for decoded in by_layers(name, frames)]
+    for decoder in {"vp9": ("vp9", "libvpx-vp9"), "av1": ("libdav1d",)}[codec]:
+        context = av.CodecContext.create(decoder, "r")
+        assert isinstance(context, av.VideoCodecContext)
+        context.thread_count = 1
+        shown = [context.decode(av.Packet(frame.data)) for frame in found if frame]
+        assert [len(each) for each in shown] == [1] * len(frames)
+        for (one,), other in zip(shown, wanted, strict=True):
+            assert (one.to_ndarray() == other.to_ndarray()).all()
+
+
+def complete(name: str, frame: VideoFrame) -> VideoFrame:
+    if name.startswith("av1"):
+        frame.put(layers(temporal_unit(frame.parts)))
+    return frame
+
+
+def by_layers(name: str, frames: Sequence[VideoFrame]) -> list[list[av.VideoFrame]]:
+    """Each layer decoded by itself."""
+    context = av.CodecContext.create("libvpx-vp9" if "vp9" in name else "libdav1d", "r")
+    assert isinstance(context, av.VideoCodecContext)
+    context.thread_count = 1
+    context.options = {} if "vp9" in name else {"alllayers": "1"}
+    shown = [[context.decode(av.Packet(part)) for part in frame.parts] for frame in frames]
+    return [[frame for part in parts for frame in part] for parts in shown]

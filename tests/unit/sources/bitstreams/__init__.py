@@ -1,0 +1,1 @@
+"""What encoded video says of itself."""

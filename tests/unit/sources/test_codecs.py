@@ -1,0 +1,72 @@
+"""What is answered to an offer: the codecs and profiles that are taken, and nothing else."""
+
+from __future__ import annotations
+
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc.sdp import SessionDescription
+
+from orchestrator.sources.aiortc.codecs import acceptable
+
+HEAD = (
+    "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
+    "m=video 9 UDP/TLS/RTP/SAVPF {}\r\nc=IN IP4 0.0.0.0\r\na=setup:actpass\r\na=mid:0\r\n"
+    "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n"
+    f"a=fingerprint:sha-256 {':'.join(['AB'] * 32)}\r\na=rtcp-mux\r\na=sendonly\r\n"
+)
+DEPENDENCIES = (
+    "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+)
+OFFERED = {
+    96: ("VP8", ""),
+    98: ("VP9", "profile-id=0"),
+    100: ("VP9", "profile-id=1"),
+    102: ("VP9", ""),
+    104: ("H264", "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"),
+    35: ("AV1", ""),
+    37: ("AV1", "level-idx=5;profile=1;tier=0"),
+    39: ("AV1", "level-idx=5; profile=0; tier=0"),
+    116: ("H265", "level-id=180;profile-id=1;tier-flag=0;tx-mode=SRST"),
+    118: ("H265", "level-id=180;profile-id=2;tier-flag=0;tx-mode=SRST"),
+    120: ("flexfec-03", "repair-window=10000000"),
+}
+"""As livekit-server (1.13.3) and Chromium (156) offer them, each with retransmissions."""
+
+TAKEN = [96, 98, 102, 104, 35, 39, 116]
+
+
+def offer(offered: dict[int, tuple[str, str]] = OFFERED) -> str:
+    lines = [f"a=extmap:5 {DEPENDENCIES}"]
+    for kind, (name, fmtp) in offered.items():
+        lines += [f"a=rtpmap:{kind} {name}/90000", f"a=rtcp-fb:{kind} nack pli"]
+        lines += [f"a=fmtp:{kind} {fmtp}"] if fmtp else []
+        lines += [f"a=rtpmap:{kind + 1} rtx/90000", f"a=fmtp:{kind + 1} apt={kind}"]
+    kinds = " ".join(f"{kind} {kind + 1}" for kind in offered)
+    return HEAD.format(kinds) + "\r\n".join(lines) + "\r\n"
+
+
+async def test_the_answer_lists_what_is_taken_and_nothing_else() -> None:
+    connection = RTCPeerConnection()
+    try:
+        await connection.setRemoteDescription(RTCSessionDescription(acceptable(offer()), "offer"))
+        answer = (await connection.createAnswer()).sdp
+    finally:
+        await connection.close()
+    (media,) = SessionDescription.parse(answer).media
+    assert media.fmt == [number for kind in TAKEN for number in (kind, kind + 1)]
+    assert {codec.payloadType: codec.name for codec in media.rtp.codecs} == {
+        number: name
+        for kind in TAKEN
+        for number, name in ((kind, OFFERED[kind][0]), (kind + 1, "rtx"))
+    }
+    assert "dependency-descriptor" not in answer
+    repeated = {c.payloadType: c.parameters["apt"] for c in media.rtp.codecs if c.name == "rtx"}
+    assert repeated == {kind + 1: kind for kind in TAKEN}
+
+
+def test_nothing_else_of_the_description_is_touched() -> None:
+    plain = {kind: OFFERED[kind] for kind in TAKEN}
+    assert acceptable(offer(plain)) == offer(plain)
+    assert acceptable("") == "\r\n"
+    lines = set(offer().splitlines()) - set(acceptable(offer()).splitlines())
+    gone = {100, 101, 37, 38, 118, 119}
+    assert all(any(f":{kind} " in line for kind in gone) or "m=video" in line for line in lines)
