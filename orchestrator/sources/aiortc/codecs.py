@@ -43,10 +43,29 @@ def _add_codecs() -> None:
             RTCRtpCodecParameters(f"video/{name}", clock, None, kind, feedback, dict(parameters)),
             RTCRtpCodecParameters("video/rtx", clock, None, kind + 1, parameters=dict(repeats)),
         ]
-    for codec in CODECS["audio"]:
-        if codec.name.lower() == "opus":
-            codec.parameters["useinbandfec"] = 1  # RFC 7587 §6.1
+    (opus,) = (codec for codec in CODECS["audio"] if codec.name.lower() == "opus")
+    opus.parameters["useinbandfec"] = 1  # RFC 7587 §6.1
+    same = {f"{opus.payloadType}/{opus.payloadType}": None}
+    CODECS["audio"].append(
+        RTCRtpCodecParameters(
+            "audio/red", 48_000, 2, _FIRST + 2 * len(ADDED), parameters=dict(same)
+        )
+    )
 
+
+def referring(answer: str) -> str:
+    """Our answer, in which redundant audio names the payload type that Opus has there."""
+    opus, lines = "", []
+    for line in answer.splitlines():
+        if (found := _RTPMAP.match(line)) and found[2].lower() == "opus":
+            opus = found[1]
+        same = _REDUNDANT.match(line)
+        lines.append(f"a=fmtp:{same[1]} {opus}/{opus}" if same and opus else line)
+    return "\r\n".join(lines) + "\r\n"
+
+
+_REDUNDANT: Final = re.compile(r"a=fmtp:(\d+) \d+/\d+$")
+"""Format parameters of redundant audio (RFC 2198 §5)."""
 
 _RTPMAP: Final = re.compile(r"a=rtpmap:(\d+) ([\w-]+)/")
 _FMTP: Final = re.compile(r"a=fmtp:(\d+) (.*)")

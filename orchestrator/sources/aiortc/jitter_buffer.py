@@ -66,6 +66,12 @@ class AudioJitterBuffer:
             self._held[number] = (packet, self._clock())
         return False, self.next_frame()
 
+    def add_repeated(self, packet: Packet) -> None:
+        """Takes what another packet repeats, if it is missing."""
+        number = packet.sequence_number
+        if self._next is not None and 0 <= _ahead(number, self._next) < MAX_MISORDER:
+            self._held.setdefault(number, (packet, self._clock()))
+
     def next_frame(self) -> AudioPacket | None:
         """The next frame that need not wait."""
         if self._next is None or not self._held:

@@ -36,13 +36,17 @@ class PacketArrivals:
     def of(self, stream: int, rtp: int, rate: int, now_ns: int, *, concealed: bool) -> int:
         """Of a frame that is delivered now, by its unwrapped RTP time.
 
-        One that stands for lost packets would have come as the one before it did.
+        One that stands for lost packets, or was repeated by another, would have come as the one
+        before it did.
         """
         before, rtp_before, arrival_ns = self._latest
-        if concealed and before == stream:
+        came_ns = None if concealed else self._came_ns.get(rtp & 0xFFFFFFFF)
+        if came_ns is not None:
+            arrival_ns = came_ns
+        elif before == stream:
             arrival_ns += (rtp - rtp_before) * SECOND_NS // rate
         else:
-            arrival_ns = self._came_ns.get(rtp & 0xFFFFFFFF) or now_ns
+            arrival_ns = now_ns
         self._latest = (stream, rtp, arrival_ns)
         return arrival_ns
 

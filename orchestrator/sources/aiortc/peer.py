@@ -19,7 +19,7 @@ from aiortc.sdp import SessionDescription, candidate_from_sdp
 from orchestrator.errors import SourceError
 from orchestrator.media import IceServer, TrackKind
 from orchestrator.periodic import Periodic
-from orchestrator.sources.aiortc.codecs import acceptable
+from orchestrator.sources.aiortc.codecs import acceptable, referring
 from orchestrator.sources.aiortc.direct_packets import ArrivalClock, take_directly
 from orchestrator.sources.aiortc.ice import configuration
 from orchestrator.sources.aiortc.internals import ice_connection, start_receivers
@@ -98,7 +98,7 @@ class Peer:
                 await self._connection.setLocalDescription(await self._connection.createAnswer())
             except NEGOTIATION_ERRORS as problem:
                 raise _rejected("offer", problem) from problem
-            return self._connection.localDescription.sdp
+            return referring(self._connection.localDescription.sdp)
 
     async def offer(self, kinds: Sequence[TrackKind]) -> str:
         """Our offer to receive one track of each kind."""

@@ -12,7 +12,7 @@ from orchestrator.sources.aiortc.payload_formats import PayloadFormats
 from orchestrator.sources.aiortc.video_frame import VideoFrame
 from orchestrator.sources.bitstreams import av1_units
 from orchestrator.sources.keyframe_requests import KeyframeRequests
-from orchestrator.sources.payloads import av1
+from orchestrator.sources.payloads import av1, red
 from orchestrator.sources.rtp_packet import Packet
 from orchestrator.sources.stream_times import RtpTimestampMapper
 
@@ -54,6 +54,8 @@ class Reassembly:
         form = self._formats.of(packet.payload_type)
         if form is None:
             return False
+        if form.name == "RED" and not self._take_apart(packet):
+            return False
         if packet.payload:
             try:
                 packet.data, packet.begins_keyframe, packet.begins_part = unpacked(
@@ -66,6 +68,28 @@ class Reassembly:
             self._pass_on(frame)
             self.pass_on_ready()
         return wants_keyframe
+
+    def _take_apart(self, packet: Packet) -> bool:
+        """Makes a packet of redundant audio what it is without, and keeps what it repeats."""
+        try:
+            *repeated, own = red.blocks(packet.payload) if packet.payload else []
+        except ValueError:
+            return False
+        if not self._is_audio(own.payload_type) or not isinstance(self._buffer, AudioJitterBuffer):
+            return False
+        for behind, block in enumerate(reversed(repeated), 1):
+            if block.data and self._is_audio(block.payload_type):
+                number = packet.sequence_number - behind & 0xFFFF
+                earlier = Packet(number, packet.timestamp - block.earlier & 0xFFFFFFFF, packet.ssrc)
+                earlier.payload_type, earlier.data = block.payload_type, block.data
+                self._buffer.add_repeated(earlier)
+        packet.payload_type, packet.payload = own.payload_type, own.data
+        return True
+
+    def _is_audio(self, payload_type: int) -> bool:
+        """Whether a block is of a codec that is decoded."""
+        form = self._formats.of(payload_type)
+        return form is not None and form.name != "RED"
 
     def pass_on_ready(self) -> None:
         """Passes on the frames that need not wait."""

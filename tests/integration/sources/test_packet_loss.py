@@ -34,8 +34,8 @@ def test_at_three_percent_loss_a_tone_goes_on_without_silence_or_clicks() -> Non
     assert found["longest_zeros"] < 900
     assert found["step"] < 4
     assert 0.9 < found["level"] < 1.05
-    lost_s = 0.02 * found["packets_lost"]
-    assert found["concealed_s"] == pytest.approx(lost_s, abs=max(0.1, 0.5 * lost_s))
+    # Publisher and server send redundant audio: only of two lost in a row one is concealed.
+    assert found["concealed_s"] < 0.01 * found["packets_lost"]
     # Some frames are on their way from their decoders when both are counted.
     assert found["received_s"] == pytest.approx(0.02 * found["frames_received"], abs=0.2)
 
