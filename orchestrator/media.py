@@ -163,7 +163,18 @@ class WhepEndpoint:
         return shown_address(self.url)
 
 
-Endpoint = LiveKitEndpoint | WhepEndpoint
+@dataclass(frozen=True, slots=True)
+class WhipEndpoint:
+    """A stream that its publisher sends to us (WHIP, RFC 9725)."""
+
+    stream_id: str
+
+    @property
+    def token(self) -> None:
+        """It is the publisher who has one."""
+
+
+Endpoint = LiveKitEndpoint | WhepEndpoint | WhipEndpoint
 
 
 TITLES: Final = {"configured": "This recorder", "livekit": "LiveKit", "pumpfun": "pump.fun"}

@@ -20,6 +20,7 @@ from orchestrator.api.access.guard import Guard, Incidents
 from orchestrator.api.access.path_prefix import DocumentationPrefix, PathPrefix
 from orchestrator.api.access.proxies import ForwardedHeaders, trust_in
 from orchestrator.api.access.request_limits import RequestLimits
+from orchestrator.api.access.stream_keys import StreamKeys
 from orchestrator.api.manager_protocol import Manager
 from orchestrator.api.monitoring import events, health, metrics, processes, system
 from orchestrator.api.monitoring.event_feed import EventFeed
@@ -40,6 +41,7 @@ from orchestrator.api.routes import (
     video_library,
     viewer_sessions,
     watches,
+    whip,
 )
 
 _DESCRIPTION = """
@@ -51,7 +53,7 @@ their UTC offset; values that were not measured are null.
 _ROUTES = (
     *(recording_control, watches, recordings, encodes, thumbnails),
     *(streams, live_streams, viewer_sessions, depin, video_library, pipelines),
-    *(capacity, health, processes, system, events, metrics, settings, session),
+    *(whip, capacity, health, processes, system, events, metrics, settings, session),
 )
 
 
@@ -71,6 +73,7 @@ def create_app(manager: Manager) -> FastAPI:
     app.state.began_s = time.monotonic()
     app.state.failure = None
     app.state.viewer_sessions = FIFOCache(viewer_sessions.MOST_SESSIONS)
+    app.state.stream_keys = StreamKeys(manager.publishers.key_of)
     app.state.browser_sessions = BrowserSessions(manager.catalog)
     errors.install(app)
     _add_middleware(app, manager)

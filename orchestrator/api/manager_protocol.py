@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.models import Event, File, Recording, Segment
@@ -64,6 +64,19 @@ class Directory(Protocol):
 
     async def endpoint(self, stream: Stream, identity: str, /) -> Endpoint:
         """How to connect to the stream as `identity`."""
+
+
+class Publishers(Protocol):
+    """Publishers that send their streams to us."""
+
+    def key_of(self, stream_id: str) -> str | None:
+        """The key with which a stream may be published; None if it can't be."""
+
+    async def offer(self, stream_id: str, sdp: str) -> dict[str, Any]:
+        """Begins a session: `sdp` of the answer, `session` and `etag`."""
+
+    async def of_session(self, stream_id: str, **request: Any) -> None:
+        """Passes on what a publisher asks of its session, or PublisherNotFound."""
 
 
 class Catalog(Protocol):
@@ -193,6 +206,10 @@ class Manager(Protocol):
     @property
     def catalog(self) -> Catalog:
         """The catalog of recordings."""
+
+    @property
+    def publishers(self) -> Publishers:
+        """Publishers that send their streams to us."""
 
     @property
     def library(self) -> VideoLibrary:

@@ -6,10 +6,13 @@ looked for nowhere else.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 
 from orchestrator.discovery.stream_kinds import StreamKind, kind_of
 from orchestrator.discovery.whep_streams import WhepStreams
+from orchestrator.discovery.whip_streams import WhipStreams
 from orchestrator.errors import NotLive, StreamNotFound
 from orchestrator.media import Endpoint, Publication, Stream
 from orchestrator.settings.groups.streams import StreamSettings
@@ -22,9 +25,14 @@ class ConfiguredDiscovery:
 
     name = NAME
 
-    def __init__(self, streams: Mapping[str, StreamSettings]) -> None:
+    def __init__(
+        self, streams: Mapping[str, StreamSettings], publishers: Path | None = None
+    ) -> None:
+        """`publishers`: the folder of their control sockets (ingest.control)."""
         self._streams = dict(streams)
         self._kinds: dict[str, StreamKind] = {"whep": WhepStreams()}
+        if publishers is not None:
+            self._kinds["whip"] = WhipStreams(publishers)
         """By the field of a definition that says where a stream comes from."""
 
     def __len__(self) -> int:
@@ -76,11 +84,16 @@ class ConfiguredDiscovery:
         return await kind.look(id, defined)
 
     async def live(self, limit: int) -> list[Stream]:
-        """All that are defined, those known to be live first: nobody is asked for this list."""
-        streams = [
-            _stream(id, defined, live=kind.is_live(id))
+        """All that are defined, those known to be live first: no other machine is asked."""
+        known = [
+            (id, defined, kind)
             for id, defined in self._streams.items()
             if (kind := self._kind(defined)) is not None
+        ]
+        answers = await asyncio.gather(*(kind.is_live(id) for id, _, kind in known))
+        streams = [
+            _stream(id, defined, live=live)
+            for (id, defined, _), live in zip(known, answers, strict=True)
         ]
         return sorted(streams, key=lambda one: not one.is_currently_live)[:limit]
 

@@ -17,6 +17,7 @@ from orchestrator.discovery.demo.discovery import DemoDiscovery
 from orchestrator.discovery.livekit import LiveKitDiscovery
 from orchestrator.discovery.pumpfun.discovery import PumpFunDiscovery
 from orchestrator.errors import HavenError, NotFound, SourceUnreachable, StreamNotFound
+from orchestrator.ingest.control import folder_of
 from orchestrator.media import Endpoint, Stream
 from orchestrator.settings import Settings
 
@@ -81,7 +82,7 @@ class Directory:
                 each.borrow(demo_url)
         return cls(
             [one for one in discoveries if one is not None],
-            named=ConfiguredDiscovery(settings.streams),
+            named=ConfiguredDiscovery(settings.streams, folder_of(settings.database_url)),
             hint=_hint(settings),
         )
 

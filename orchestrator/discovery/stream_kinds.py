@@ -18,8 +18,8 @@ class StreamKind(Protocol):
         server no more often than is good for that.
         """
 
-    def is_live(self, id: str) -> bool | None:
-        """Whether it is live as far as is known without asking anybody; None: unknown."""
+    async def is_live(self, id: str) -> bool | None:
+        """Whether it is live as far as is known on this machine; None: unknown."""
 
     async def endpoint(self, id: str, defined: StreamSettings) -> Endpoint:
         """How to receive it; a SourceError if that can't be told now."""

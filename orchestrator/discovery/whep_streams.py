@@ -49,7 +49,7 @@ class WhepStreams:
         endpoint = _endpoint(defined)
         return await self._answers.get((id, endpoint), partial(self._ask, id, endpoint))
 
-    def is_live(self, id: str) -> bool | None:
+    async def is_live(self, id: str) -> bool | None:
         """As it was found within the last minute."""
         live, at = self._found.get(id, (False, -KNOWN_S))
         return live if self._clock() - at < KNOWN_S else None

@@ -4,7 +4,9 @@
 
     HavenError                    500  the root; `error` says what, `detail` what to do
     ├─ InvalidRequest             422  a bad value
-    │  └─ InvalidOutputDirectory  400  the path can't hold recordings
+    │  ├─ InvalidOutputDirectory  400  the path can't hold recordings
+    │  ├─ UnusableOffer                a publisher's offer that can't be answered
+    │  └─ NoIceRestart                 a publisher asks for one
     ├─ NotFound                   404
     │  ├─ StreamNotFound               unknown or not live
     │  ├─ RecordingNotFound
@@ -12,6 +14,7 @@
     │  ├─ VideoNotFound                no final file at this path
     │  ├─ NotWatched                   the stream isn't watched
     │  ├─ NotAdded                     no stream with a name of its own has this id
+    │  ├─ PublisherNotFound            a publisher's session that has ended
     │  ├─ NothingToStop
     │  └─ NoFrame                    audio only, or nothing recorded yet
     ├─ AlreadyActive              409  the stream is being recorded
@@ -27,8 +30,13 @@
     │  ├─ TooManyWatches               the limit of watches is reached
     │  ├─ TooManyStreams               the limit of added streams is reached
     │  ├─ TooManyEncodes               the queue of encodes is full
+    │  ├─ TooManyPublishers            max_publishers is reached
     │  ├─ NoCapacity                   too little CPU for another recording
     │  └─ PipelineBroken               a pipeline that doesn't load or build
+    ├─ WrongStreamKey             401  of a publisher
+    ├─ StaleSession               412  a publisher's ETag is another one
+    ├─ WrongMediaType             415  a body that isn't SDP
+    ├─ SessionTagMissing          428  a publisher's PATCH without its ETag
     ├─ NotEnoughDisk              507
     ├─ SourceError                502  the stream can't be received
     │  ├─ SourceRefused                wrong key or token, or no such room
@@ -64,6 +72,16 @@ from orchestrator.errors.machine import (
     TooManyStreams,
     TooManyWatches,
     Unavailable,
+)
+from orchestrator.errors.publishing import (
+    NoIceRestart,
+    PublisherNotFound,
+    SessionTagMissing,
+    StaleSession,
+    TooManyPublishers,
+    UnusableOffer,
+    WrongMediaType,
+    WrongStreamKey,
 )
 from orchestrator.errors.recording import EncodingFailed, FilesNotDeleted, OutputLost, WorkerFailed
 from orchestrator.errors.requests import (
@@ -118,6 +136,7 @@ __all__ = [
     "InvalidRequest",
     "NoCapacity",
     "NoFrame",
+    "NoIceRestart",
     "NoMedia",
     "NobodyPublishes",
     "NotAdded",
@@ -128,7 +147,9 @@ __all__ = [
     "NothingToStop",
     "OutputLost",
     "PipelineBroken",
+    "PublisherNotFound",
     "RecordingNotFound",
+    "SessionTagMissing",
     "SettingsError",
     "SourceBusy",
     "SourceDamaged",
@@ -136,20 +157,25 @@ __all__ = [
     "SourceGarbled",
     "SourceRefused",
     "SourceUnreachable",
+    "StaleSession",
     "StillActive",
     "StoppedWhileStarting",
     "StreamConfigured",
     "StreamExists",
     "StreamNotFound",
     "TooManyEncodes",
+    "TooManyPublishers",
     "TooManyRecordings",
     "TooManyStreams",
     "TooManyWatches",
     "Unavailable",
     "UnsupportedCodec",
+    "UnusableOffer",
     "VideoNotFound",
     "VideoTooLarge",
     "WorkerFailed",
+    "WrongMediaType",
+    "WrongStreamKey",
     "restore",
 ]
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.media import Endpoint, LiveKitEndpoint, WhepEndpoint
+from orchestrator.media import Endpoint, LiveKitEndpoint, WhepEndpoint, WhipEndpoint
 from orchestrator.settings import Settings
 
 
@@ -73,5 +73,5 @@ def runtime_directory(recording_id: str) -> Path:
 
 
 def _endpoint(given: dict[str, Any]) -> Endpoint:
-    kinds = {kind.__name__: kind for kind in (LiveKitEndpoint, WhepEndpoint)}
+    kinds = {kind.__name__: kind for kind in (LiveKitEndpoint, WhepEndpoint, WhipEndpoint)}
     return kinds[given.pop("kind")](**given)

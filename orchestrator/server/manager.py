@@ -29,6 +29,7 @@ from orchestrator.server.depin import Depin
 from orchestrator.server.encoders import Encoders
 from orchestrator.server.encodes.queue import EncodeQueue
 from orchestrator.server.housekeeping.maintenance import Maintenance
+from orchestrator.server.ingest.publishers import Publishers
 from orchestrator.server.launcher import Launcher, LocalLauncher
 from orchestrator.server.lock import ServerLock, is_served
 from orchestrator.server.output_folders import OutputFolders
@@ -63,7 +64,8 @@ class Manager:
         self._folders = OutputFolders(settings, catalog)
         self._lock = lock
         """A server's, already held; released as soon as another server may start."""
-        self._workers = RecordingWorkers(settings, catalog, directory, launcher)
+        self.publishers = Publishers(settings, launcher, directory.named)
+        self._workers = RecordingWorkers(settings, catalog, directory, launcher, self.publishers)
         self._watchdog = Watchdog(catalog, self._workers, self._recovered)
         requests = RequestCheck(settings, self._encoders, self._folders)
         self._starter = RecordingStart(
@@ -90,6 +92,7 @@ class Manager:
             settings.watch_period_s,
             unmute=self.until_unmuted,
         )
+        self.publishers.on_connected = self.watches.look
 
     @property
     def pipelines(self) -> Pipelines:
@@ -124,6 +127,8 @@ class Manager:
             if self.settings.leave_recordings_running:
                 return
             ending = await self._want_all_ended()
+            if self._lock is not None:  # before there is a next server, which has its own
+                await self.publishers.close(leave=False)
             await self._unlock()
             await wait_until_final(self.catalog, ending, self.settings.shutdown_timeout_s)
         finally:
@@ -159,6 +164,7 @@ class Manager:
         await self.watches.close()
         await self.streams.close()
         await self._resumption.close()
+        await self.publishers.close(leave=True)
         await self._watchdog.close()
         await self.directory.close()
         await self.catalog.close()

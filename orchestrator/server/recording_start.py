@@ -16,6 +16,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 import structlog
 
@@ -50,6 +51,10 @@ from orchestrator.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+PUBLISHER_S: Final = 30.0
+"""Longest that a start waits for the first keyframe of a publisher who sends to us: more than its
+worker does (worker.process)."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRequest:
@@ -81,14 +86,21 @@ class RecordingStart:
 
     async def start(self, request: StartRequest) -> Recording:
         """Returns when frames are being recorded; raises a HavenError that says why not."""
-        deadline = time.monotonic() + self._settings.start_timeout_s
+        timeout_s = self._timeout_s(request.stream_id)
+        deadline = time.monotonic() + timeout_s
         resolved = await self._resolve(await self._requests.check(request))
         async with self._throttle.slot(request.stream_id, deadline):
             prepared = await self._prepare(resolved)
             recording = await admit(self._catalog, prepared, self._settings.max_recordings or None)
             await self._launch(recording)
             await self._log_notes(recording)
-            return await self._wait_for_frames(recording, deadline)
+            return await self._wait_for_frames(recording, deadline, timeout_s)
+
+    def _timeout_s(self, stream_id: str) -> float:
+        """A publisher who ignores requests for keyframes (WHIP) is waited for longer."""
+        defined = self._directory.named.definition(stream_id)
+        comes_to_us = defined is not None and defined.whip is not None
+        return max(self._settings.start_timeout_s, PUBLISHER_S if comes_to_us else 0.0)
 
     async def _resolve(self, checked: CheckedRequest) -> ResolvedRequest:
         if await self._catalog.active_of(checked.stream_id):
@@ -117,11 +129,13 @@ class RecordingStart:
         # Shielded: a row without a worker would wait until the watchdog notices it.
         await asyncio.shield(asyncio.ensure_future(self._workers.launch(recording)))
 
-    async def _wait_for_frames(self, recording: Recording, deadline: float) -> Recording:
+    async def _wait_for_frames(
+        self, recording: Recording, deadline: float, timeout_s: float
+    ) -> Recording:
         left_s = max(deadline - time.monotonic(), 0.0)
         row = await poll_until(self._catalog, recording.id, has_begun, left_s)
         if row is None:
-            error = await start_failure(self._catalog, recording, self._settings.start_timeout_s)
+            error = await start_failure(self._catalog, recording, timeout_s)
             await self._watchdog.want_stop(recording, error)
             raise error
         if row.state == RecordingState.ABORTED:

@@ -16,11 +16,12 @@ from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.discovery.directory import Directory
 from orchestrator.errors import HavenError, WorkerFailed
-from orchestrator.media import Endpoint, Stream
+from orchestrator.media import Endpoint, Stream, WhipEndpoint
 from orchestrator.recordings import orphans
 from orchestrator.recordings.job import Job, identity_of, runtime_directory
 from orchestrator.recordings.outcome import is_only_to_finish
 from orchestrator.recordings.states import RecordingState
+from orchestrator.server.ingest.publishers import Publishers
 from orchestrator.server.launcher import Launcher, WorkerHandle
 from orchestrator.settings import Settings
 
@@ -31,10 +32,15 @@ class RecordingWorkers:
     """The workers of recordings, by the recording's row."""
 
     def __init__(
-        self, settings: Settings, catalog: Catalog, directory: Directory, launcher: Launcher
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        directory: Directory,
+        launcher: Launcher,
+        publishers: Publishers,
     ) -> None:
         self._settings, self._catalog, self._directory = settings, catalog, directory
-        self._launcher = launcher
+        self._launcher, self._publishers = launcher, publishers
 
     def alive(self, recording: Recording) -> bool | None:
         """Whether its worker runs; None when its row names none."""
@@ -113,7 +119,10 @@ class RecordingWorkers:
             self._directory.demo_url(),
             asked_ns,
         )
-        worker = await self._launcher.start(job.line(), log_path)
+        if isinstance(endpoint, WhipEndpoint):
+            worker = await self._publishers.launch(job)
+        else:
+            worker = await self._launcher.start(job.line(), log_path)
         columns = {"worker_created": worker.created, "worker_boot": worker.boot}
         try:
             await self._catalog.update(recording.id, worker_pid=worker.pid, **columns)

@@ -25,6 +25,7 @@ from orchestrator.settings.groups.lifecycle import LifecycleSettings
 from orchestrator.settings.groups.server import ServerSettings
 from orchestrator.settings.groups.sources import SourceSettings
 from orchestrator.settings.groups.streams import ConfiguredStreams, plain
+from orchestrator.settings.groups.whip import WhipSettings
 from orchestrator.settings.value_types import PREFIX, masked
 
 RENAMED: Final = {"grace_s": "unpublished_timeout_s", "picture": "video_track_preference"}
@@ -37,6 +38,7 @@ class Settings(
     EncodeSettings,
     EncodingSettings,
     FileSettings,
+    WhipSettings,
     ConfiguredStreams,
     SourceSettings,
     ServerSettings,

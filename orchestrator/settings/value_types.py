@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 _PATH_PREFIX: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]{1,64}){1,8}")
-_OURS: Final = re.compile(r"/(?:api|dashboard|docs|livez|metrics|openapi\.json|readyz)(?:/|$)")
+_OURS: Final = re.compile(r"/(?:api|dashboard|docs|livez|metrics|openapi\.json|readyz|whip)(?:/|$)")
 
 APP: Final = "haven-recorder"
 PREFIX: Final = "ORCHESTRATOR_"

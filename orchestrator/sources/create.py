@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from orchestrator.media import MAX_FRAME_PIXELS, Endpoint, LiveKitEndpoint
+from orchestrator.errors import SourceError
+from orchestrator.media import (
+    MAX_FRAME_PIXELS,
+    Endpoint,
+    LiveKitEndpoint,
+    WhepEndpoint,
+    WhipEndpoint,
+)
 from orchestrator.sources.livekit.session import LiveKitSession
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.reconnecting import ReconnectingSource, Session
 from orchestrator.sources.source import OnEvent, Renew, Source
 from orchestrator.sources.whep.session import WhepSession
+from orchestrator.sources.whip.publishers import Publishers
+from orchestrator.sources.whip.source import WhipSource
 
 
 def create(
@@ -20,18 +29,33 @@ def create(
     max_frame_pixels: int = MAX_FRAME_PIXELS,
     encoded: bool = False,
     keyframe_interval_s: float = 4.0,
+    publishers: Publishers | None = None,
 ) -> Source:
     """A source that is not open yet; call it in a running loop.
 
     A connection attempt may take `connect_timeout_s`, an outage `reconnect_timeout_s`.
     Video of more than `max_frame_pixels` isn't decoded. With `encoded` nothing is: frames come as
     they were sent, and each video is asked for a keyframe when none came for `keyframe_interval_s`.
+    `publishers` are those of this process, for a stream that is sent to us.
     """
+    interval_s = keyframe_interval_s if encoded else None
+    if isinstance(endpoint, WhipEndpoint):
+        if publishers is None:
+            raise SourceError(f"{endpoint.stream_id} is received by another process.")
+        return WhipSource(
+            publishers,
+            on_event,
+            wait_s=reconnect_timeout_s,
+            max_frame_pixels=max_frame_pixels,
+            keyframe_interval_s=interval_s,
+        )
 
     def begin(endpoint: Endpoint, receiver: Receiver) -> Session:
         if isinstance(endpoint, LiveKitEndpoint):
             return LiveKitSession(endpoint, receiver, connect_timeout_s=connect_timeout_s)
-        return WhepSession(endpoint, receiver, connect_timeout_s=connect_timeout_s)
+        if isinstance(endpoint, WhepEndpoint):
+            return WhepSession(endpoint, receiver, connect_timeout_s=connect_timeout_s)
+        raise SourceError("The stream is sent to us now: start the recording again.")
 
     return ReconnectingSource(
         endpoint,
@@ -41,5 +65,5 @@ def create(
         connect_timeout_s=connect_timeout_s,
         reconnect_timeout_s=reconnect_timeout_s,
         max_frame_pixels=max_frame_pixels,
-        keyframe_interval_s=keyframe_interval_s if encoded else None,
+        keyframe_interval_s=interval_s,
     )

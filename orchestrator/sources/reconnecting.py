@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from orchestrator.errors import HavenError, NotFound, NotLive, SourceError, SourceRefused
@@ -129,18 +129,7 @@ class ReconnectingSource:
         """A snapshot of the counters, over all sessions."""
         if self._session is None:
             return self._past
-        now, past = self._session.statistics(), self._past
-        return SourceStatistics(
-            packets_received=past.packets_received + now.packets_received,
-            packets_lost=past.packets_lost + now.packets_lost,
-            frames_received=past.frames_received + now.frames_received,
-            frames_skipped=past.frames_skipped + now.frames_skipped,
-            frames_undecodable=past.frames_undecodable + now.frames_undecodable,
-            keyframes_requested=past.keyframes_requested + now.keyframes_requested,
-            sender_reports=past.sender_reports + now.sender_reports,
-            reconnects=past.reconnects,
-            drift_ppm=self._receiver.drift_ppm(),
-        )
+        return self._past.plus(self._session.statistics(), self._receiver.drift_ppm())
 
     # -- inside
 
@@ -177,7 +166,7 @@ class ReconnectingSource:
             if failure is not None:
                 self._give_up(end.reason, failure)
                 return
-            self._past = replace(self._past, reconnects=self._past.reconnects + 1)
+            self._past = self._past.reconnected()
             self._receiver.on_event(ConnectionRestored())
 
     async def _wait_for_end(self) -> SessionEnd:

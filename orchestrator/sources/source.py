@@ -8,13 +8,14 @@ by the source itself; `SourceClosed` is always the last event.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import av
 
 from orchestrator.errors import SourceError
 from orchestrator.media import EncodedFrame, Endpoint, Publication
+from orchestrator.sources.received_media import PeerStatistics
 
 NO_KEYFRAME_S: Final = 5.0
 """A video whose frames come for so long without a keyframe has none (see `NoKeyframe`)."""
@@ -172,6 +173,24 @@ class SourceStatistics:
     reconnects: int = 0
     drift_ppm: float | None = None
     """How much faster a publisher's audio runs than its own clock; the recording follows it."""
+
+    def plus(self, now: PeerStatistics, drift_ppm: float | None) -> SourceStatistics:
+        """With the counters of one more connection."""
+        return SourceStatistics(
+            packets_received=self.packets_received + now.packets_received,
+            packets_lost=self.packets_lost + now.packets_lost,
+            frames_received=self.frames_received + now.frames_received,
+            frames_skipped=self.frames_skipped + now.frames_skipped,
+            frames_undecodable=self.frames_undecodable + now.frames_undecodable,
+            keyframes_requested=self.keyframes_requested + now.keyframes_requested,
+            sender_reports=self.sender_reports + now.sender_reports,
+            reconnects=self.reconnects,
+            drift_ppm=drift_ppm,
+        )
+
+    def reconnected(self) -> SourceStatistics:
+        """With one more connection that was made after one was lost."""
+        return replace(self, reconnects=self.reconnects + 1)
 
 
 class Source(Protocol):

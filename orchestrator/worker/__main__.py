@@ -2,6 +2,6 @@
 
 import sys
 
-from orchestrator.worker.process import main
+from orchestrator.worker.main import main
 
 sys.exit(main())

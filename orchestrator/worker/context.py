@@ -27,5 +27,7 @@ class WorkerContext:
     preview: Preview
     asked_ns: int
     """When this worker was started, on the monotonic clock."""
+    first_frame_s: float
+    """Longest wait for the first frame once the source is open."""
     copies: bool = False
     """The pipeline copies: the source doesn't decode."""

@@ -1,7 +1,6 @@
-"""The process of one recording: reads its job from standard input, records, exits.
+"""One worker of a recording: from its job to the recording's end in the catalog.
 
-``python -m orchestrator.worker`` waits for one line of JSON: the recording's id and the
-settings. SIGUSR1: look at what is wanted. SIGTERM, SIGINT: finish the file and exit.
+SIGUSR1: look at what is wanted. SIGTERM, SIGINT: finish the file and exit.
 """
 
 from __future__ import annotations
@@ -9,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -22,21 +19,19 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.discovery.directory import Directory
 from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.encoding.process.capabilities import usable_ffmpeg
-from orchestrator.errors import HavenError
-from orchestrator.logs import configure
 from orchestrator.media import Endpoint, Stream
 from orchestrator.monitor.usage import boot_id, created
 from orchestrator.recordings.job import Job, identity_of, runtime_directory
-from orchestrator.recordings.states import STOPPED_BY_SIGNAL
 from orchestrator.settings import Settings
 from orchestrator.sources.create import create
 from orchestrator.sources.source import OnEvent, Source
+from orchestrator.sources.whip.publishers import Publishers
 from orchestrator.worker.context import WorkerContext
 from orchestrator.worker.disk_sync import DiskSync
 from orchestrator.worker.preview import Preview
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.segments.segment_encoding import SegmentEncoding
-from orchestrator.worker.stderr_log import StderrLog
+from orchestrator.worker.signals import RunningRecorders
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +40,25 @@ REMOVAL_S: Final = 0.05
 """How often the private folder is removed at most, and the time between."""
 
 
-async def record(job: Job) -> None:
-    """Runs one worker until its recording has ended."""
+KEYFRAME_S: Final = 25.0
+"""Longest wait for the first frame of a publisher who sends keyframes when it likes (WHIP): OBS
+ignores requests for them, and x264's own interval is 250 frames."""
+
+
+async def record_alone(job: Job) -> None:
+    """In a process that does nothing else."""
+    recorders = RunningRecorders()
+    recorders.obey_signals()
+    await record(job, recorders)
+
+
+async def record(
+    job: Job, recorders: RunningRecorders, publishers: Publishers | None = None
+) -> None:
+    """Runs one worker until its recording has ended.
+
+    `publishers`: those of this process, for a stream that is sent to us.
+    """
     catalog = Catalog(job.settings.database_url)
     await catalog.open(migrate=False)
     try:
@@ -60,12 +72,18 @@ async def record(job: Job) -> None:
             return
         # The server that started us writes this, too, but may die first.
         await catalog.update(recording.id, **worker_columns(os.getpid()))
-        await _record(recording, job, catalog)
+        await _record(recording, job, catalog, recorders, publishers)
     finally:
         await catalog.close()
 
 
-async def _record(recording: Recording, job: Job, catalog: Catalog) -> None:
+async def _record(
+    recording: Recording,
+    job: Job,
+    catalog: Catalog,
+    recorders: RunningRecorders,
+    publishers: Publishers | None,
+) -> None:
     directory = Directory.from_settings(job.settings, demo_url=job.demo_url)
     runtime = runtime_directory(recording.id)
     try:
@@ -73,14 +91,16 @@ async def _record(recording: Recording, job: Job, catalog: Catalog) -> None:
         preview = Preview(runtime)
         pipelines = await asyncio.to_thread(Pipelines.load, job.settings.pipelines_directory)
         recorder, encoding = _recorder(
-            recording, job, catalog, directory, preview, pipelines=pipelines
+            *(recording, job, catalog, directory, preview),
+            pipelines=pipelines,
+            publishers=publishers,
         )
-        _obey_signals(recorder)
         disk_sync = DiskSync(Path(recording.work_directory), catalog.path)
         beside = [asyncio.create_task(job.run()) for job in (disk_sync, preview)]
         background = [encoding, *beside]
         try:
-            await recorder.run()
+            with recorders.running(recorder):
+                await recorder.run()
         finally:
             for task in background:
                 task.cancel()
@@ -103,6 +123,7 @@ def _recorder(
     preview: Preview,
     *,
     pipelines: Pipelines,
+    publishers: Publishers | None,
 ) -> tuple[Recorder, asyncio.Task[SegmentEncoding]]:
     """The recorder, and the look for pipeline and ffmpeg that runs while it connects."""
     stream, settings = Stream(**recording.stream), job.settings
@@ -121,12 +142,18 @@ def _recorder(
             max_frame_pixels=settings.max_frame_pixels,
             encoded=copies,
             keyframe_interval_s=settings.copy_keyframe_interval_s,
+            publishers=publishers,
         )
 
     encoding = asyncio.create_task(_encoding(recording, stream, settings, pipelines))
     runtime = runtime_directory(recording.id)
+    first_frame_s = settings.connect_timeout_s
+    if publishers is not None:
+        first_frame_s = max(first_frame_s, KEYFRAME_S)
     context = WorkerContext(
-        settings, catalog, connect, encoding, runtime, preview, job.asked_ns, copies
+        *(settings, catalog, connect, encoding, runtime, preview, job.asked_ns),
+        first_frame_s=first_frame_s,
+        copies=copies,
     )
     return Recorder(recording, context), encoding
 
@@ -177,14 +204,6 @@ def _encoder_settings(recording: Recording) -> str:
     )
 
 
-def _obey_signals(recorder: Recorder) -> None:
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGUSR1, recorder.wake)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})  # the launcher blocked it
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, recorder.stop, STOPPED_BY_SIGNAL)
-
-
 def _remove_runtime(path: Path) -> None:
     """A preview that is being made may come into the folder while it is removed."""
     for _ in range(REMOVALS):
@@ -197,21 +216,3 @@ def _remove_runtime(path: Path) -> None:
 def _make_runtime(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(mode=0o700)
-
-
-def main() -> int:
-    """Exit status 0 when the recording's end is in the catalog, whatever it was."""
-    line = sys.stdin.readline()
-    if not line.strip():
-        return 0  # a worker in reserve that was not needed
-    job = Job.read(line)
-    # A worker in reserve shares the server's stderr until here.
-    StderrLog(job.log).start()
-    configure(job.settings.log_level, job.settings.log_format)
-    structlog.contextvars.bind_contextvars(recording=job.recording_id)
-    try:
-        asyncio.run(record(job))
-    except HavenError as error:
-        log.error("the worker failed", error=error.error, detail=error.detail)
-        return 1
-    return 0

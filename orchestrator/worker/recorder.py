@@ -23,7 +23,7 @@ from orchestrator.errors import HavenError, Unavailable
 from orchestrator.periodic import Periodic
 from orchestrator.recordings import orphans
 from orchestrator.recordings.checksums import add_checksums
-from orchestrator.recordings.outcome import is_only_to_finish
+from orchestrator.recordings.outcome import is_only_to_finish, stopped_early
 from orchestrator.recordings.states import STOPPED, RecordingState, may_follow
 from orchestrator.sources.source import Source
 from orchestrator.worker.catalog_entry import CatalogEntry
@@ -123,7 +123,7 @@ class Recorder:
                 tasks.create_task(self._follow_keyframes(source)),
             ]
             try:
-                timeout_s = self._settings.connect_timeout_s
+                timeout_s = self._context.first_frame_s
                 deadline_s = time.monotonic() + timeout_s
                 await until_first_frame(
                     self._recording, self._capture, self._stop_reason, timeout_s
@@ -137,11 +137,24 @@ class Recorder:
     async def _source(self) -> AsyncIterator[Source]:
         source = await self._context.connect(self._capture.on_event)
         try:
-            await source.open()
+            await self._open(source)
             self._entry.note("joined", "Connected to the stream.")
             yield source
         finally:
             await source.close()
+
+    async def _open(self, source: Source) -> None:
+        """A publisher that is waited for doesn't hold up a stop."""
+        opening = asyncio.create_task(source.open())
+        try:
+            waits: set[asyncio.Future[Any]] = {opening, self._stop_reason}
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if not opening.done():
+                raise stopped_early(self._recording.stream_id)
+        finally:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+        opening.result()
 
     async def _encode(self, source: Source, deadline_s: float) -> None:
         supervisor = await self._control.prepare()

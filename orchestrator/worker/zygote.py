@@ -21,7 +21,7 @@ import traceback
 from typing import Final, NoReturn
 
 from orchestrator.recordings.forking import Descriptors, answer, next_request
-from orchestrator.worker import process
+from orchestrator.worker import main as worker
 
 FORKS: Final = sys.platform.startswith("linux")
 
@@ -72,7 +72,7 @@ def _work() -> NoReturn:
     """Ends without finalizing the interpreter, which would write to all memory that is shared."""
     status = 1
     try:
-        status = process.main()
+        status = worker.main()
     except Exception:  # noqa: BLE001 - the interpreter would print it, too
         traceback.print_exc()
     finally:

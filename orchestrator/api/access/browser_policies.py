@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.api.access.origins import APP_ORIGINS, is_apps, is_embedded
+from orchestrator.api.access.origins import APP_ORIGINS, is_apps, is_embedded, is_publishers
 from orchestrator.settings import Settings
 
 _ACCEPTED: Final = (
@@ -30,8 +30,12 @@ class Cors:
         self._settings = settings
         self._for_pages = _cors(app, settings.allowed_origins)
         self._for_app = _cors(app, [*settings.allowed_origins, *APP_ORIGINS])
+        self._for_publishers = _publishers_cors(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and is_publishers(scope["path"]):
+            await self._for_publishers(scope, receive, _accepting_offers(scope, send))
+            return
         chosen = self._for_app if self._is_apps(scope) else self._for_pages
         await chosen(scope, receive, send)
 
@@ -54,6 +58,29 @@ def _cors(app: ASGIApp, origins: list[str]) -> CORSMiddleware:
         allow_private_network=True,
         expose_headers=_EXPOSED,
     )
+
+
+def _publishers_cors(app: ASGIApp) -> CORSMiddleware:
+    """RFC 9725 §4.1: any page may publish that has the stream's key."""
+    return CORSMiddleware(
+        app,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "If-Match"],
+        allow_private_network=True,
+        expose_headers=["Location", "Link", "ETag", "Accept-Patch", "Retry-After"],
+    )
+
+
+def _accepting_offers(scope: Scope, send: Send) -> Send:
+    """RFC 9725 §4.1: OPTIONS says what a POST may have, a browser's preflight too."""
+
+    async def with_accept_post(message: Message) -> None:
+        if message["type"] == "http.response.start" and scope["method"] == "OPTIONS":
+            MutableHeaders(scope=message)["Accept-Post"] = "application/sdp"
+        await send(message)
+
+    return with_accept_post
 
 
 class OwnPagesOnly:

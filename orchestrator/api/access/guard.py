@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.api.access.browser_sessions import BrowserSessions
 from orchestrator.api.access.key_attempts import KeyAttempts
-from orchestrator.api.access.origins import ADVICE, is_our_page, wrong_page
+from orchestrator.api.access.origins import ADVICE, is_our_page, is_publishers, wrong_page
 from orchestrator.api.access.proxies import client_address
 from orchestrator.api.errors import Forbidden, Unauthorized, answer, new_incident
 from orchestrator.errors import HavenError, SettingsError
@@ -153,6 +153,8 @@ class Guard:
     def _refusal(self, scope: Scope) -> HavenError | None:
         # A page's WebSocket has no preflight (RFC 6455 §10.2): its origin is always checked.
         method = scope.get("method", "CONNECT")
+        if is_publishers(scope["path"]):
+            return None
         connection = HTTPConnection(scope)
         wrong = refusal(method, scope["path"], connection.headers, self.settings)
         # Keys last: pages that are not allowed must not use up the tries of their visitor.

@@ -16,6 +16,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import structlog
@@ -49,10 +50,17 @@ class TooManyAttempts(HavenError):
     status = 429
     code = "too_many_attempts"
 
-    def __init__(self, wait_s: float, sender: str = "this address") -> None:
+    def __init__(
+        self,
+        wait_s: float,
+        sender: str = "this address",
+        *,
+        kind: str = "API keys",
+        place: str = " (ORCHESTRATOR_API_KEY)",
+    ) -> None:
         super().__init__(
-            f"Too many wrong API keys came from {sender}",
-            f"Correct the key (ORCHESTRATOR_API_KEY), and try again in {math.ceil(wait_s)} s.",
+            f"Too many wrong {kind} came from {sender}",
+            f"Correct the key{place}, and try again in {math.ceil(wait_s)} s.",
             retry_after_s=wait_s,
         )
 
@@ -85,8 +93,17 @@ class _Address:
 class KeyAttempts:
     """The remaining tries of each address, and of all together."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        kind: str = "API keys",
+        place: str = " (ORCHESTRATOR_API_KEY)",
+    ) -> None:
+        """`kind`: of these keys, for the error; `place`: where the right one is set."""
         self._clock = clock
+        self._too_many = partial(TooManyAttempts, kind=kind, place=place)
+        self._kind = kind
         self._of: LRUCache[str, _Address] = LRUCache(MOST_ADDRESSES)
         self._of_all = _Bucket(TRIES_OF_ALL, TRIES_OF_ALL_PER_S, clock())
         self._unlogged = 0
@@ -96,7 +113,7 @@ class KeyAttempts:
         """The error if no key from this address is checked now, else None."""
         known = self._of.get(client_network(host))
         wait_s = known.bucket.wait_s(self._clock()) if known else 0.0
-        return TooManyAttempts(wait_s) if wait_s else None
+        return self._too_many(wait_s) if wait_s else None
 
     def failed(self, host: str, key: str) -> TooManyAttempts | None:
         """Counts a wrong key from this address.
@@ -114,7 +131,7 @@ class KeyAttempts:
         known.bucket.tries -= cost
         self._log(host)
         if wait_s := self._of_all.wait_s(now_s):
-            return TooManyAttempts(wait_s, "all addresses together")
+            return self._too_many(wait_s, "all addresses together")
         self._of_all.tries -= cost
         return None
 
@@ -122,5 +139,5 @@ class KeyAttempts:
         self._unlogged += 1
         if self._clock() - self._logged_at_s < LOG_S:
             return
-        log.warning("wrong API key", address=host, attempts=self._unlogged)
+        log.warning(f"wrong {self._kind}", address=host, attempts=self._unlogged)
         self._unlogged, self._logged_at_s = 0, self._clock()

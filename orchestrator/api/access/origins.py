@@ -76,6 +76,11 @@ def wrong_page(method: str, path: str, headers: Headers, settings: Settings) -> 
     return _refused(origin[:80] or "no origin", path, settings)
 
 
+def is_publishers(path: str) -> bool:
+    """Whether a path is for publishers, from any page: each has the key of its stream."""
+    return path.startswith("/whip/")
+
+
 def is_our_page(headers: Headers) -> bool:
     """Whether the requesting page came from this server, under whatever name.
 

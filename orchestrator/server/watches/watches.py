@@ -141,6 +141,10 @@ class Watches:
             self._status(one, running.get(one.stream_id)) for one in await self._watchlist.all()
         ]
 
+    def look(self) -> None:
+        """Look now: something may be live that wasn't."""
+        self._now.set()
+
     async def hold(self, stream_id: str) -> None:
         """Don't record the stream again until it was seen not to be live."""
         await self._watchlist.update(stream_id, held=True)

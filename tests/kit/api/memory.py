@@ -35,6 +35,7 @@ from orchestrator.server.watches.watches import Watches
 from orchestrator.settings import Settings
 from tests.kit.api.directory import MemoryDirectory
 from tests.kit.api.memory_encodes import MemoryEncodes
+from tests.kit.api.memory_publishers import MemoryPublishers
 
 MINT = "V5cCiSixPLAiEDX2zZquT5VuLm4prr5t35PWmjNpump"
 STARTED = datetime(2024, 12, 1, 14, 30, 22, tzinfo=UTC)
@@ -195,6 +196,7 @@ class MemoryManager:
         self.depin = Depin(self.directory, self.active, self.start, self.stop)
         self.watches = Watches(unopened, self.directory, self.start, self.start, 20, unmute=never)
         self.encodes = MemoryEncodes()
+        self.publishers = MemoryPublishers()
         self.requests: list[StartRequest] = []
         self.opened, self.closed = False, False
         self.raises: Exception | None = None

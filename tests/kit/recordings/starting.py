@@ -13,6 +13,7 @@ from orchestrator.capacity.costs import costs_of
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.reservations import Admit
 from orchestrator.catalog.store import Catalog
+from orchestrator.discovery.configured import ConfiguredDiscovery
 from orchestrator.discovery.directory import Directory
 from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.pipeline.loading import Pipelines
@@ -63,6 +64,8 @@ class Parts:
         return Capacity("m", 2.0, self.limit_cores, costs, None, PIPELINES.by_name)
 
     # -- Directory
+
+    named: ConfiguredDiscovery = field(default_factory=lambda: ConfiguredDiscovery({}))
 
     async def find(self, id: str) -> Stream:
         """Rooms are live."""

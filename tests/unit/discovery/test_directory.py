@@ -136,6 +136,7 @@ async def test_one_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None
 async def test_endpoints_come_from_where_the_stream_does() -> None:
     both = Directory([Shelf("x", "a"), Shelf("y", "b")])
     endpoint = await both.endpoint(await both.find("b"), "recorder-1")
+    assert isinstance(endpoint, WhepEndpoint)
     assert endpoint.url == "y/b/recorder-1"
     with pytest.raises(StreamNotFound, match="It came from gone, which isn't configured"):
         await both.endpoint(Stream(id="a", discovery="gone"), "recorder-1")

@@ -11,7 +11,7 @@ from orchestrator.discovery.directory import Directory
 from orchestrator.discovery.pumpfun.discovery import PumpFunDiscovery
 from orchestrator.discovery.pumpfun.responses import MOST_COINS
 from orchestrator.errors import SourceGarbled, StreamNotFound
-from orchestrator.media import Stream
+from orchestrator.media import LiveKitEndpoint, Stream
 from orchestrator.settings import Settings
 from tests.kit.pumpfun import LIST, LIVESTREAM, Fault, PumpFun, coin, mint_of
 
@@ -162,7 +162,9 @@ async def test_the_settings_find_it(stand_in: PumpFun) -> None:
     assert directory.names == ["pumpfun"]
     stream = await directory.find(MINT)
     assert stream.discovery == "pumpfun"
-    assert (await directory.endpoint(stream, "recorder")).url == stand_in.livekit_url
+    endpoint = await directory.endpoint(stream, "recorder")
+    assert isinstance(endpoint, LiveKitEndpoint)
+    assert endpoint.url == stand_in.livekit_url
     await directory.close()
 
 

@@ -14,10 +14,12 @@ import pytest
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
+from orchestrator.discovery.configured import ConfiguredDiscovery
 from orchestrator.discovery.directory import Directory
 from orchestrator.errors import SourceUnreachable
 from orchestrator.media import Endpoint, Stream, WhepEndpoint
 from orchestrator.server import watchdog as keeping
+from orchestrator.server.ingest.publishers import Publishers
 from orchestrator.server.launcher import WorkerHandle
 from orchestrator.server.recording_workers import RecordingWorkers
 from orchestrator.server.watchdog import DEATHS_WITHIN_S, MAX_DEATHS, Watchdog
@@ -78,7 +80,10 @@ class Watched:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog, self.hands, self.streams = catalog, Hands(), Streams()
         self.recovered: list[str] = []
-        self.workers = RecordingWorkers(Settings(), catalog, self.streams, self.hands)
+        self.workers = RecordingWorkers(
+            *(Settings(), catalog, self.streams, self.hands),
+            Publishers(Settings(), self.hands, ConfiguredDiscovery({})),
+        )
         self.watchdog = Watchdog(catalog, self.workers, lambda row: self.recovered.append(row.id))
 
     @asynccontextmanager

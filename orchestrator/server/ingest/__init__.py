@@ -1,0 +1,1 @@
+"""The server's side of publishers (WHIP): the processes that hold them."""

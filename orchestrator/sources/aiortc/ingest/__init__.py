@@ -1,0 +1,1 @@
+"""A connection that a publisher opens to us (WHIP)."""

@@ -1,0 +1,1 @@
+"""A publisher that comes to us (WHIP) as a source."""

@@ -1,0 +1,90 @@
+"""What an offer of a publisher has to be (RFC 9725 §4.2, §4.4), and trickled candidates. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from orchestrator.errors import UnusableOffer
+from orchestrator.media import Publication, TrackKind
+
+PARTICIPANT: Final = "publisher"
+"""Its tracks share a clock."""
+
+_KINDS: Final = {kind.value for kind in TrackKind}
+
+
+def check_offer(sdp: str) -> None:
+    """Raises UnusableOffer unless it sends one video, one audio, or both, over one transport."""
+    session, *media = sdp.replace("\r\n", "\n").split("\nm=")
+    if not session.startswith("v=0") or not media:
+        raise UnusableOffer("The offer is not SDP with media.")
+    kinds = [section.split(maxsplit=1)[0] if section.split() else "" for section in media]
+    if other := [kind for kind in kinds if kind not in _KINDS]:
+        raise UnusableOffer(f"The offer has an m-line that is neither audio nor video: {other[0]}.")
+    if len(set(kinds)) < len(kinds):
+        raise UnusableOffer("The offer has more than one m-line of audio, or of video.")
+    if len(media) > 1 and "\na=group:BUNDLE " not in session:
+        raise UnusableOffer("The offer doesn't bundle its m-lines (RFC 9143).")
+    if not any(_sends(section, session) for section in media):
+        raise UnusableOffer("The offer sends nothing.")
+
+
+def _sends(section: str, session: str) -> bool:
+    lines = section.split("\n")
+    directions = {f"a={word}" for word in ("sendonly", "sendrecv", "recvonly", "inactive")}
+    given = [line for line in (*session.split("\n"), *lines) if line in directions]
+    return not given or given[-1] in ("a=sendonly", "a=sendrecv")
+
+
+def with_codecs(publications: dict[str, Publication], codecs: dict[str, str]) -> list[Publication]:
+    """The publications of an offer, by mid, with the codecs of its answer."""
+    return [
+        Publication(
+            sid=each.sid,
+            kind=each.kind,
+            source=each.source,
+            mime_type=codecs.get(mid, ""),
+            participant=PARTICIPANT,
+        )
+        for mid, each in publications.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """Trickled candidates (RFC 8840)."""
+
+    ufrag: str | None
+    candidates: tuple[tuple[str, str | None], ...]
+    """Each candidate's value, and the mid of its m-line."""
+    complete: bool
+    """There are no more."""
+
+
+def fragment_of(sdp: str) -> Fragment:
+    """Reads a body of the type application/trickle-ice-sdpfrag."""
+    lines = [line.strip() for line in sdp.splitlines()]
+    ufrag = next((_value(line) for line in lines if line.startswith("a=ice-ufrag:")), None)
+    return Fragment(ufrag, tuple(_candidates(lines)), "a=end-of-candidates" in lines)
+
+
+def ufrag_of(offer: str) -> str | None:
+    """The user name fragment of an offer's ICE."""
+    return fragment_of(offer).ufrag
+
+
+def _candidates(lines: list[str]) -> Iterator[tuple[str, str | None]]:
+    mid: str | None = None
+    for line in lines:
+        if line.startswith("m="):
+            mid = None
+        elif line.startswith("a=mid:"):
+            mid = _value(line)
+        elif line.startswith("a=candidate:"):
+            yield line.removeprefix("a="), mid
+
+
+def _value(line: str) -> str:
+    return line.partition(":")[2].strip()

@@ -1,0 +1,1 @@
+"""Publishers that send to a recorder (WHIP)."""

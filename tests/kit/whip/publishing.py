@@ -1,0 +1,112 @@
+"""The bundled ffmpeg as a publisher: it sends a film of numbered frames and beeps by WHIP."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from orchestrator.discovery.whip_streams import WhipStreams
+from orchestrator.ingest.control import folder_of
+from tests.kit.fakes import REAL
+from tests.kit.mediafiles.numbered import NumberedFilm, even_times
+from tests.kit.recordings.machine import Machine
+
+KEY: Final = "the-key-of-the-lobby"
+"""Of every stream of a test."""
+
+_LIVE_FILM: Final = {
+    "preset": "veryfast",
+    "profile": "baseline",
+    "x264-params": "keyint=30:scenecut=0",
+}
+
+
+@cache
+def film(folder: Path, seconds: int = 60, size: tuple[int, int] = (320, 192)) -> Path:
+    """What is published: H.264 without B-frames, a keyframe each second, and beeps."""
+    path = folder / f"film-{seconds}-{size[0]}.mkv"
+    times = even_times(seconds)
+    return NumberedFilm(
+        path, times, options=dict(_LIVE_FILM), sizes=(size,), audio=("pcm_s16le",)
+    ).write()
+
+
+def taking(machine: Machine, *streams: str) -> None:
+    """Has a machine's servers take publishers of these streams."""
+    defined = ", ".join(f'"{stream}": {{"whip": "{KEY}"}}' for stream in streams)
+    machine.settings |= {"STREAMS": f"{{{defined}}}", "WORKER_IN_RESERVE": "true"}
+
+
+class Publisher:
+    """A running ffmpeg."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+
+    async def leave(self) -> str:
+        """Ends it as a user does; what it wrote on stderr."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGINT)
+        return await self.until_ended()
+
+    async def vanish(self) -> None:
+        """Nothing of it comes any more, not even an end."""
+        self.process.kill()
+        await self.process.wait()
+
+    async def until_ended(self) -> str:
+        """What it wrote on stderr, when it has ended."""
+        async with asyncio.timeout(20):
+            _, errors = await self.process.communicate()
+        return errors.decode(errors="replace")
+
+
+@asynccontextmanager
+async def publishing(
+    url: str, stream: str, path: Path, *, key: str = KEY, from_s: float = 0.0
+) -> AsyncIterator[Publisher]:
+    """Sends the film to a server, in real time; killed at the end if it still runs.
+
+    Where it was held up, it doesn't send faster afterwards, as no camera does.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(str(REAL), "-hide_banner", "-loglevel", "info", "-nostats"),
+        *(
+            "-readrate",
+            "1",
+            "-readrate_catchup",
+            "1",
+            "-ss",
+            str(from_s),
+            "-i",
+            str(path),
+            "-c:v",
+            "copy",
+        ),
+        *("-c:a", "libopus", "-ar", "48000", "-ac", "2", "-f", "whip"),
+        *("-authorization", key, f"{url}/whip/{stream}"),
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=PIPE,
+    )
+    publisher = Publisher(process)
+    try:
+        yield publisher
+    finally:
+        if process.returncode is None:
+            await publisher.vanish()
+
+
+async def until_live(machine: Machine, stream: str, *, live: bool = True) -> None:
+    """Waits until a stream's publisher is connected, or gone."""
+    folder = machine.temporary / folder_of(machine.settings["DATABASE_URL"]).name
+    streams = WhipStreams(folder)
+    async with asyncio.timeout(40):
+        while await streams.is_live(stream) != live:
+            await asyncio.sleep(0.02)
