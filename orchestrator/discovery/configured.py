@@ -68,12 +68,12 @@ class ConfiguredDiscovery:
             raise StreamNotFound(id, str(absence)) from absence
         return _stream(id, defined, live=True, published=published)
 
-    def known(self, id: str) -> Stream | None:
-        """The stream of this id, live or not; None if none is defined. Asks nobody."""
+    async def known(self, id: str) -> Stream | None:
+        """The stream of this id, live or not; None if none is defined. Asks no other machine."""
         if (source := self._source(id)) is None:
             return None
         defined, kind = source
-        return _stream(id, defined, live=kind.is_live(id))
+        return _stream(id, defined, live=await kind.is_live(id))
 
     async def look(self, id: str) -> list[Publication] | None:
         """What is in the stream, which is live; None if only those know who receive it.

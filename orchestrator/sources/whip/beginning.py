@@ -1,8 +1,8 @@
 """When a publisher that has just connected sends in real time. Pure.
 
 What it captured while it connected comes at once, and later than anything after it: times that
-begin with that are wrong by as much until sender reports come. ffmpeg's ``-re`` begins with half a second
-in a burst as well (its option ``-readrate_initial_burst``).
+begin with that are wrong by as much until sender reports come. ffmpeg's ``-re`` begins with half a
+second in a burst as well (its option ``-readrate_initial_burst``).
 """
 
 from __future__ import annotations
