@@ -6,11 +6,11 @@ Offers are answered by the process that holds the stream's publisher, which medi
 from __future__ import annotations
 
 from typing import Annotated, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi import Path as InPath
 
-from orchestrator.api.access.path_prefix import path_prefix
 from orchestrator.api.access.proxies import client_address
 from orchestrator.api.access.stream_keys import StreamKeys
 from orchestrator.api.dependencies import ManagerHere
@@ -80,8 +80,8 @@ async def publish(request: Request, stream_id: _StreamHere, manager: ManagerHere
     """
     offer = await _body(request, SDP)
     answered = await manager.publishers.offer(stream_id, offer)
-    # As it was requested, and below the prefix of a proxy; some clients take no other form.
-    address = f"{path_prefix(request)}{request.url.path}/{answered['session']}"
+    # A path, as some clients take no other form; a proxy's prefix comes before it (PathPrefix).
+    address = f"/whip/{quote(stream_id)}/{answered['session']}"
     headers = {"Location": address, "ETag": f'"{answered["etag"]}"', "Accept-Patch": CANDIDATES}
     return Response(answered["sdp"], 201, headers, SDP)
 
