@@ -205,7 +205,7 @@ class Publisher:
         if arrived.kind is TrackKind.VIDEO and not self._began:
             self._begin()
         receiver.frame_arrived(arrived)
-        if arrived.label in self._due:
+        if arrived.label in self._due and receiver.wants(arrived.label):
             self._due.discard(arrived.label)
             receiver.report_arrived(as_of(self._reports[arrived.label], arrived))
 
