@@ -80,6 +80,21 @@ RECEIVABLE: Final = frozenset(
 """MIME types that can be decoded; of others a track would come without a single frame."""
 
 
+class Encryption(StrEnum):
+    """How a publication is end-to-end encrypted (livekit_models.proto, Encryption.Type)."""
+
+    NONE = "none"
+    GCM = "gcm"
+    """AES-GCM, as LiveKit's clients do it."""
+    CUSTOM = "custom"
+    """In a way of an application's own."""
+
+
+NEVER_ENCRYPTED: Final = frozenset({"video/av1"})
+"""What LiveKit's clients can't encrypt: those for browsers refuse to, of those for Linux no packet
+comes."""
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
     """A video frame or a packet of audio as its publisher encoded it."""
@@ -116,14 +131,26 @@ class Publication:
     width: int = 0
     height: int = 0
     muted: bool = False
-    encrypted: bool = False
-    """End-to-end encrypted: frames arrive, and can't be decoded."""
+    encryption: Encryption = Encryption.NONE
+    has_key: bool = False
+    """Whether there is a key for it."""
+
+    @property
+    def encrypted(self) -> bool:
+        """End-to-end encrypted: without the right key no frame can be decoded."""
+        return self.encryption is not Encryption.NONE
+
+    @property
+    def decryptable(self) -> bool:
+        """Whether it isn't encrypted, or there is a key, which may be the right one."""
+        known = self.encryption is Encryption.GCM and self.mime_type not in NEVER_ENCRYPTED
+        return not self.encrypted or (known and self.has_key)
 
     @property
     def receivable(self) -> bool:
         """Whether frames will come of it when we subscribe."""
         known = not self.mime_type or self.mime_type in RECEIVABLE
-        return known and not self.encrypted
+        return known and self.decryptable
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from orchestrator.catalog.models import Recording
 from orchestrator.cli.progress import Screen, line
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.errors import (
     EverybodyMuted,
     HavenError,
@@ -33,7 +34,7 @@ class Recorder(Protocol):
     async def start(self, request: StartRequest) -> Recording: ...
     async def stop(self, stream_id: str, *, timeout_s: float | None = ...) -> Recording: ...
     async def get(self, id: str) -> Recording: ...
-    async def until_unmuted(self, stream_id: str) -> None: ...
+    async def until_unmuted(self, stream_id: str, e2ee: E2eeKeys | None) -> None: ...
 
 
 class TerminalRecording:
@@ -91,7 +92,9 @@ class TerminalRecording:
 
     async def _unmuted(self) -> None:
         """Returns at the unmute or a signal; after an error the start is retried later."""
-        waiting = asyncio.ensure_future(self._manager.until_unmuted(self._request.stream_id))
+        waiting = asyncio.ensure_future(
+            self._manager.until_unmuted(self._request.stream_id, self._request.e2ee)
+        )
         stopping = asyncio.ensure_future(self._stop.wait())
         try:
             await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)

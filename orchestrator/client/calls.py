@@ -57,6 +57,7 @@ class Options(TypedDict, total=False):
     output_directory: str
     pipeline: str
     tracks: Literal["selected", "all"]
+    e2ee: dict[str, Any]
     speed_step: int
     max_duration_s: float
     max_size_bytes: int

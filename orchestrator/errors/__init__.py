@@ -48,6 +48,7 @@
     │  │  ├─ NobodyPublishes           listed as live, but nobody publishes
     │  │  └─ EverybodyMuted            everything published is muted
     │  ├─ UnsupportedCodec        422  no codec that can be received
+    │  ├─ EndToEndEncrypted       422  no key, or not the right one
     │  └─ VideoTooLarge           422  larger than max_frame_pixels
     ├─ SourceDamaged              422  a file to encode again can't be decoded whole
     ├─ EncodingFailed             500  ffmpeg failed repeatedly; has its last lines
@@ -103,6 +104,7 @@ from orchestrator.errors.requests import (
 )
 from orchestrator.errors.settings import SettingsError
 from orchestrator.errors.sources import (
+    EndToEndEncrypted,
     EverybodyMuted,
     NobodyPublishes,
     NoMedia,
@@ -128,6 +130,7 @@ __all__ = [
     "EncodeNotFound",
     "EncoderMissing",
     "EncodingFailed",
+    "EndToEndEncrypted",
     "EverybodyMuted",
     "FFmpegNotFound",
     "FilesNotDeleted",

@@ -70,6 +70,13 @@ class UnsupportedCodec(SourceError):
     code = "unsupported_codec"
 
 
+class EndToEndEncrypted(SourceError):
+    """All that could be recorded is end-to-end encrypted, and no key decrypts it."""
+
+    status = 422
+    code = "end_to_end_encrypted"
+
+
 class VideoTooLarge(SourceError):
     """Only a video is published, and it is larger than `max_frame_pixels`."""
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestrator.e2ee_keys import E2eeKeys, revealed
 from orchestrator.media import Endpoint, LiveKitEndpoint, WhepEndpoint, WhipEndpoint
 from orchestrator.settings import Settings
 
@@ -27,6 +28,8 @@ class Job:
     """Where its standard error goes."""
     demo_url: str | None = None
     """WHEP address of the demo stream that the server runs itself; None if it runs none."""
+    e2ee: E2eeKeys | None = None
+    """The keys that were requested for an end-to-end encrypted room."""
     asked_ns: int = field(default_factory=time.monotonic_ns)
     """When it was started, in nanoseconds on the machine's monotonic clock."""
 
@@ -40,6 +43,7 @@ class Job:
             "endpoint": endpoint and {"kind": type(endpoint).__name__, **asdict(endpoint)},
             "log": str(self.log),
             "demo_url": self.demo_url,
+            "e2ee": revealed(self.e2ee),
             "asked_ns": self.asked_ns,
         }
         return json.dumps(job)
@@ -50,6 +54,7 @@ class Job:
         job: dict[str, Any] = json.loads(line)
         settings = Settings.from_worker_json(job["settings"])
         endpoint = job["endpoint"] and _endpoint(job["endpoint"])
+        keys = job.get("e2ee")
         return cls(
             job["recording_id"],
             job["number"],
@@ -58,6 +63,7 @@ class Job:
             Path(job["log"]),
             # A server that an upgrade finds running starts workers of the new version.
             job.get("demo_url"),
+            keys and E2eeKeys(**keys),
             job["asked_ns"],
         )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.errors import InvalidRequest
 from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.recordings.limits import NO_LIMITS, Limits
@@ -48,6 +49,9 @@ QUALITY_ALIASES: Final = {"best": "high"}
 
 DEFAULT_QUALITY: Final = "high"
 
+E2EE: Final = "e2ee"
+"""The name of the keys in a watch's row, where they are sealed."""
+
 SELECTED: Final = "selected"
 ALL: Final = "all"
 TRACKS: Final = (SELECTED, ALL)
@@ -85,10 +89,15 @@ class StartRequest:
     """How it is encoded again when it is completed; None: it isn't."""
     tracks: str | None = None
     """One of TRACKS, of a pipeline that copies; None: the selected ones."""
+    e2ee: E2eeKeys | None = None
+    """The keys of an end-to-end encrypted room; None: those of the settings, if any."""
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON values, for a row and for the API, which both call it `mint_id`."""
-        values = asdict(self) | {"limits": self.limits.as_dict()}
+        """All of it but its keys as JSON values, for a row and for the API, which both call it
+        `mint_id`.
+        """
+        values = asdict(replace(self, e2ee=None)) | {"limits": self.limits.as_dict()}
+        del values[E2EE]
         for name in ("encode", "tracks"):
             if values[name] is None:
                 del values[name]  # an older server can go on with it
@@ -96,10 +105,11 @@ class StartRequest:
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> StartRequest:
-        """The request that `as_dict` gave."""
+        """The request that `as_dict` gave, or a row that has its keys beside it, sealed."""
         limits, started_by = Limits.from_dict(given["limits"]), StartedBy(given["started_by"])
         encode = EncodeOptions.from_dict(given["encode"]) if given.get("encode") else None
         rest = {**given, "limits": limits, "started_by": started_by, "encode": encode}
+        rest.pop(E2EE, None)
         return cls(rest.pop("mint_id"), **rest)
 
 

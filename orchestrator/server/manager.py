@@ -16,11 +16,13 @@ from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.video_library import VideoLibrary
 from orchestrator.discovery.directory import Directory
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.encoding.process.capabilities import FFmpeg
 from orchestrator.errors import HavenError, NothingToStop, WorkerFailed
 from orchestrator.recordings.catalog_polling import poll_until, wait_until_final
+from orchestrator.recordings.encryption.stream_keys import keys_of
 from orchestrator.recordings.outcome import failure_of, is_final
 from orchestrator.recordings.start_request import StartRequest
 from orchestrator.recordings.states import RecordingState
@@ -200,9 +202,13 @@ class Manager:
             raise failure_of(ended)
         return ended
 
-    async def until_unmuted(self, stream_id: str) -> None:
-        """Returns when somebody in the stream is not muted; StreamNotFound when it is over."""
-        await wait_for_unmute(self.directory, stream_id, self.settings.connect_timeout_s)
+    async def until_unmuted(self, stream_id: str, e2ee: E2eeKeys | None = None) -> None:
+        """Returns when somebody in the stream is not muted; StreamNotFound when it is over.
+
+        `e2ee`: the keys that were requested for it.
+        """
+        keys = keys_of(e2ee, self.settings, stream_id)
+        await wait_for_unmute(self.directory, stream_id, self.settings.connect_timeout_s, keys)
 
     # -- what there is
 

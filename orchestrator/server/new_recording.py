@@ -46,6 +46,8 @@ class PreparedRequest:
     place: Place
     """The file name, reserved on the disk."""
     created_at: datetime
+    sealed_keys: str | None = None
+    """Those of an end-to-end encrypted stream."""
 
 
 async def admit(catalog: Catalog, prepared: PreparedRequest, most: int | None) -> Recording:
@@ -106,6 +108,7 @@ def recording_row(prepared: PreparedRequest) -> Recording:
         limits=checked.limits.as_dict(),
         started_by=checked.started_by.value,
         created_at=prepared.created_at,
+        e2ee=prepared.sealed_keys,
         **(columns | {"tracks": checked.tracks}),
     )
 

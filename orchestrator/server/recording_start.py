@@ -34,6 +34,7 @@ from orchestrator.errors import (
 )
 from orchestrator.media import Stream
 from orchestrator.recordings.catalog_polling import poll_until
+from orchestrator.recordings.encryption.stream_keys import sealed
 from orchestrator.recordings.formats import extension_of
 from orchestrator.recordings.notes import notes_of
 from orchestrator.recordings.outcome import failure_of, has_begun, start_failure, stopped_early
@@ -113,9 +114,10 @@ class RecordingStart:
         capacity, stream = await asyncio.gather(
             self._encoders.capacity(pipeline), self._directory.with_video_known(resolved.stream)
         )
+        keys = await sealed(self._catalog, checked.e2ee)
         extension = extension_of(pipeline, self._settings.av1_extension)
         place = await self._folders.place(checked.folder, stream, now, extension, checked.file_name)
-        return PreparedRequest(checked, stream, capacity, place, now)
+        return PreparedRequest(checked, stream, capacity, place, now, keys)
 
     async def _log_notes(self, recording: Recording) -> None:
         for note in notes_of(recording):

@@ -15,9 +15,11 @@ from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.discovery.directory import Directory
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.errors import HavenError, WorkerFailed
 from orchestrator.media import Endpoint, Stream, WhipEndpoint
 from orchestrator.recordings import orphans
+from orchestrator.recordings.encryption.stream_keys import unsealed
 from orchestrator.recordings.job import Job, identity_of, runtime_directory
 from orchestrator.recordings.outcome import is_only_to_finish
 from orchestrator.recordings.states import RecordingState
@@ -117,6 +119,7 @@ class RecordingWorkers:
             endpoint,
             log_path,
             self._directory.demo_url(),
+            await self._keys(recording),
             asked_ns,
         )
         if isinstance(endpoint, WhipEndpoint):
@@ -141,6 +144,11 @@ class RecordingWorkers:
         defined = self._directory.named.definition(recording.stream_id)
         streams = {} if defined is None else {recording.stream_id: defined}
         return self._settings.model_copy(update={"streams": streams})
+
+    async def _keys(self, recording: Recording) -> E2eeKeys | None:
+        if is_only_to_finish(recording):
+            return None
+        return await unsealed(self._catalog, recording.e2ee)
 
     async def _not_launched(self, recording: Recording, error: HavenError) -> None:
         if recording.worker_starts:

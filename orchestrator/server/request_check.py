@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.capacity.admission import pinned_step
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.errors import InvalidRequest
@@ -52,6 +53,8 @@ class CheckedRequest:
     """What a pipeline that copies takes of the room; None: it encodes."""
     instead: CopyInstead | None
     """What it is if there is no capacity for it; None: it is refused then."""
+    e2ee: E2eeKeys | None = None
+    """The keys of an end-to-end encrypted stream."""
 
 
 class RequestCheck:
@@ -89,6 +92,7 @@ class RequestCheck:
             encode=request.encode,
             tracks=tracks,
             instead=instead,
+            e2ee=request.e2ee,
         )
 
 

@@ -18,6 +18,7 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HavenError
 from orchestrator.recordings.catalog_polling import poll_until
 from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encryption.stream_keys import unsealed
 from orchestrator.recordings.limits import LEAST_BYTES, LEAST_S, Limits
 from orchestrator.recordings.outcome import is_final
 from orchestrator.recordings.start_request import StartedBy, StartRequest
@@ -58,7 +59,8 @@ class Resumption:
         try:
             ended = await poll_until(self._catalog, recording.id, is_final, FINISH_TIME_S)
             if ended is not None and (left := limits_left(ended)) is not None:
-                new = await self._start(request_of(ended, left))
+                keys = await unsealed(self._catalog, ended.e2ee)
+                new = await self._start(replace(request_of(ended, left), e2ee=keys))
                 await self._log_event(recording, f"Recording resumed as {new.id}.")
         except HavenError as error:
             await self._log_event(recording, f"Recording not resumed: {error.error}")
@@ -91,7 +93,7 @@ def _less(limit: _Number | None, used: _Number | None) -> _Number | None:
 
 
 def request_of(recording: Recording, limits: Limits) -> StartRequest:
-    """Its own request, for the same folder."""
+    """Its own request, for the same folder; without its keys."""
     return StartRequest(
         stream_id=recording.stream_id,
         # One pipeline that copies makes several formats.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from pydantic import SecretStr
+
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.settings.fields import Settings
 from orchestrator.settings.loading import origins
 from orchestrator.settings.value_types import masked
@@ -30,6 +33,8 @@ def shown(settings: Settings) -> list[Shown]:
 def _words(value: Any) -> str:
     if isinstance(value, (list, dict)):  # of a table the names: its values may be secrets
         return ", ".join(str(item) for item in value)
+    if isinstance(value, E2eeKeys):
+        return str(SecretStr("keys"))
     return "" if value is None else str(value)
 
 

@@ -18,13 +18,14 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from orchestrator.e2ee_keys import revealed
 from orchestrator.settings.groups.encodes import EncodeSettings
 from orchestrator.settings.groups.encoding import EncodingSettings
 from orchestrator.settings.groups.files import FileSettings
 from orchestrator.settings.groups.lifecycle import LifecycleSettings
 from orchestrator.settings.groups.server import ServerSettings
 from orchestrator.settings.groups.sources import SourceSettings
-from orchestrator.settings.groups.streams import ConfiguredStreams, plain
+from orchestrator.settings.groups.streams import ConfiguredStreams
 from orchestrator.settings.groups.whip import WhipSettings
 from orchestrator.settings.value_types import PREFIX, masked
 
@@ -98,7 +99,7 @@ class Settings(
 
     def to_worker_json(self) -> str:
         """All settings, secrets in plain text: only for the private stdin of a worker process."""
-        return json.dumps({name: plain(value) for name, value in self}, default=str)
+        return json.dumps({name: revealed(value) for name, value in self}, default=str)
 
     @classmethod
     def from_worker_json(cls, text: str) -> Settings:

@@ -17,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.errors import SettingsError
 from orchestrator.settings.fields import RENAMED, Settings
 from orchestrator.settings.file_owners import warning
@@ -143,7 +144,7 @@ def _refusal(errors: list[ErrorDetails], given: Mapping[str, _Given]) -> Setting
         return SettingsError(f"{message}.{counted}", LISTED)
     name, *inside = map(str, first["loc"])
     where = given[name].where if name in given else f"{name} (its default)"
-    if inside and name == "streams":
+    if inside and name in ("e2ee", "streams"):
         where = f"{'.'.join((name, *inside))} in {where}"
     shown = "its value" if _is_secret(name) else repr(masked(first["input"]))
     return SettingsError(f"{where} can't be {shown}: {message}.{counted}", _advice(name, first))
@@ -158,4 +159,5 @@ def _advice(name: str, error: ErrorDetails) -> str:
 
 def _is_secret(name: str) -> bool:
     annotation = Settings.model_fields[name].annotation
-    return SecretStr.__name__ in str(annotation) or get_origin(annotation) is dict
+    secret = any(each.__name__ in str(annotation) for each in (SecretStr, E2eeKeys))
+    return secret or get_origin(annotation) is dict

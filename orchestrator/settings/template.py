@@ -11,6 +11,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.settings.fields import Settings
 from orchestrator.settings.value_types import PREFIX
 
@@ -26,6 +27,7 @@ WORDS: Final = {
     int: "whole number",
     float: "number",
     bool: "true or false",
+    E2eeKeys: "a table, secret",
     Path: "path",
 }
 BOUNDS: Final = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.errors import SourceError
 from orchestrator.media import (
     MAX_FRAME_PIXELS,
@@ -30,6 +31,7 @@ def create(
     encoded: bool = False,
     keyframe_interval_s: float = 4.0,
     publishers: Publishers | None = None,
+    keys: E2eeKeys | None = None,
 ) -> Source:
     """A source that is not open yet; call it in a running loop.
 
@@ -37,6 +39,7 @@ def create(
     Video of more than `max_frame_pixels` isn't decoded. With `encoded` nothing is: frames come as
     they were sent, and each video is asked for a keyframe when none came for `keyframe_interval_s`.
     `publishers` are those of this process, for a stream that is sent to us.
+    `keys` decrypt what is end-to-end encrypted.
     """
     interval_s = keyframe_interval_s if encoded else None
     if isinstance(endpoint, WhipEndpoint):
@@ -66,4 +69,5 @@ def create(
         reconnect_timeout_s=reconnect_timeout_s,
         max_frame_pixels=max_frame_pixels,
         keyframe_interval_s=interval_s,
+        keys=keys,
     )

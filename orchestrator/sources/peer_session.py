@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from orchestrator.sources.aiortc.peer import Peer
+from orchestrator.sources.e2ee.key_ring import KeyRing
 from orchestrator.sources.received_media import ArrivedFrame, PeerStatistics, SenderReport
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.reconnecting import SessionEnd
@@ -21,6 +22,7 @@ class PeerSession:
         self._peer: Peer | None = None
         self._end: asyncio.Future[SessionEnd] = asyncio.get_running_loop().create_future()
         self._media = asyncio.Event()
+        self.injected_trailer = b""
 
     async def wait_until_ended(self) -> SessionEnd:
         """Why it ended."""
@@ -56,6 +58,12 @@ class PeerSession:
 
     def wants(self, label: str) -> bool:
         return self._receiver.wants(label)
+
+    def key_ring(self, label: str) -> KeyRing | None:
+        return self._receiver.key_ring(label)
+
+    def undecryptable(self, label: str, why: str) -> None:
+        self._receiver.undecryptable(label, why)
 
     def no_keyframe(self, label: str) -> None:
         self._receiver.no_keyframe(label)

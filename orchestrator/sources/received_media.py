@@ -9,6 +9,7 @@ import av
 
 from orchestrator.media import EncodedFrame, TrackKind
 from orchestrator.sources.decoder_threads import DecoderThreads
+from orchestrator.sources.e2ee.key_ring import KeyRing
 
 MediaFrame = av.AudioFrame | av.VideoFrame | EncodedFrame
 """Decoded, or as it came."""
@@ -66,11 +67,36 @@ class PeerStatistics:
     frames_received: int = 0
     frames_skipped: int = 0
     frames_undecodable: int = 0
+    frames_undecryptable: int = 0
     keyframes_requested: int = 0
     sender_reports: int = 0
 
 
-class MediaListener(Protocol):
+class Decrypts(Protocol):
+    """Knows what is end-to-end encrypted."""
+
+    @property
+    def injected_trailer(self) -> bytes:
+        """What the server's own frames in encrypted streams end with; empty: it sends none."""
+
+    def key_ring(self, label: str) -> KeyRing | None:
+        """What decrypts the frames of this publication; None if they are not encrypted."""
+
+
+class NotEncrypted:
+    """The part of a listener whose streams nobody encrypts end to end."""
+
+    injected_trailer = b""
+
+    def key_ring(self, label: str) -> KeyRing | None:
+        """None of them has one."""
+        return None
+
+    def undecryptable(self, label: str, why: str) -> None:
+        """Never called."""
+
+
+class MediaListener(Decrypts, Protocol):
     """Gets what a tap receives; all calls come in the loop's thread and must not block."""
 
     @property
@@ -85,6 +111,8 @@ class MediaListener(Protocol):
         """Whether it takes the frames of this publication now."""
 
     def no_keyframe(self, label: str) -> None: ...
+
+    def undecryptable(self, label: str, why: str) -> None: ...
 
     def video_too_large(self, label: str, width: int, height: int) -> None: ...
 

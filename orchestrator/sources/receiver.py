@@ -11,6 +11,8 @@ from orchestrator.sources.clock.participant_clock import (
     SETTLE_NS,
     ParticipantClock,
 )
+from orchestrator.sources.e2ee.key_ring import EMPTY, KeyRing
+from orchestrator.sources.e2ee.room_keys import RoomKeys
 from orchestrator.sources.received_media import ArrivedFrame, SenderReport
 from orchestrator.sources.source import (
     EncodedFrameReceived,
@@ -23,6 +25,7 @@ from orchestrator.sources.source import (
     PublicationRemoved,
     PublicationsUpdated,
     TimesSettled,
+    Undecryptable,
     VideoTooLarge,
 )
 
@@ -42,12 +45,15 @@ class Receiver:
         on_event: OnEvent,
         max_frame_pixels: int = MAX_FRAME_PIXELS,
         keyframe_interval_s: float | None = None,
+        keys: RoomKeys | None = None,
     ) -> None:
         self.on_event = on_event
         self.max_frame_pixels = max_frame_pixels
         """Larger video isn't decoded."""
         self.keyframe_interval_s = keyframe_interval_s
         """Nothing is decoded, and keyframes are asked for so far apart; None: all is decoded."""
+        self.keys = RoomKeys(None) if keys is None else keys
+        """Those of what is end-to-end encrypted."""
         self.wanted: frozenset[str] = frozenset()
         self.publications: dict[str, Publication] = {}
         self._clocks: dict[str, ParticipantClock] = {}
@@ -107,6 +113,24 @@ class Receiver:
     def wants(self, label: str) -> bool:
         """Whether the frames of this publication become events."""
         return label in self.wanted and label in self.publications
+
+    def key_ring(self, label: str) -> KeyRing | None:
+        """What decrypts a publication's frames; None if they are not encrypted.
+
+        While it is unknown whose frames they are, nothing does if anybody's are encrypted.
+        """
+        publication = self.publications.get(label)
+        if publication is None:
+            some = any(each.encrypted for each in self.publications.values())
+            return EMPTY if some else None
+        if not publication.encrypted:
+            return None
+        return self.keys.ring(publication.participant) if publication.decryptable else EMPTY
+
+    def undecryptable(self, label: str, why: str) -> None:
+        """A publication's frames come, and can't be decrypted."""
+        if self.wants(label):
+            self.on_event(Undecryptable(label, why))
 
     def no_keyframe(self, label: str) -> None:
         """A publication's frames come, and none of them can be decoded."""

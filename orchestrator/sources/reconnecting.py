@@ -13,8 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.errors import HavenError, NotFound, NotLive, SourceError, SourceRefused
 from orchestrator.media import MAX_FRAME_PIXELS, Endpoint
+from orchestrator.sources.e2ee.room_keys import RoomKeys
 from orchestrator.sources.received_media import PeerStatistics
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.source import (
@@ -82,13 +84,14 @@ class ReconnectingSource:
         reconnect_timeout_s: float,
         max_frame_pixels: int = MAX_FRAME_PIXELS,
         keyframe_interval_s: float | None = None,
+        keys: E2eeKeys | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._begin = begin
         self._renew = renew
         self._connect_timeout_s = connect_timeout_s
         self._reconnect_timeout_s = reconnect_timeout_s
-        self._receiver = Receiver(on_event, max_frame_pixels, keyframe_interval_s)
+        self._receiver = Receiver(on_event, max_frame_pixels, keyframe_interval_s, RoomKeys(keys))
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
         self._past = SourceStatistics()

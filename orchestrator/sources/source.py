@@ -95,6 +95,17 @@ class NoKeyframe:
 
 
 @dataclass(frozen=True, slots=True)
+class Undecryptable:
+    """A publication is end-to-end encrypted, and for a second none of its frames could be
+    decrypted: none of them comes. It is over with its next frame.
+    """
+
+    sid: str
+    why: str
+    """As the end of a sentence that begins with the publication."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimesSettled:
     """Where a video that began stands beside its audio is known now.
 
@@ -142,6 +153,7 @@ SourceEvent = (
     | EncodedFrameReceived
     | VideoTooLarge
     | NoKeyframe
+    | Undecryptable
     | TimesSettled
     | ParticipantsChanged
     | ConnectionLost
@@ -168,6 +180,8 @@ class SourceStatistics:
     """Encoded frames not decoded because the decoder was seconds behind."""
     frames_undecodable: int = 0
     """Frames left out, as one that they need was lost."""
+    frames_undecryptable: int = 0
+    """End-to-end encrypted frames left out, as no key fits, or as they need one of those."""
     keyframes_requested: int = 0
     sender_reports: int = 0
     reconnects: int = 0
@@ -182,6 +196,7 @@ class SourceStatistics:
             frames_received=self.frames_received + now.frames_received,
             frames_skipped=self.frames_skipped + now.frames_skipped,
             frames_undecodable=self.frames_undecodable + now.frames_undecodable,
+            frames_undecryptable=self.frames_undecryptable + now.frames_undecryptable,
             keyframes_requested=self.keyframes_requested + now.keyframes_requested,
             sender_reports=self.sender_reports + now.sender_reports,
             reconnects=self.reconnects,

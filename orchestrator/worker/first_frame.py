@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from orchestrator.catalog.models import Recording
@@ -19,6 +19,10 @@ UNSUPPORTED_WAIT_S: Final = 4.0
 MUTED_WAIT_S: Final = 3.0
 """How long everybody may be muted before a start fails."""
 
+ENCRYPTED_WAIT_S: Final = 0.5
+"""For so long nothing else may be published where no key decrypts what is. That a key isn't the
+right one took a second or two to find out."""
+
 _LOOK_S: Final = 0.1
 
 
@@ -29,7 +33,8 @@ async def until_first_frame(
     began = asyncio.create_task(capture.began.wait())
     hopeless = [asyncio.create_task(_unsupported(capture))]
     if recording.started_at is None:  # one that is resumed goes on, whoever is muted or left out
-        hopeless += [asyncio.create_task(each) for each in (_muted(capture), _left_out(capture))]
+        more = (_muted(capture), _left_out(capture), _encrypted(capture))
+        hopeless += [asyncio.create_task(each) for each in more]
     waits: set[asyncio.Future[Any]] = {began, *hopeless, capture.closed, stop}
     try:
         await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
@@ -77,8 +82,17 @@ async def _unsupported(capture: Capture) -> None:
 
 async def _muted(capture: Capture) -> None:
     """Returns when everybody has been muted for a while."""
+    await _while(lambda: capture.selection.everybody_muted, MUTED_WAIT_S)
+
+
+async def _encrypted(capture: Capture) -> None:
+    """Returns when for a while nothing can be decrypted."""
+    await _while(lambda: capture.selection.encrypted is not None, ENCRYPTED_WAIT_S)
+
+
+async def _while(holds: Callable[[], bool], for_s: float) -> None:
     since = time.monotonic()
-    while time.monotonic() - since < MUTED_WAIT_S:
+    while time.monotonic() - since < for_s:
         await asyncio.sleep(_LOOK_S)
-        if not capture.selection.everybody_muted:
+        if not holds():
             since = time.monotonic()

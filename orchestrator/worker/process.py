@@ -21,6 +21,7 @@ from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.encoding.process.capabilities import usable_ffmpeg
 from orchestrator.media import Endpoint, Stream
 from orchestrator.monitor.usage import boot_id, created
+from orchestrator.recordings.encryption.stream_keys import keys_of
 from orchestrator.recordings.job import Job, identity_of, runtime_directory
 from orchestrator.settings import Settings
 from orchestrator.sources.create import create
@@ -143,6 +144,7 @@ def _recorder(
             encoded=copies,
             keyframe_interval_s=settings.copy_keyframe_interval_s,
             publishers=publishers,
+            keys=keys_of(job.e2ee, settings, recording.stream_id),
         )
 
     encoding = asyncio.create_task(_encoding(recording, stream, settings, pipelines))

@@ -195,6 +195,7 @@ def _source_figures(capture: Capture, source: Source) -> SourceFigures:
         packets_received=counts.packets_received,
         packets_lost=counts.packets_lost,
         frames_undecodable=counts.frames_undecodable,
+        frames_undecryptable=counts.frames_undecryptable,
         reconnects=counts.reconnects,
         sender_reports=counts.sender_reports,
         drift_ppm=counts.drift_ppm,

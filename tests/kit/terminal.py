@@ -61,7 +61,7 @@ class Memory:
         self.state = "recording"
         return self.row()
 
-    async def until_unmuted(self, stream_id: str) -> None:
+    async def until_unmuted(self, stream_id: str, e2ee: object) -> None:
         await self.unmuted.wait()
         if self.door is not None:
             raise self.door

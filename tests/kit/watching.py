@@ -71,7 +71,7 @@ class World:
         """A server's, not yet looking by itself."""
         return Watches(self.catalog, self, self.start, self.check, period_s, unmute=self.unmute)
 
-    async def unmute(self, stream_id: str) -> None:
+    async def unmute(self, stream_id: str, e2ee: object) -> None:
         self.doors.append(stream_id)
         try:
             await self.unmuted.wait()

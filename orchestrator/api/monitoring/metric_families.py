@@ -203,6 +203,11 @@ _RECORDING: Final[list[tuple[str, str, _ValueOf]]] = [
         "Video frames that came and were left out of a copy: one that they need was lost.",
         lambda _, f: f.source.frames_undecodable,
     ),
+    (
+        "frames_undecryptable_total",
+        "End-to-end encrypted frames that no key decrypts, and those that need one of them.",
+        lambda _, f: f.source.frames_undecryptable,
+    ),
     ("reconnects_total", "Reconnections to the stream.", lambda _, f: f.source.reconnects),
     (
         "drift_ppm",

@@ -30,6 +30,7 @@ from orchestrator.api.serializers.formats import described
 from orchestrator.errors import (
     AlreadyActive,
     EncoderMissing,
+    EndToEndEncrypted,
     FFmpegNotFound,
     InvalidOutputDirectory,
     InvalidRequest,
@@ -83,6 +84,11 @@ _START_ERRORS = failures_of_post(
         retry_after_s=30,
     ),
     NoMedia("No frame came within 15 s", "Check that the stream has video or audio."),
+    EndToEndEncrypted(
+        "Camera video of 'anna' (VP8) is end-to-end encrypted, and the key that is given for it "
+        "(key_index 0) is not the right one: nothing of it is recorded.",
+        "Give the key of the room, then start again.",
+    ),
     NotEnoughDisk("Only 100 MB are free on /path/to/recordings", "512 MB are kept free."),
 )
 
@@ -119,6 +125,7 @@ def request_of(body: StartBody) -> StartRequest:
         output_directory=body.output_directory,
         speed_step=body.speed_step,
         tracks=body.tracks,
+        e2ee=body.e2ee,
         encode=options_of(body.encode) if body.encode else None,
         limits=requested_limits(
             body.max_duration_s, body.max_size_bytes, body.split_minutes, body.split_bytes

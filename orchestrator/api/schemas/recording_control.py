@@ -16,6 +16,7 @@ from orchestrator.api.schemas.common import (
     example_of,
 )
 from orchestrator.api.schemas.encodes import EncodeBody
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.recordings.formats import DEFAULT_FORMAT
 from orchestrator.recordings.start_request import DEFAULT_QUALITY
 
@@ -33,7 +34,6 @@ class StartBody(Wire):
     """The stream: `mint_id` of GET /api/streams; on a LiveKit server, the name of the room."""
     output_format: str | None = Field(DEFAULT_FORMAT, max_length=64)
     """av1, mp4, webm, mkv or the format of your own pipeline (GET /api/recording/formats).
-
     h264 means mp4, vp9 means webm. mkv is pipeline `copy`, which may also make webm or mp4."""
     video_quality: Quality = DEFAULT_QUALITY
     """Determines the video bit rate; GET /api/recording/formats lists the qualities."""
@@ -48,8 +48,7 @@ class StartBody(Wire):
     """Of a pipeline that copies. selected, as null: the selected video and all audio, each
     publication of it a track of its own. all: every publication of the room, in mkv."""
     speed_step: int | None = Field(None, ge=0, le=99)
-    """Speed step of the pipeline's encoder (GET /api/capacity), 0 is the slowest. Null: the
-    slowest step that fits, and a faster one if the encoder falls behind."""
+    """Speed step of the encoder (GET /api/capacity), 0 is the slowest; null: one that fits."""
     max_duration_s: float | None = Field(None, ge=0, le=1e9)
     """The recording ends after this many seconds; 0 or null: no limit."""
     max_size_bytes: int | None = Field(None, ge=0, le=2**60)
@@ -58,7 +57,8 @@ class StartBody(Wire):
     """A new file begins after this many minutes, without losing a frame; 0 or null: one file."""
     split_bytes: int | None = Field(None, ge=0, le=2**60)
     """A new file begins before one exceeds this size; 0 or null: one file."""
-
+    e2ee: E2eeKeys | None = None
+    """Keys of an end-to-end encrypted LiveKit room. Null: those of the settings, if any."""
     encode: EncodeBody | None = None
     """Encode the files again when the recording is completed, slowly and small; POST
     /api/recordings/{id}/encode does it for one that is. Null: don't."""

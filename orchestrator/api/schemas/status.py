@@ -39,6 +39,7 @@ _LIVE: dict[str, Any] = {
     "packets_received": 12050,
     "packets_lost": 3,
     "frames_undecodable": 0,
+    "frames_undecryptable": 0,
     "reconnects": 0,
     "drift_ppm": -21.5,
     "restarts": 0,
@@ -88,6 +89,8 @@ class Live(Wire):
     packets_lost: int | None = None
     frames_undecodable: int | None = None
     """Video frames that came and were left out of a copy: one that they need was lost."""
+    frames_undecryptable: int | None = None
+    """End-to-end encrypted frames that no key decrypts, and those that need one of them."""
     reconnects: int | None = None
     drift_ppm: float | None = None
     """How much faster the publisher's audio runs than its own clock, in parts per million; known

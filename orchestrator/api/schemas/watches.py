@@ -36,7 +36,7 @@ class WatchInfo(Wire):
     next_try_at: Moment | None
     """When the next attempt is made."""
     request: dict[str, Any]
-    """The options it is recorded with, as requested."""
+    """The options it is recorded with, as requested; keys are not shown."""
 
     model_config = example(
         {

@@ -30,6 +30,7 @@ _ALWAYS: Final[dict[str, Level]] = {
     "left_out": "warning",
     "no_keyframe": "warning",
     "undecodable": "warning",
+    "undecryptable": "warning",
 }
 
 

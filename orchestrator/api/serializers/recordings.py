@@ -161,6 +161,7 @@ def live_values(recording: Recording, figures: LiveFigures) -> dict[str, Any]:
         "packets_received": source.packets_received,
         "packets_lost": source.packets_lost,
         "frames_undecodable": source.frames_undecodable,
+        "frames_undecryptable": source.frames_undecryptable,
         "reconnects": source.reconnects,
         "drift_ppm": source.drift_ppm,
         "restarts": figures.restarts,

@@ -14,10 +14,15 @@ from orchestrator.cli.formatting import Config
 if TYPE_CHECKING:
     from orchestrator.catalog.models import Recording
     from orchestrator.cli.output_target import Target
+    from orchestrator.e2ee_keys import E2eeKeys
     from orchestrator.recordings.start_request import StartRequest
     from orchestrator.settings import Settings
 
 UNITS_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+PASSPHRASE_FILE: Final = "--e2ee-passphrase-file"
+LONGEST_FILE: Final = 8192
+"""Characters that are read; a passphrase that has more than it may have is refused by that."""
 
 
 def _seconds(text: str) -> float:
@@ -63,6 +68,14 @@ Output = Annotated[
     str | None,
     typer.Option("--output", "-o", metavar="PATH", help="Folder or file to record to: talk.mp4."),
 ]
+PassphraseFile = Annotated[
+    str | None,
+    typer.Option(
+        PASSPHRASE_FILE,
+        metavar="FILE",
+        help="File with the passphrase of an end-to-end encrypted room; - is standard input.",
+    ),
+]
 Wait = Annotated[
     bool,
     typer.Option(
@@ -81,6 +94,7 @@ def record(
     duration: Duration = None,
     output: Output = None,
     token_file: TokenFile = None,
+    e2ee_passphrase_file: PassphraseFile = None,
     wait: Wait = False,
     config: Config = None,
 ) -> None:
@@ -90,6 +104,7 @@ def record(
     from orchestrator.recordings.limits import requested_limits
     from orchestrator.recordings.start_request import StartedBy, StartRequest
 
+    keys = _keys(e2ee_passphrase_file) if e2ee_passphrase_file else None
     where = _target(output, format, pipeline, config) if output else None
     folder = _made(where.folder, config) if where else None
     outlive_readers()
@@ -105,8 +120,31 @@ def record(
         file_name=where.file_name if where else None,
         limits=requested_limits(duration, None, None, None),
         tracks=tracks,
+        e2ee=keys,
     )
     _run(settings, request, wait)
+
+
+def _keys(file: str) -> E2eeKeys:
+    """Those of the passphrase in a file, which may end with one newline; `file` may be -."""
+    import sys
+
+    from pydantic import ValidationError
+
+    from orchestrator.e2ee_keys import E2eeKeys
+
+    try:
+        if file == "-":
+            text = sys.stdin.read(LONGEST_FILE)
+        else:
+            with Path(file).open(encoding="utf-8") as source:
+                text = source.read(LONGEST_FILE)
+        return E2eeKeys.model_validate({"passphrase": text.removesuffix("\n").removesuffix("\r")})
+    except ValidationError as error:
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+    except (OSError, UnicodeError) as error:
+        why = str(error)
+    raise typer.BadParameter(f"no passphrase in {file}: {why}", param_hint=PASSPHRASE_FILE)
 
 
 def _settings(config: Path | None, folder: Path | None) -> Settings:

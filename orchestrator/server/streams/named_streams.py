@@ -18,11 +18,12 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.streams.model import AddedStream
 from orchestrator.catalog.streams.table import AddedStreams
 from orchestrator.discovery.configured import ConfiguredDiscovery
+from orchestrator.e2ee_keys import revealed
 from orchestrator.errors import NotAdded, StreamConfigured, StreamExists, Unavailable
 from orchestrator.periodic import Periodic
 from orchestrator.sealing import SealingKey
 from orchestrator.settings import Settings
-from orchestrator.settings.groups.streams import StreamSettings, plain
+from orchestrator.settings.groups.streams import StreamSettings
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +74,7 @@ class NamedStreams:
         """Adds a stream for this server and later ones; StreamExists, TooManyStreams."""
         if id in self._settings.streams:
             raise StreamExists(id, "The settings define it: choose another id.")
-        text = json.dumps(plain(defined))
+        text = json.dumps(revealed(defined))
         async with self._changing:
             sealed = await asyncio.to_thread(self._key.seal, text)
             await self._table.add(AddedStream(id=id, definition=sealed, created_at=_now()))

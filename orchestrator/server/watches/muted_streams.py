@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.errors import HavenError, StreamNotFound
 
 log = structlog.get_logger(__name__)
 
-Unmute = Callable[[str], Awaitable[None]]
-"""Returns when somebody in the stream unmutes; a HavenError when that can't be waited for."""
+Unmute = Callable[[str, E2eeKeys | None], Awaitable[None]]
+"""Returns when somebody in the stream unmutes, of those whose keys are given if it is encrypted; a
+HavenError when that can't be waited for."""
 
 
 class MutedStreams:
@@ -31,6 +33,7 @@ class MutedStreams:
     def wait(
         self,
         stream_id: str,
+        keys: E2eeKeys | None,
         begin: Callable[[], Awaitable[None]],
         failed: Callable[[HavenError], None],
     ) -> None:
@@ -40,7 +43,7 @@ class MutedStreams:
         """
         if stream_id not in self._waiting:
             log.info("everybody in the stream is muted; waiting for an unmute", stream=stream_id)
-            task = asyncio.create_task(self._wait(stream_id, begin, failed))
+            task = asyncio.create_task(self._wait(stream_id, keys, begin, failed))
             self._waiting[stream_id] = task
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -59,11 +62,12 @@ class MutedStreams:
     async def _wait(
         self,
         stream_id: str,
+        keys: E2eeKeys | None,
         begin: Callable[[], Awaitable[None]],
         failed: Callable[[HavenError], None],
     ) -> None:
         try:
-            await self._unmute(stream_id)
+            await self._unmute(stream_id, keys)
             self._waiting.pop(stream_id, None)  # from here on `forget` mustn't cancel its start
             await begin()
         except StreamNotFound:

@@ -7,6 +7,7 @@ import time
 import uuid
 from typing import Final, Protocol
 
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.errors import EverybodyMuted
 from orchestrator.media import Endpoint, LiveKitEndpoint, Stream
 
@@ -24,7 +25,9 @@ class Streams(Protocol):
     async def endpoint(self, stream: Stream, identity: str, /) -> Endpoint: ...
 
 
-async def wait_for_unmute(streams: Streams, stream_id: str, connect_timeout_s: float) -> None:
+async def wait_for_unmute(
+    streams: Streams, stream_id: str, connect_timeout_s: float, keys: E2eeKeys | None
+) -> None:
     """Returns when somebody in it unmutes; raises StreamNotFound when it is over.
 
     Other HavenErrors: the stream can't be joined, or (EverybodyMuted) doesn't report who is muted.
@@ -40,7 +43,7 @@ async def wait_for_unmute(streams: Streams, stream_id: str, connect_timeout_s: f
                 "Will retry.",
             )
         began = time.monotonic()
-        if await until_unmuted(endpoint, connect_timeout_s=connect_timeout_s):
+        if await until_unmuted(endpoint, connect_timeout_s=connect_timeout_s, keys=keys):
             return
         steady = time.monotonic() - began > STEADY_S
         pause_s = PAUSES_S[0] if steady else min(2 * pause_s, PAUSES_S[1])

@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Protocol
@@ -35,9 +35,10 @@ from orchestrator.errors import (
     StreamNotFound,
 )
 from orchestrator.media import Stream
+from orchestrator.recordings.encryption.stream_keys import sealed, unsealed
 from orchestrator.recordings.limits import is_limit
 from orchestrator.recordings.outcome import failure_of
-from orchestrator.recordings.start_request import StartedBy, StartRequest
+from orchestrator.recordings.start_request import E2EE, StartedBy, StartRequest
 from orchestrator.recordings.states import ACTIVE, RecordingState
 from orchestrator.server.retry_delay import RetryDelay
 from orchestrator.server.throttle import AT_ONCE
@@ -116,9 +117,12 @@ class Watches:
         Raises InvalidRequest and InvalidOutputDirectory as /start does, and TooManyWatches.
         """
         await self._check(request)
+        more = {"started_by": StartedBy.WATCH.value}
+        if (keys := await sealed(self._catalog, request.e2ee)) is not None:
+            more[E2EE] = keys
         watch = Watch(
             stream_id=request.stream_id,
-            request=request.as_dict() | {"started_by": StartedBy.WATCH.value},
+            request=request.as_dict() | more,
             created_at=datetime.now(UTC),
             held=False,
             recording_id=None,
@@ -237,8 +241,11 @@ class Watches:
             watch = await self._watchlist.get(seen.stream_id)
             if watch is None or watch.held or not await self._may_record(watch):
                 return
+            keys = None
             try:
-                recording = await self._start(StartRequest.from_dict(watch.request))
+                keys = await unsealed(self._catalog, watch.request.get(E2EE))
+                request = replace(StartRequest.from_dict(watch.request), e2ee=keys)
+                recording = await self._start(request)
             except (AlreadyActive, StoppedWhileStarting):
                 return
             except StreamNotFound:
@@ -247,7 +254,8 @@ class Watches:
             except EverybodyMuted:
                 search = self._search_of(watch)
                 search.error = None
-                self._muted.wait(watch.stream_id, partial(self._record, watch), search.failed)
+                begin = partial(self._record, watch)
+                self._muted.wait(watch.stream_id, keys, begin, search.failed)
                 return
             except HavenError as error:
                 log.warning("live stream not recorded", stream=watch.stream_id, error=error.error)

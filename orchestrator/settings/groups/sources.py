@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
+from orchestrator.e2ee_keys import ConfiguredKeys
 from orchestrator.media import MAX_FRAME_PIXELS
 from orchestrator.settings.value_types import HttpUrl, Listed, RoomUrl
 
@@ -33,6 +34,12 @@ class SourceSettings(BaseModel):
     pumpfun_livekit_url: RoomUrl = Field(
         "wss://pump-prod-tg2x8veh.livekit.cloud",
         description="LiveKit server that pump.fun's viewers join.",
+    )
+    e2ee: ConfiguredKeys | None = Field(
+        None,
+        description="Keys of end-to-end encrypted LiveKit rooms, for those without keys of their "
+        "own: a table with passphrase or key, as e2ee of POST /api/recording/start; in the "
+        "environment as JSON.",
     )
     demo_url: HttpUrl | None = Field(
         None, description="WHEP URL of a running demo stream; if empty, one is started."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
 from pydantic import (
     AfterValidator,
@@ -12,10 +12,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    SecretStr,
     model_validator,
 )
 
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.settings.value_types import ApiKey, BearerToken, HttpUrl, MediaUrl
 
 LONGEST_ID: Final = 256
@@ -37,14 +37,18 @@ class StreamSettings(BaseModel):
     """The key with which a publisher may send it here."""
     url: MediaUrl | None = None
     """Where ffmpeg reads it."""
+    e2ee: E2eeKeys | None = None
+    """The keys of an end-to-end encrypted LiveKit room, which is this stream's id."""
 
     @model_validator(mode="after")
     def _comes_from_one_place(self) -> Self:
         given = [name for name in ("whep", "whip", "url") if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"a stream comes from one place, not from {' and '.join(given)}")
-        if not given:
+        if not given and self.e2ee is None:
             raise ValueError("say where the stream comes from: whep, whip or url")
+        if given and self.e2ee is not None:
+            raise ValueError("e2ee is of use for LiveKit rooms only, which need no address here")
         if self.token is not None and self.whep is None:
             raise ValueError("token is of use with whep only")
         return self
@@ -69,17 +73,6 @@ def _parsed(value: object) -> object:
         raise ValueError('should be JSON like {"lobby": {"whep": "https://…"}}') from None
 
 
-def plain(value: Any) -> Any:
-    """A value of these settings as JSON has it, secrets in plain text: for a worker only."""
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if isinstance(value, BaseModel):
-        return {name: plain(each) for name, each in value if each is not None}
-    if isinstance(value, dict):
-        return {name: plain(each) for name, each in value.items()}
-    return value
-
-
 class ConfiguredStreams(BaseModel):
     """Streams that no directory of a platform lists."""
 
@@ -89,5 +82,6 @@ class ConfiguredStreams(BaseModel):
         {},
         max_length=MOST_STREAMS,
         description="Streams with names of their own, each a table [streams.ID] with whep (and "
-        "token), whip or url, and a name; in the environment as JSON.",
+        "token), whip or url, and a name; or with e2ee for the LiveKit room ID; in the environment "
+        "as JSON.",
     )

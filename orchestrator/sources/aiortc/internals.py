@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from aioice import Connection
 from aiortc import RTCPeerConnection, RTCRtpReceiver
+from aiortc.sdp import MediaDescription
 
 INTERNALS: Final = {
     name: f"_RTCRtpReceiver__{name}"
@@ -42,6 +44,21 @@ CONNECT: Final = "_RTCPeerConnection__connect"
 async def start_receivers(connection: RTCPeerConnection) -> None:
     """Starts the receivers that aiortc left out because the transport was not connected yet."""
     await getattr(connection, CONNECT)()
+
+
+def route(receiver: RTCRtpReceiver, media: MediaDescription, payload_types: Iterable[int]) -> None:
+    """Has a running receiver get what a later description names."""
+    router = receiver.transport._rtp_router
+    if receiver not in router.receivers:
+        return  # not started: aiortc reads all of this itself when it starts
+    rtx = Inside(receiver).get("rtx_ssrc")
+    for group in media.ssrc_group:
+        if group.semantic == "FID" and len(group.items) == 2:
+            rtx[int(group.items[1])] = int(group.items[0])
+    for description in media.ssrc:
+        router.ssrc_table[description.ssrc] = receiver
+    for payload_type in payload_types:
+        router.payload_type_table.setdefault(payload_type, set()).add(receiver)
 
 
 def unroute(receiver: RTCRtpReceiver) -> None:

@@ -194,13 +194,13 @@ class Peer:
     def statistics(self) -> PeerStatistics:
         """A snapshot of the counters."""
         taps = self._taps.values()
-        packets = [tap.packets() for tap in taps]
+        received, lost = map(sum, zip((0, 0), *(tap.packets() for tap in taps), strict=True))
         return PeerStatistics(
-            packets_received=sum(received for received, _ in packets),
-            packets_lost=sum(lost for _, lost in packets),
+            *(received, lost),
             frames_received=sum(tap.frames for tap in taps),
             frames_skipped=sum(tap.skipped for tap in taps),
             frames_undecodable=sum(tap.undecodable for tap in taps),
+            frames_undecryptable=sum(tap.undecryptable for tap in taps),
             keyframes_requested=sum(tap.keyframes_requested for tap in taps),
             sender_reports=sum(tap.reports for tap in taps),
         )

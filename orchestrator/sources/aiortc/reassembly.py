@@ -11,8 +11,12 @@ from orchestrator.sources.aiortc.keyframe_start import unpacked
 from orchestrator.sources.aiortc.payload_formats import PayloadFormats
 from orchestrator.sources.aiortc.video_frame import VideoFrame
 from orchestrator.sources.bitstreams import av1_units
+from orchestrator.sources.e2ee.decryption import FrameDecryption
+from orchestrator.sources.e2ee.frame_layout import BLANKS
 from orchestrator.sources.keyframe_requests import KeyframeRequests
 from orchestrator.sources.payloads import av1, red
+from orchestrator.sources.payloads.unpacked import KeyframeStart
+from orchestrator.sources.received_media import Decrypts, MediaListener
 from orchestrator.sources.rtp_packet import Packet
 from orchestrator.sources.stream_times import RtpTimestampMapper
 
@@ -26,26 +30,36 @@ class Reassembly:
         formats: PayloadFormats,
         output: Decoder | EncodedFrames,
         keyframe_interval_s: float | None,
+        decrypts: Decrypts,
     ) -> None:
         self._kind, self._formats, self._output = kind, formats, output
         self._keyframe_interval_s = keyframe_interval_s
+        self._decrypts = decrypts
         self._times = RtpTimestampMapper()
         self._buffer: AudioJitterBuffer | VideoJitterBuffer = AudioJitterBuffer()
         self.requests = KeyframeRequests()
-        self._left_out = self._requested = 0
+        self._left_out = self._requested = self._undecryptable = 0
         """Of the streams before."""
+        self._decryption = FrameDecryption(kind)
+        self._told: str | None = None
+        """Why nothing can be decrypted, as it was reported."""
+        self.label = ""
+        """The publication whose frames come now; empty while it is unknown."""
         self.restart()
 
     def restart(self) -> None:
         """What is held is of no use any more."""
         self._left_out, self._requested = self.left_out, self.keyframes_requested
+        self._undecryptable = self.undecryptable
+        self._decryption, self._told = FrameDecryption(self._kind), None
         self.requests = KeyframeRequests(self._keyframe_interval_s)
         video = self._kind is TrackKind.VIDEO
         self._buffer = self._video_buffer() if video else AudioJitterBuffer()
 
-    def begin(self, stream: int) -> None:
-        """Frames are of this RTP stream from now on."""
+    def begin(self, stream: int, label: str) -> None:
+        """Frames are of this RTP stream, and of this publication, from now on."""
         self._times.begin(stream)
+        self.label = label
 
     def take(self, packet: Packet) -> bool:
         """Takes a packet, passes on the frames that are whole with it; gives whether to ask for a
@@ -58,9 +72,7 @@ class Reassembly:
             return False
         if packet.payload:
             try:
-                packet.data, packet.begins_keyframe, packet.begins_part = unpacked(
-                    form.name, packet.payload
-                )
+                self._unpack(packet, form.name)
             except ValueError:
                 return False
         wants_keyframe, frame = self._buffer.add(packet)
@@ -101,11 +113,23 @@ class Reassembly:
         buffer = self._buffer
         return buffer.to_request() if isinstance(buffer, VideoJitterBuffer) else []
 
+    def report(self, listener: MediaListener) -> None:
+        """Reports that no frame of what comes now can be decrypted, once."""
+        why = self._decryption.trouble
+        if why is not None and why != self._told and self.label:
+            listener.undecryptable(self.label, why)
+        self._told = why
+
     @property
     def left_out(self) -> int:
         """Frames that were left behind where packets were lost."""
         buffer = self._buffer
         return self._left_out + (buffer.left_out if isinstance(buffer, VideoJitterBuffer) else 0)
+
+    @property
+    def undecryptable(self) -> int:
+        """Encrypted frames for which no key fits, and those that need one of them."""
+        return self._undecryptable + self._decryption.undecryptable
 
     @property
     def keyframes_requested(self) -> int:
@@ -115,10 +139,43 @@ class Reassembly:
     def _pass_on(self, frame: AudioPacket | VideoFrame) -> None:
         if (form := self._formats.of(frame.payload_type)) is None:
             return
+        if not self._is_open(form.name, frame):
+            return
         if form.name == "AV1" and isinstance(frame, VideoFrame) and not self._join(frame):
             return
         frame.timestamp = self._times.map(frame.timestamp)
         self._output.put((form.codec, frame))
+
+    def _unpack(self, packet: Packet, codec: str) -> None:
+        """Sets what the packet holds; raises ValueError."""
+        payload, trailer = packet.payload, self._decrypts.injected_trailer
+        injected = bool(trailer) and payload.endswith(trailer)
+        if injected:
+            payload = payload[: -len(trailer)]
+        packet.data, packet.begins_keyframe, packet.begins_part = unpacked(codec, payload)
+        if injected and packet.data != BLANKS.get(codec):
+            packet.data, packet.begins_keyframe = b"", KeyframeStart.NONE
+
+    def _is_open(self, codec: str, frame: AudioPacket | VideoFrame) -> bool:
+        """Whether it isn't encrypted, or was decrypted in place."""
+        ring = self._decrypts.key_ring(self.label)
+        if ring is None or not frame.data:
+            return True
+        broken = self._decryption.broken
+        parts = frame.parts if isinstance(frame, VideoFrame) else (frame.data,)
+        opened = self._decryption.open(ring, codec, parts)
+        if opened is None:
+            if self._decryption.needs_keyframe:
+                self.requests.need()
+            return False
+        if isinstance(frame, VideoFrame):
+            frame.put(opened)
+            if broken:
+                frame.after_loss = True
+                self.requests.accepted(keyframe=True)
+        else:
+            frame.data = opened[0]
+        return True
 
     def _join(self, frame: VideoFrame) -> bool:
         """Makes a frame of its payloads; False if it is none."""

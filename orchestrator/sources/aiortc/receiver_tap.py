@@ -42,7 +42,7 @@ from orchestrator.media import SECOND_NS, TrackKind
 from orchestrator.sources.aiortc.decoding.decoder import Decoder
 from orchestrator.sources.aiortc.encoded_frames import EncodedFrames
 from orchestrator.sources.aiortc.feedback import Feedback
-from orchestrator.sources.aiortc.internals import Inside, unroute
+from orchestrator.sources.aiortc.internals import Inside, route, unroute
 from orchestrator.sources.aiortc.packet_arrivals import PacketArrivals
 from orchestrator.sources.aiortc.payload_formats import PayloadFormat, PayloadFormats
 from orchestrator.sources.aiortc.reassembly import Reassembly
@@ -97,7 +97,9 @@ class ReceiverTap:
         self._formats = PayloadFormats(self._inside)
         self._feedback = Feedback(self.receiver, self._inside)
         interval_s = peer.listener.keyframe_interval_s
-        self._reassembly = Reassembly(self.kind, self._formats, self._output, interval_s)
+        self._reassembly = Reassembly(
+            self.kind, self._formats, self._output, interval_s, peer.listener
+        )
         self._handle_rtcp = self.receiver._handle_rtcp_packet
         setattr(self.receiver, "_handle_rtp_packet", self._rtp_arrived)  # noqa: B010
         setattr(self.receiver, "_handle_rtcp_packet", self._rtcp_arrived)  # noqa: B010
@@ -162,7 +164,7 @@ class ReceiverTap:
         self._streams.append(stream)
         self._arrivals.clear()
         self._switched_ns = self._peer.arrival_ns()
-        self._reassembly.begin(stream.number)
+        self._reassembly.begin(stream.number, label)
 
     def _drop_history(self) -> None:
         """The new SSRC's sequence numbers have nothing to do with the old one's."""
@@ -214,7 +216,7 @@ class ReceiverTap:
         if not label or label == current.label:
             return
         if not current.label and isinstance(self._output, Decoder):
-            current.label = label
+            current.label = self._reassembly.label = label
         elif not current.label or self._peer.has_ssrc(current.ssrc):
             self._begin(current.ssrc)  # encoded frames of before were of nobody, and left out
 
@@ -238,6 +240,7 @@ class ReceiverTap:
             self._deliver(frame)
         if self._streams and (label := self._streams[-1].label):
             self._output.report(self._peer.listener, label)
+            self._reassembly.report(self._peer.listener)
 
     @property
     def idle(self) -> bool:
@@ -275,20 +278,15 @@ class ReceiverTap:
         """Encoded frames left out, as one that they need is missing."""
         return self._reassembly.left_out + self._output.undecodable
 
+    @property
+    def undecryptable(self) -> int:
+        """Encrypted frames for which no key fits, and those that need one of them."""
+        return self._reassembly.undecryptable
+
     def apply(self, media: MediaDescription) -> None:
         """Applies a later description to a running receiver."""
         self._inactive = False
         listed = self.transceiver._codecs
         negotiated = {c.payloadType: c for c in listed if c.payloadType is not None}
         self._formats.update(negotiated)
-        rtx = self._inside.get("rtx_ssrc")
-        router = self.receiver.transport._rtp_router
-        if self.receiver not in router.receivers:
-            return  # not started: aiortc reads all of this itself when it starts
-        for group in media.ssrc_group:
-            if group.semantic == "FID" and len(group.items) == 2:
-                rtx[int(group.items[1])] = int(group.items[0])
-        for description in media.ssrc:
-            router.ssrc_table[description.ssrc] = self.receiver
-        for payload_type in negotiated:
-            router.payload_type_table.setdefault(payload_type, set()).add(self.receiver)
+        route(self.receiver, media, negotiated)

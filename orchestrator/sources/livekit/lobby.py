@@ -6,28 +6,32 @@ a message when somebody comes, goes, mutes or unmutes.
 
 from __future__ import annotations
 
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.errors import SourceError
 from orchestrator.media import LiveKitEndpoint
 from orchestrator.sources.livekit.room import Room
 from orchestrator.sources.livekit.signalling import Signalling, SignallingLost, join
 
 
-async def until_unmuted(endpoint: LiveKitEndpoint, *, connect_timeout_s: float) -> bool:
+async def until_unmuted(
+    endpoint: LiveKitEndpoint, *, connect_timeout_s: float, keys: E2eeKeys | None = None
+) -> bool:
     """Returns when something is published and not muted; False if the connection ended before.
 
+    What is end-to-end encrypted counts if `keys` has one for it.
     Raises SourceError when the room can't be joined.
     """
     signalling = await join(endpoint, connect_timeout_s)
     try:
-        return await _until(signalling)
+        return await _until(signalling, keys)
     except (SignallingLost, SourceError):
         return False
     finally:
         await signalling.close()
 
 
-async def _until(signalling: Signalling) -> bool:
-    room = Room(signalling.joined)
+async def _until(signalling: Signalling, keys: E2eeKeys | None) -> bool:
+    room = Room(signalling.joined) if keys is None else Room(signalling.joined, keys.covers)
     if _unmuted(room):
         return True
     async for message in signalling.messages():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Final
@@ -11,7 +11,7 @@ import structlog
 from livekit.protocol import models, rtc
 
 from orchestrator.logs import Repeated
-from orchestrator.media import RECEIVABLE, Publication, TrackKind, TrackSource
+from orchestrator.media import RECEIVABLE, Encryption, Publication, TrackKind, TrackSource
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +26,19 @@ _SOURCES: Final = {
     models.TrackSource.SCREEN_SHARE_AUDIO: TrackSource.SCREEN_SHARE_AUDIO,
 }
 
+
+HasKey = Callable[[str], bool]
+"""Whether there is a key for what a participant encrypts, by its identity."""
+
+
+def _no_key(_: str) -> bool:
+    return False
+
+
+_ENCRYPTION: Final = {
+    models.Encryption.Type.NONE: Encryption.NONE,
+    models.Encryption.Type.GCM: Encryption.GCM,
+}
 
 MOST_PARTICIPANTS: Final = 10_000
 MOST_TRACKS: Final = 500
@@ -47,7 +60,8 @@ class _Participant:
 class Room:
     """The participants and their tracks, kept from the server's messages."""
 
-    def __init__(self, joined: rtc.JoinResponse) -> None:
+    def __init__(self, joined: rtc.JoinResponse, has_key: HasKey = _no_key) -> None:
+        self._has_key = has_key
         self._me = joined.participant.sid
         self._participants: dict[str, _Participant] = {}
         self._too_many = Repeated(log.warning)
@@ -78,23 +92,24 @@ class Room:
         if next(each, None) is not None:
             self._too_many("too many tracks; the rest is ignored", most=MOST_TRACKS)
 
-    @staticmethod
-    def _kept(info: models.ParticipantInfo) -> _Participant:
-        published = (publication for _, publication in announced(info))
+    def _kept(self, info: models.ParticipantInfo) -> _Participant:
+        published = (publication for _, publication in announced(info, self._has_key))
         return _Participant(info.version, info.permission.hidden, tuple(published))
 
 
 def announced(
-    info: models.ParticipantInfo,
+    info: models.ParticipantInfo, has_key: HasKey = _no_key
 ) -> Iterator[tuple[models.TrackInfo, Publication]]:
     """A participant's audio and video, as the server lists them."""
     tracks = (track for track in info.tracks if track.type in _KINDS)
     named = (track for track in tracks if 0 < len(track.sid) <= LONGEST_NAME)
     for track in islice(named, MOST_TRACKS):
-        yield track, publication_of(track, info)
+        yield track, publication_of(track, info, has_key)
 
 
-def publication_of(track: models.TrackInfo, info: models.ParticipantInfo) -> Publication:
+def publication_of(
+    track: models.TrackInfo, info: models.ParticipantInfo, has_key: HasKey = _no_key
+) -> Publication:
     """A track's announcement in our words."""
     # A browser that publishes VP9 or AV1 offers VP8 beside it (backup codec): the server sends each
     # subscriber the one it can decode.
@@ -111,5 +126,6 @@ def publication_of(track: models.TrackInfo, info: models.ParticipantInfo) -> Pub
         width=track.width,
         height=track.height,
         muted=track.muted,
-        encrypted=track.encryption != models.Encryption.Type.NONE,
+        encryption=(encryption := _ENCRYPTION.get(track.encryption, Encryption.CUSTOM)),
+        has_key=encryption is Encryption.GCM and has_key(info.identity),
     )

@@ -68,7 +68,8 @@ class LiveKitSession(PeerSession):
             for each in signalling.joined.ice_servers
         ]
         self._peer = Peer(self, servers)
-        self._room = Room(signalling.joined)
+        self.injected_trailer = signalling.joined.sif_trailer
+        self._room = Room(signalling.joined, self._receiver.keys.has_key)
         self._show(self._room)
         self._reader = asyncio.create_task(self._read(signalling, self._peer), name="signalling")
         self._reader.add_done_callback(self._reader_ended)

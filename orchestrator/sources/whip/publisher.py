@@ -17,7 +17,12 @@ from orchestrator.errors import (
 from orchestrator.media import SECOND_NS, EncodedFrame, Publication, TrackKind
 from orchestrator.sources.aiortc.ingest.local_addresses import LocalAddresses
 from orchestrator.sources.aiortc.ingest.peer import IngestPeer
-from orchestrator.sources.received_media import ArrivedFrame, PeerStatistics, SenderReport
+from orchestrator.sources.received_media import (
+    ArrivedFrame,
+    NotEncrypted,
+    PeerStatistics,
+    SenderReport,
+)
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.whip.beginning import Pace
 from orchestrator.sources.whip.offer import (
@@ -49,7 +54,7 @@ class StreamLimits:
     """Between two keyframes that are asked for while a recording copies."""
 
 
-class Publisher:
+class Publisher(NotEncrypted):
     """One session; not reusable. It is the listener of its peer."""
 
     def __init__(self, addresses: LocalAddresses, limits: StreamLimits) -> None:

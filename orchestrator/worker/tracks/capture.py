@@ -28,9 +28,11 @@ from orchestrator.sources.source import (
     SourceClosed,
     SourceEvent,
     TimesSettled,
+    Undecryptable,
     VideoTooLarge,
 )
 from orchestrator.worker.tracks.capture_figures import CaptureFigures
+from orchestrator.worker.tracks.refusals import too_large, undecryptable, without_key
 from orchestrator.worker.tracks.selection import FILLED, Instead, TrackSelection
 from orchestrator.worker.tracks.selection_policy import SelectionPolicy, described
 
@@ -138,13 +140,13 @@ class Capture(ABC):
         match event:
             case FrameReceived() | EncodedFrameReceived() | TimesSettled():
                 self._media(event)
-            case VideoTooLarge(sid, width, height, max_pixels):
-                self._too_large(sid, width, height, max_pixels)
-            case NoKeyframe(sid):
-                self._no_keyframe(sid)
+            case VideoTooLarge() | Undecryptable() | NoKeyframe():
+                self._comes_to_nothing(event)
             case PublicationAdded(publication):
                 self.selection.put(publication)
                 self._note("published", described(publication))
+                if not publication.decryptable:
+                    self._note("undecryptable", without_key(publication).error)
             case PublicationChanged(publication):
                 self._changed(publication)
             case PublicationRemoved(sid):
@@ -162,13 +164,26 @@ class Capture(ABC):
                 if not self.closed.done():
                     self.closed.set_result(event)
 
+    def _comes_to_nothing(self, event: VideoTooLarge | Undecryptable | NoKeyframe) -> None:
+        match event:
+            case VideoTooLarge(sid, width, height, max_pixels):
+                self._too_large(sid, width, height, max_pixels)
+            case Undecryptable(sid, why):
+                self._undecryptable(sid, why)
+            case NoKeyframe(sid):
+                self._no_keyframe(sid)
+
     def _media(self, event: FrameReceived | EncodedFrameReceived | TimesSettled) -> None:
         if self._finished:
             return
         if isinstance(event, TimesSettled):
             self._settled(event.sid, event.by_ns)
-        else:
-            self._frame(event)
+            return
+        if self.selection.decrypted(event.sid):
+            self._note("decrypted", described(self.selection.publications[event.sid]))
+            self.selection.choose()
+            self._selection_changed()
+        self._frame(event)
 
     def warnings(self) -> list[str]:
         """What is missing or not recorded as it arrives, in words."""
@@ -195,9 +210,20 @@ class Capture(ABC):
 
     def _too_large(self, sid: str, width: int, height: int, max_pixels: int) -> None:
         publication, size = self.selection.publications.get(sid), f"{width}x{height}"
-        if publication is not None and self.selection.refuse(sid, size, max_pixels):
+        if publication is None:
+            return
+        if self.selection.refuse(sid, too_large(size, max_pixels)):
             message = f"{described(publication)} is {size}: too large to decode"
             self._note("too_large", message, width=width, height=height, max_pixels=max_pixels)
+
+    def _undecryptable(self, sid: str, why: str) -> None:
+        if (publication := self.selection.publications.get(sid)) is None:
+            return
+        problem = undecryptable(publication, why)
+        if self.selection.refuse(sid, problem):
+            self._note("undecryptable", problem.error)
+        self.selection.choose()
+        self._selection_changed()
 
     def _connection(self, connected: bool, reason: str | None) -> None:
         self.connected, self.lost_reason = connected, reason

@@ -5,43 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from orchestrator.errors import (
+    EndToEndEncrypted,
     EverybodyMuted,
     HavenError,
     NobodyPublishes,
     NoMedia,
-    UnsupportedCodec,
-    VideoTooLarge,
 )
 from orchestrator.media import Publication, TrackKind
+from orchestrator.worker.tracks.absence import Absence
 from orchestrator.worker.tracks.missing_tracks import ADVICE, MissingTracks
+from orchestrator.worker.tracks.refusals import Refusals, unsupported
 from orchestrator.worker.tracks.selection_policy import (
     MOST_AUDIO,
     SelectionPolicy,
     choose_audio,
-    codec_name,
     described,
     receivable_audio,
 )
 
 STALL_S: Final = 2.0
 """Video or audio that is missing for so long is warned about."""
-
-
-@dataclass(slots=True)
-class Absence:
-    """Video or audio that is missing: why, and since when."""
-
-    reason: str | None = None
-    since: datetime | None = None
-
-    def look(self, reason: str | None) -> None:
-        """Why it is missing now; None while it arrives. `since` is the first such moment."""
-        self.reason = reason
-        self.since = None if reason is None else self.since or datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +74,9 @@ class TrackSelection:
         """Sid of the video that is recorded until the first frame of `video` arrives."""
         self._began_at = clock()
         self._frame_at: dict[str, float] = {}
-        self._too_large: dict[str, str] = {}
-        """Why no frame of these is decoded, by sid."""
+        self._refusals = Refusals()
+        self._hoped_for: str | None = None
+        """Sid of a video that would be recorded if it could be decrypted."""
         self._missing_tracks = MissingTracks(clock)
 
     def put(self, publication: Publication) -> None:
@@ -99,14 +86,16 @@ class TrackSelection:
     def remove(self, sid: str) -> Publication | None:
         """A publication is gone, and returned; `choose` follows."""
         self._frame_at.pop(sid, None)
-        self._too_large.pop(sid, None)
+        self._refusals.take_back(sid)
         return self.publications.pop(sid, None)
 
     def choose(self) -> None:
         """Chooses anew what is recorded; once for all that changed together."""
         everything = self.publications.values()
         current = self.video.sid if self.video is not None else None
-        self.video = self._policy.choose_video(everything, current)
+        hoped_for = self._policy.choose_video(everything, current)
+        self.video = self._policy.choose_video(everything, current, self._refusals.undecryptable)
+        self._hoped_for = hoped_for.sid if hoped_for is not None else None
         others = self._policy.other_videos(everything, self.video)
         self.other_videos = {p.sid: p for p in others}
         audio = receivable_audio(everything)
@@ -118,19 +107,19 @@ class TrackSelection:
         self.idle_since = None if self.publications else self.idle_since or self._clock()
         self._missing_tracks.expect(self._expected())
 
-    def refuse(self, sid: str, size: str, max_pixels: int) -> bool:
-        """A video is too large to decode, until its next frame; False if it was before."""
-        known = sid in self._too_large
-        self._too_large[sid] = (
-            f"The video is {size}, more than the limit of {max_pixels} pixels"
-            " (ORCHESTRATOR_MAX_FRAME_PIXELS): no frame of it is recorded."
-        )
+    def refuse(self, sid: str, why: HavenError) -> bool:
+        """No frame of a publication comes, until its next one; False if that was known before."""
+        new = self._refusals.refuse(sid, why)
         self._missing_tracks.expect(self._expected())
-        return not known
+        return new
+
+    def decrypted(self, sid: str) -> bool:
+        """A frame arrived: whether the publication could not be decrypted; `choose` follows."""
+        return sid in self._refusals.undecryptable and self._refusals.take_back(sid)
 
     def takes(self, sid: str) -> bool:
         """A frame arrived: whether it is to be recorded."""
-        if self._too_large.pop(sid, None):
+        if self._refusals.take_back(sid):
             self._missing_tracks.expect(self._expected())
         if self.video is not None and sid == self.video.sid:
             self._recorded_sid = sid
@@ -150,6 +139,8 @@ class TrackSelection:
         videos = {self._recorded_sid} if self._recorded_sid is not None else set()
         if self.video is not None:
             videos.add(self.video.sid)
+        if self._hoped_for is not None:
+            videos.add(self._hoped_for)
         return frozenset(videos | self.other_videos.keys() | self.audio.keys())
 
     @property
@@ -169,7 +160,12 @@ class TrackSelection:
         video = self.video
         if video is None or video.receivable or video.sid in self._frame_at:
             return None
-        return video
+        return video if video.decryptable else None
+
+    @property
+    def encrypted(self) -> EndToEndEncrypted | None:
+        """Why nothing that isn't muted can be decrypted; None if something can, or is plain."""
+        return self._refusals.all_encrypted(self.publications.values())
 
     @property
     def everybody_muted(self) -> bool:
@@ -191,12 +187,12 @@ class TrackSelection:
                 " joined it, and there is nothing to record.",
                 "Start publishing, then start the recording again.",
             )
-        if (video := self.video) is not None and not video.receivable:
-            return _unsupported(video)
-        if video is not None and (why := self._too_large.get(video.sid)):
-            return VideoTooLarge(
-                why, "Publish a smaller video, or raise the setting; memory grows with it."
-            )
+        if (encrypted := self.encrypted) is not None:
+            return encrypted
+        if self.unsupported is not None:
+            return unsupported(self.unsupported)
+        if self.video is not None and (why := self._refusals.why(self.video.sid)):
+            return why
         known = ", ".join(described(p) for p in self.publications.values())
         if self.everybody_muted:
             return EverybodyMuted(
@@ -214,10 +210,11 @@ class TrackSelection:
         warnings = [
             f"{described(p)} can't be received and is missing in the recording."
             for p in self.publications.values()
-            if not p.receivable and p.kind is not TrackKind.VIDEO
+            if not p.receivable and p.decryptable and p.kind is not TrackKind.VIDEO
         ]
-        if self.video is not None and (large := self._too_large.get(self.video.sid)):
-            warnings.append(large)
+        warnings += self._undecryptable()
+        if self.video is not None and (why := self._refusals.why(self.video.sid)):
+            warnings += [why.error] if why.error not in warnings else []
         if self._audio_left_out:
             warnings.append(
                 f"Only {MOST_AUDIO} of {MOST_AUDIO + self._audio_left_out} audio tracks are"
@@ -252,18 +249,30 @@ class TrackSelection:
         if self.video is not None and self.video.receivable and not self.video.muted:
             sids.add(self.video.sid)
         sids |= {video.sid for video in self.other_videos.values() if not video.muted}
-        return sids - self._too_large.keys()
+        return sids - self._refusals.sids
+
+    def _undecryptable(self) -> list[str]:
+        """What would be recorded if it could be decrypted, in words."""
+        every, video = self._policy.every_video, self._hoped_for
+        whys = (
+            self._refusals.why_encrypted(each)
+            for each in self.publications.values()
+            if each.kind is TrackKind.AUDIO or every or each.sid == video
+        )
+        return [why.error for why in whys if why is not None]
 
     def _why_no_video(self) -> str | None:
         video = self.video
         if video is None:
             return f"No video is published; {self._instead.video}."
         if self.unsupported is not None:
-            return _unsupported(video).error
+            return unsupported(video).error
         if video.muted:
             return f"The video is muted; {self._instead.video}."
-        if self._recorded_sid in (None, video.sid) and (large := self._too_large.get(video.sid)):
-            return large
+        if (locked := self._refusals.why_encrypted(video)) is not None:
+            return locked.error
+        if self._recorded_sid in (None, video.sid) and (why := self._refusals.why(video.sid)):
+            return why.error
         missing_s = self._missing_s({self._recorded_sid or video.sid})
         held = f"No video for {missing_s:.0f} s; {self._instead.stalled_video}."
         return held if missing_s >= STALL_S else None
@@ -280,10 +289,3 @@ class TrackSelection:
     def _missing_s(self, sids: set[str] | frozenset[str]) -> float:
         latest = max(self._frame_at.get(sid, self._began_at) for sid in sids)
         return self._clock() - latest
-
-
-def _unsupported(video: Publication) -> UnsupportedCodec:
-    return UnsupportedCodec(
-        f"The video is published as {codec_name(video)}, which can't be received.",
-        "Have the publisher send VP8, VP9, AV1, H.264 or H.265 (unencrypted), then start again.",
-    )

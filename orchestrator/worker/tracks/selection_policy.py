@@ -29,16 +29,23 @@ class SelectionPolicy:
     """What can be recorded, as in `EncodedFrame`; empty: everything that is received."""
 
     def choose_video(
-        self, publications: Iterable[Publication], current: str | None = None
+        self,
+        publications: Iterable[Publication],
+        current: str | None = None,
+        undecryptable: Container[str] = (),
     ) -> Publication | None:
         """One video: one that isn't muted before others, then by the words of `preference`.
 
         Of equals the `current` one stays. One that can't be received or recorded is selected only
         if there is no other: browsers that publish VP9 or AV1 send VP8 as well once somebody needs
-        it.
+        it. The same holds for the sids that are `undecryptable`, as their key isn't the right one.
         """
         videos = [p for p in publications if p.kind is TrackKind.VIDEO]
-        return max(videos, key=lambda each: self._rank(each, current), default=None)
+        return max(
+            videos,
+            key=lambda each: (each.sid not in undecryptable, *self._rank(each, current)),
+            default=None,
+        )
 
     def other_videos(
         self, publications: Iterable[Publication], chosen: Publication | None
@@ -79,8 +86,6 @@ def choose_audio(
 
 def codec_name(publication: Publication) -> str:
     """`VP9` for `video/vp9`."""
-    if publication.encrypted:
-        return "end-to-end encrypted media"
     return publication.mime_type.rpartition("/")[2].upper()
 
 

@@ -176,7 +176,7 @@ class MemoryCatalog:
             raise self.broken
 
 
-async def never(stream_id: str) -> None:
+async def never(stream_id: str, e2ee: object) -> None:
     """Nobody here is muted."""
     raise AssertionError(stream_id)
 

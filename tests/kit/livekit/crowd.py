@@ -23,8 +23,16 @@ GUESTS: Final = TONES[:2]
 class Microphone:
     """A participant with one tone, until it leaves."""
 
-    def __init__(self, server: Address, room: str, identity: str, tone: int) -> None:
+    def __init__(
+        self,
+        server: Address,
+        room: str,
+        identity: str,
+        tone: int,
+        encryption: rtc.E2EEOptions | None = None,
+    ) -> None:
         self.identity, self.tone = identity, tone
+        self._encryption = encryption
         self.stalled = False
         """While it is set no frame is captured: the microphone's RTP clock stands still."""
         self.publication: rtc.LocalTrackPublication | None = None
@@ -37,7 +45,7 @@ class Microphone:
         """Joins the room and speaks."""
         self._room = rtc.Room()
         token = self._server.token(self._room_name, self.identity, publish=True)
-        options = rtc.RoomOptions(auto_subscribe=False)
+        options = rtc.RoomOptions(auto_subscribe=False, encryption=self._encryption)
         await self._room.connect(self._server.url, token, options)
         await self.publish()
 
@@ -97,10 +105,15 @@ async def _feed(source: rtc.AudioSource, tone: int, stalled: Any) -> None:
 
 @contextlib.asynccontextmanager
 async def microphones(
-    server: Server, room: str, count: int, *, first: int = 0
+    server: Server,
+    room: str,
+    count: int,
+    *,
+    first: int = 0,
+    encryption: rtc.E2EEOptions | None = None,
 ) -> AsyncIterator[list[Microphone]]:
     """So many people with a microphone, in the room when it begins; they leave at its end."""
-    made = [microphone(server, room, number) for number in range(first, first + count)]
+    made = [microphone(server, room, each, encryption) for each in range(first, first + count)]
     try:
         for each in made:
             await each.join()
@@ -109,9 +122,11 @@ async def microphones(
         await asyncio.gather(*(each.leave() for each in made))
 
 
-def microphone(server: Address, room: str, number: int) -> Microphone:
+def microphone(
+    server: Address, room: str, number: int, encryption: rtc.E2EEOptions | None = None
+) -> Microphone:
     """Somebody who is not in the room yet."""
-    return Microphone(server, room, f"speaker-{number}", TONES[number])
+    return Microphone(server, room, f"speaker-{number}", TONES[number], encryption)
 
 
 @dataclass
@@ -126,9 +141,14 @@ class Conference:
 
 @contextlib.asynccontextmanager
 async def conference(server: Server, room: str, **host: Any) -> AsyncIterator[Conference]:
-    """The usual room of a test; `host` as for `tests.kit.livekit.rooms.publish`."""
-    async with publish(server, room, **host) as publisher, microphones(server, room, 2) as guests:
-        late = microphone(server, room, 2)
+    """The usual room of a test; `host` as for `tests.kit.livekit.rooms.publish`, and all have its
+    `encryption`."""
+    encryption = host.get("encryption")
+    async with (
+        publish(server, room, **host) as publisher,
+        microphones(server, room, 2, encryption=encryption) as guests,
+    ):
+        late = microphone(server, room, 2, encryption)
         try:
             yield Conference(publisher, guests, late)
         finally:

@@ -34,13 +34,32 @@ _CODECS: Final = {
 }
 
 
+def as_encoders_of_webrtc(data: bytes) -> bytes:
+    """H.264 as WebRTC's own encoders write it: long start codes, and no SEI.
+
+    The start codes before the first slice are part of what is authenticated, and receivers write
+    long ones. The SDK (1.2.1) counts the bytes before that slice modulo 256, which x264's SEI
+    exceeds: nobody can decrypt those keyframes.
+    """
+    nals = [each.rstrip(b"\0") for each in data.split(b"\0\0\1")]
+    return b"".join(b"\0\0\0\1" + each for each in nals if each and each[0] & 0x1F != 6)
+
+
 class Publisher:
     """Publishes the numbered frames and the beeps, in step, until it is closed."""
 
     def __init__(
-        self, *, width: int, height: int, fps: int, drift_ppm: float = 0, tone: int = 0
+        self,
+        *,
+        width: int,
+        height: int,
+        fps: int,
+        drift_ppm: float = 0,
+        tone: int = 0,
+        encryption: rtc.E2EEOptions | None = None,
     ) -> None:
         self.room = rtc.Room()
+        self._encryption = encryption
         self._tone = tone
         """Hz of what is heard all the time, beside the beeps; 0: nothing."""
         self._audio_rate = AUDIO_RATE * (1 + drift_ppm / 1e6)
@@ -61,7 +80,8 @@ class Publisher:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def connect(self, url: str, token: str) -> None:
-        await self.room.connect(url, token, rtc.RoomOptions(auto_subscribe=False))
+        options = rtc.RoomOptions(auto_subscribe=False, encryption=self._encryption)
+        await self.room.connect(url, token, options)
 
     async def publish_video(
         self,
@@ -140,7 +160,9 @@ class Publisher:
 
     async def _feed_encoded(self, source: rtc.EncodedVideoSource, codec: str) -> None:
         number, waits = self._number_now(), False
-        async for (data, key), size in self._encoded(codec, number):
+        as_sent = self._encryption is not None and codec == "h264"
+        async for (made, key), size in self._encoded(codec, number):
+            data = as_encoders_of_webrtc(made) if as_sent else made
             await self._until(number / self.fps)
             if waits := self.stalls.left_s("video") > 0 or (waits and not key):
                 number += 1
@@ -222,9 +244,10 @@ async def publish(
     fps: int = 30,
     tone: int = 0,
     source: Source = rtc.TrackSource.SOURCE_CAMERA,
+    encryption: rtc.E2EEOptions | None = None,
 ) -> AsyncIterator[Publisher]:
     """Publishes in the room for as long as the context is open."""
-    publisher = Publisher(width=width, height=height, fps=fps, tone=tone)
+    publisher = Publisher(width=width, height=height, fps=fps, tone=tone, encryption=encryption)
     await publisher.connect(server.url, server.token(room, identity, publish=True))
     try:
         publisher.start_clock()

@@ -12,6 +12,7 @@ from orchestrator.media import MAX_FRAME_PIXELS, SECOND_NS, TrackKind
 from orchestrator.sources.aiortc.internals import INTERNALS
 from orchestrator.sources.aiortc.receiver_tap import ReceiverTap
 from orchestrator.sources.decoder_threads import DecoderThreads
+from orchestrator.sources.e2ee.key_ring import KeyRing
 from orchestrator.sources.received_media import ArrivedFrame, SenderReport
 from orchestrator.sources.rtp_packet import Packet
 
@@ -36,9 +37,19 @@ class Owner:
         self.now_ns = 0
         self.unwanted: set[str] = set()
         self.without_keyframe: list[str] = []
+        self.rings: dict[str, KeyRing] = {}
+        """What decrypts publications; others are not encrypted."""
+        self.undecrypted: list[tuple[str, str]] = []
+        self.injected_trailer = b""
 
     def wants(self, label: str) -> bool:
         return label not in self.unwanted
+
+    def key_ring(self, label: str) -> KeyRing | None:
+        return self.rings.get(label)
+
+    def undecryptable(self, label: str, why: str) -> None:
+        self.undecrypted.append((label, why))
 
     def no_keyframe(self, label: str) -> None:
         self.without_keyframe.append(label)

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.media import SECOND_NS, EncodedFrame, Endpoint, Publication, TrackKind
 from orchestrator.sources.create import create
 from orchestrator.sources.source import (
@@ -153,6 +154,7 @@ async def watching(
     alone: bool = True,
     encoded: bool = False,
     keyframe_interval_s: float = 4,
+    keys: E2eeKeys | None = None,
 ) -> AsyncIterator[tuple[Source, Watcher]]:
     """An open source with its watcher; afterwards nothing of it may be left running."""
     before = asyncio.all_tasks()
@@ -170,6 +172,7 @@ async def watching(
         reconnect_timeout_s=reconnect_timeout_s,
         encoded=encoded,
         keyframe_interval_s=keyframe_interval_s,
+        keys=keys,
     )
     try:
         await source.open()

@@ -8,8 +8,9 @@ import pytest
 
 from orchestrator.errors import EverybodyMuted, NobodyPublishes, NoMedia, UnsupportedCodec
 from orchestrator.media import Publication, TrackKind, TrackSource
+from orchestrator.worker.tracks.absence import Absence
 from orchestrator.worker.tracks.missing_tracks import ADVICE, START_S
-from orchestrator.worker.tracks.selection import STALL_S, Absence, TrackSelection
+from orchestrator.worker.tracks.selection import STALL_S, TrackSelection
 from orchestrator.worker.tracks.selection_policy import MOST_AUDIO, SelectionPolicy
 from tests.kit.clocks import HandClock
 

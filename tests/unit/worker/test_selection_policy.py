@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.errors import InvalidRequest
-from orchestrator.media import Publication, TrackKind, TrackSource
+from orchestrator.media import Encryption, Publication, TrackKind, TrackSource
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.recordings.start_request import QUALITIES, bits, quality_named
 from orchestrator.sources.aiortc.sdp import MOST_MEDIA
@@ -83,9 +85,10 @@ def test_of_equals_the_one_that_is_recorded_stays() -> None:
 def test_all_audio_that_can_be_received_is_recorded() -> None:
     opus = Publication("a", TrackKind.AUDIO, mime_type="audio/opus")
     red = Publication("b", TrackKind.AUDIO, mime_type="audio/red", muted=True)
-    secret = Publication("c", TrackKind.AUDIO, mime_type="audio/opus", encrypted=True)
+    secret = Publication("c", TrackKind.AUDIO, mime_type="audio/opus", encryption=Encryption.GCM)
     assert receivable_audio([opus, SMALL, red, secret]) == [opus, red]
-    assert codec_name(secret) == "end-to-end encrypted media"
+    with_key = replace(secret, sid="d", has_key=True)
+    assert receivable_audio([secret, with_key]) == [with_key]
     assert codec_name(H266) == "H266"
 
 

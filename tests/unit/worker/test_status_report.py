@@ -71,6 +71,7 @@ BEFORE_THE_FIRST_FRAME = {
         "packets_received": 1200,
         "packets_lost": 3,
         "frames_undecodable": 0,
+        "frames_undecryptable": 0,
         "reconnects": 1,
         "sender_reports": 4,
         "drift_ppm": -21.5,

@@ -80,6 +80,7 @@ const Figures = ({ recording: r }) => html`<dl class="pairs">
   <${Pair} name="Dropped" kind=${r.frames_dropped ? "warn" : ""}>${format.number(r.frames_dropped)}<//>
   <${Pair} name="Packets lost">${format.number(r.packets_lost)}<//>
   ${r.frames_undecodable ? html`<${Pair} name="Left out after a loss" kind="warn">${format.number(r.frames_undecodable)}<//>` : null}
+  ${r.frames_undecryptable ? html`<${Pair} name="Not decrypted" kind="warn">${format.number(r.frames_undecryptable)}<//>` : null}
 </dl>`;
 
 function Warnings({ recording: r }) {

@@ -28,8 +28,10 @@ class IngestTap(ReceiverTap):
         self._output.put(None)
         self._output = self._new_output()
         self._inside.set("decoder_queue", self._output)
-        interval_s = self._peer.listener.keyframe_interval_s
-        self._reassembly = Reassembly(self.kind, self._formats, self._output, interval_s)
+        listener = self._peer.listener
+        self._reassembly = Reassembly(
+            self.kind, self._formats, self._output, listener.keyframe_interval_s, listener
+        )
         if self._streams:
             self._begin(self._streams[-1].ssrc)
 

@@ -28,6 +28,7 @@ class Listener:
 
     max_frame_pixels = 0
     keyframe_interval_s = 4.0
+    injected_trailer = b""
 
     def __init__(self) -> None:
         self.wanted = True
@@ -36,6 +37,10 @@ class Listener:
 
     def wants(self, label: str) -> bool:
         return self.wanted
+
+    def key_ring(self, label: str) -> None: ...
+
+    def undecryptable(self, label: str, why: str) -> None: ...
 
     def no_keyframe(self, label: str) -> None:
         self.without_keyframe.append(label)

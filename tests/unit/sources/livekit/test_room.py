@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from livekit.protocol import models, rtc
 
-from orchestrator.media import Publication, TrackKind, TrackSource
+from orchestrator.media import Encryption, Publication, TrackKind, TrackSource
 from orchestrator.sources.livekit.room import Room, publication_of
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.source import (
@@ -56,8 +59,28 @@ def test_an_encrypted_screen_is_told_as_such() -> None:
         width=1920,
         height=1080,
         muted=True,
-        encrypted=True,
+        encryption=Encryption.GCM,
     )
+
+
+@pytest.mark.parametrize(
+    ("encryption", "mime_type", "receivable"),
+    [
+        (models.Encryption.Type.NONE, "video/VP8", {"anna": True, "host": True}),
+        (models.Encryption.Type.GCM, "video/VP8", {"anna": True, "host": False}),
+        (models.Encryption.Type.GCM, "video/AV1", {"anna": False}),
+        (models.Encryption.Type.CUSTOM, "video/VP8", {"anna": False}),
+        (7, "video/VP8", {"anna": False}),
+    ],
+)
+def test_with_a_key_what_is_encrypted_can_be_received(
+    encryption: Any, mime_type: str, receivable: dict[str, bool]
+) -> None:
+    track = models.TrackInfo(sid="TR", type=VIDEO, mime_type=mime_type, encryption=encryption)
+    for identity, expected in receivable.items():
+        info = models.ParticipantInfo(identity=identity)
+        found = publication_of(track, info, lambda known: known == "anna")
+        assert (found.receivable, found.encrypted) == (expected, bool(encryption))
 
 
 def test_the_hidden_and_ourselves_are_not_counted_and_stale_news_are_ignored() -> None:

@@ -15,6 +15,7 @@ from orchestrator.sources.aiortc.encoded_frames import EncodedFrames
 from orchestrator.sources.aiortc.payload_formats import PayloadFormats
 from orchestrator.sources.aiortc.reassembly import Reassembly
 from orchestrator.sources.payloads.red import MOST_BLOCKS, Block, blocks
+from orchestrator.sources.received_media import NotEncrypted
 from orchestrator.sources.rtp_packet import Packet
 
 OPUS, RED, TICKS = 111, 63, 960
@@ -34,8 +35,8 @@ class Inside:
 def receiver() -> tuple[Reassembly, EncodedFrames]:
     output = EncodedFrames(TrackKind.AUDIO)
     formats = PayloadFormats(cast(Any, Inside()))
-    reassembly = Reassembly(TrackKind.AUDIO, formats, output, None)
-    reassembly.begin(1)
+    reassembly = Reassembly(TrackKind.AUDIO, formats, output, None, NotEncrypted())
+    reassembly.begin(1, "microphone")
     return reassembly, output
 
 

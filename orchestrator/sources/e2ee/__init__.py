@@ -1,0 +1,1 @@
+"""End-to-end encrypted frames of LiveKit's clients: their keys, and how they are decrypted."""
