@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.recordings.start_request import StartRequest
     from orchestrator.server.depin import Tick
     from orchestrator.server.encodes.power import PauseReason
+    from orchestrator.server.streams.details import StreamDetails
     from orchestrator.server.streams.named_streams import DefinedBy
     from orchestrator.server.watches.watches import WatchStatus
 
@@ -226,6 +227,9 @@ class Manager(Protocol):
     @property
     def streams(self) -> NamedStreams:
         """Streams with names of their own."""
+
+    async def details(self, stream_id: str, /) -> StreamDetails:
+        """What is in a stream; StreamNotFound, or the error of its directory."""
 
     @property
     def watches(self) -> Watches:

@@ -40,6 +40,7 @@ from orchestrator.server.recording_workers import RecordingWorkers
 from orchestrator.server.request_check import RequestCheck
 from orchestrator.server.resume import Resumption
 from orchestrator.server.runtime_check import check_runtime_folder
+from orchestrator.server.streams.details import StreamDetails, details_of
 from orchestrator.server.streams.named_streams import NamedStreams
 from orchestrator.server.watchdog import Watchdog
 from orchestrator.server.watches.unmute_waiter import wait_for_unmute
@@ -247,6 +248,11 @@ class Manager:
     async def capacity(self, pipeline: Pipeline | None = None) -> Capacity:
         """What this machine can do, with the ffmpeg of the pipeline (or of every built-in one)."""
         return await self._encoders.capacity(pipeline)
+
+    async def details(self, stream_id: str) -> StreamDetails:
+        """What is in a stream, before it is recorded."""
+        keys = keys_of(None, self.settings, stream_id)
+        return await details_of(self.directory, stream_id, keys)
 
     # -- output directory
 

@@ -1,4 +1,4 @@
-"""/api/streams: live streams, and those with names of their own, which are added and removed."""
+"""/api/streams: live streams, what is in one of them, and streams with names of their own."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from orchestrator.api.dependencies import ManagerHere
 from orchestrator.api.documented_errors import failures, failures_of_post
 from orchestrator.api.routes.live_streams import DIRECTORY_ERRORS
+from orchestrator.api.schemas.common import MINT_ID
 from orchestrator.api.schemas.recording_control import StreamId
-from orchestrator.api.schemas.streams import Added, Removed, StreamBody, Streams
+from orchestrator.api.schemas.streams import Added, Removed, StreamBody, StreamDetails, Streams
+from orchestrator.api.serializers.stream_details import details
 from orchestrator.api.stream_list import streams_of, summary_of
 from orchestrator.discovery.stream_kinds import address_of
 from orchestrator.errors import (
@@ -21,6 +23,7 @@ from orchestrator.errors import (
     StillActive,
     StreamConfigured,
     StreamExists,
+    StreamNotFound,
     TooManyStreams,
     Unavailable,
 )
@@ -72,6 +75,20 @@ async def add(body: StreamBody, manager: ManagerHere) -> Added:
         is_currently_live=None,
     )
     return Added(**summary_of(manager, stream), address=address_of(defined))
+
+
+@router.get(
+    "/{mint_id:path}",
+    responses=failures(StreamNotFound(MINT_ID), *DIRECTORY_ERRORS),
+    summary="Get Stream Details",
+)
+async def stream(stream_id: _StreamHere, manager: ManagerHere) -> StreamDetails:
+    """One stream: who publishes what, and whether it can be recorded; if not, why.
+
+    A room isn't joined for that. The server of a stream with a name of its own is asked, at most
+    once in five seconds.
+    """
+    return details(manager, await manager.details(stream_id))
 
 
 @router.delete("/{mint_id:path}", responses=_REMOVE_ERRORS, summary="Remove Stream")

@@ -141,8 +141,8 @@ class Track(Wire):
     layers: list[Layer]
     recordable: bool
     """Whether it could be recorded, once it isn't muted."""
-    reason: str | None
-    """Why not."""
+    reason: Failure | None
+    """Why not, as a recording would say."""
     selected: bool
     """Whether a recording with the usual options would take it now."""
 

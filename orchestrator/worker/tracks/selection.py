@@ -113,6 +113,10 @@ class TrackSelection:
         self._missing_tracks.expect(self._expected())
         return new
 
+    def why_refused(self, sid: str) -> HavenError | None:
+        """Why no frame of a publication comes; None if that isn't known."""
+        return self._refusals.why(sid)
+
     def decrypted(self, sid: str) -> bool:
         """A frame arrived: whether the publication could not be decrypted; `choose` follows."""
         return sid in self._refusals.undecryptable and self._refusals.take_back(sid)

@@ -34,6 +34,7 @@ from orchestrator.server.streams.named_streams import NamedStreams
 from orchestrator.server.watches.watches import Watches
 from orchestrator.settings import Settings
 from tests.kit.api.directory import MemoryDirectory
+from tests.kit.api.memory_details import MemoryDetails
 from tests.kit.api.memory_encodes import MemoryEncodes
 from tests.kit.api.memory_publishers import MemoryPublishers
 
@@ -181,13 +182,13 @@ async def never(stream_id: str, e2ee: object) -> None:
     raise AssertionError(stream_id)
 
 
-class MemoryManager:
+class MemoryManager(MemoryDetails):
     """Behaves as the manager does, at once and without a worker."""
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__(MemoryDirectory())
         self.settings = settings
         self.pipelines = PIPELINES
-        self.directory = MemoryDirectory()
         self.rows: list[Recording] = []
         self.catalog = MemoryCatalog(self.rows)
         unopened = Catalog(settings.database_url)

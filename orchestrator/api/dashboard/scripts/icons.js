@@ -17,6 +17,9 @@ const SHAPES = {
   signal: html`<path d="M12 12v.01M8.5 15.5a5 5 0 0 1 0-7m7 0a5 5 0 0 1 0 7M5.6 18.4a9 9 0 0 1 0-12.8m12.8 0a9 9 0 0 1 0 12.8" />`,
   log: html`<path d="M6 4.5h8.5L18 8v11.5H6zM9 11h6m-6 4h6" />`,
   shrink: html`<path d="M19.5 4.5 14 10m0-4.5V10h4.5M4.5 19.5 10 14m0 4.5V14H5.5" />`,
+  plus: html`<path d="M12 5v14M5 12h14" />`,
+  microphone: html`<rect x="9" y="3.5" width="6" height="11" rx="3" /><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3" />`,
+  more: html`<path d="m6 9.5 6 6 6-6" />`,
   people: html`<circle cx="12" cy="8.5" r="3.5" /><path d="M5 19.5c.7-3.4 3.4-5 7-5s6.3 1.6 7 5" />`,
 };
 

@@ -6,7 +6,9 @@ import { get } from "./api.js";
 import * as format from "./format.js";
 import { Icon } from "./icons.js";
 import { Badge, Empty, Loading, Notice, Thumbnail, Refused, Section, useAnswer } from "./parts.js";
+import { AddStream, RemoveStream } from "./named_streams.js";
 import { choose, put, useStore } from "./store.js";
+import { StreamDetails } from "./stream_details.js";
 
 const fits = (stream, words) => {
   const text = [stream.name, stream.symbol, stream.mint_id, stream.discovery].join(" ").toLowerCase();
@@ -17,7 +19,7 @@ export function Streams() {
   const list = useStore((state) => state.streams);
   const [words, setWords] = useState("");
   const found = (list?.streams ?? []).filter((stream) => fits(stream, words));
-  return html`<${Section} title="Live streams" count=${list ? list.count : undefined}>
+  return html`<${Section} title="Live streams" count=${list ? list.count : undefined} end=${html`<${AddStream} />`}>
     <div class="card">
       <div class="toolbar">
         <label class="search"><${Icon} name="search" /><span class="visually-hidden">Search live streams</span>
@@ -81,19 +83,30 @@ function Stream({ stream }) {
   const { mint_id } = stream;
   const title = format.title(stream, mint_id);
   const refusal = useStore((state) => state.refusals[mint_id]);
+  const [inside, setInside] = useState(false);
   return html`<li>
     <div class="stream">
       <${Thumbnail} id=${mint_id} title=${title} />
       <div class="words">
         <div class="name"><strong class="truncate">${title}</strong>
           ${stream.symbol && stream.symbol !== title && html`<span class="soft">${stream.symbol}</span>`}</div>
-        <div class="line"><${Badge}>${stream.discovery}<//> ${stream.num_participants > 0 && html`<${Badge}><${Icon} name="people" size="12" />${format.plural(stream.num_participants, "participant")}<//>`} ${stream.nsfw && html`<${Badge} kind="warn">NSFW<//>`}
+        <div class="line"><${Badge}>${stream.kind ? stream.kind.toUpperCase() : stream.discovery}<//> <${Liveness} stream=${stream} /> ${stream.num_participants > 0 && html`<${Badge}><${Icon} name="people" size="12" />${format.plural(stream.num_participants, "participant")}<//>`} ${stream.nsfw && html`<${Badge} kind="warn">NSFW<//>`}
           <span class="mono soft truncate">${mint_id}</span></div>
       </div>
+      <button class="plain icon" onClick=${() => setInside(!inside)} aria-expanded=${inside} aria-label=${`What is in ${title}`} title="What is in it"><${Icon} name="more" /></button>
+      ${stream.defined_by === "request" && html`<${RemoveStream} stream=${stream} />`}
       <${RecordButton} stream=${stream} title=${title} />
     </div>
+    ${inside && html`<${StreamDetails} stream=${stream} />`}
     ${refusal && html`<${Refused} refusal=${refusal} onClose=${() => put("refusals", mint_id, undefined)} />`}
   </li>`;
+}
+
+/** Of a stream with a name of its own, which is listed always; platforms list what is live. */
+function Liveness({ stream: { kind, is_currently_live: live } }) {
+  if (!kind) return null;
+  if (live) return html`<${Badge} kind="good">Live<//>`;
+  return html`<${Badge}>${live === false ? "Not live" : "Not known to be live"}<//>`;
 }
 
 function RecordButton({ stream, title }) {
