@@ -235,11 +235,14 @@ def _refusal(
     fits = alternative(capacity.costs, budget, encoder_input, [p.name for p in nearest])
     could_be_free = max(budget.limit_cores - budget.least_cores, 0.0)
     fits_too = f"; {fits[0]} at speed step {fits[1].step} would fit" if fits else ""
+    advice = "Stop one, wait until one has ended, or raise ORCHESTRATOR_CPU_LIMIT."
+    if fits and capacity.pipelines[fits[0]].copies:
+        advice += " With ORCHESTRATOR_WHEN_FULL=copy it is recorded as it comes, and encoded later."
     return NoCapacity(
         f"Not enough CPU for another recording with {pipeline.name}: it needs "
         f"{fastest.cores:.2f} cores, and running recordings leave {could_be_free:.2f} of the "
         f"{budget.limit_cores:.2f} for recordings, even at their fastest steps{fits_too}.",
-        "Stop one, wait until one has ended, or raise ORCHESTRATOR_CPU_LIMIT.",
+        advice,
         needed_cores=round(fastest.cores, 3),
         free_cores=round(budget.free_cores, 3),
         could_be_free_cores=round(could_be_free, 3),

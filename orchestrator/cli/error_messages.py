@@ -29,13 +29,16 @@ COMMANDS: Final[dict[type[HavenError], str]] = {
 }
 """Advice for the terminal, where the error's own advice names the HTTP API."""
 
+OPTIONS: Final = {"output_format": "--format", "Leave tracks out": "Leave --tracks out"}
+"""Options for fields of a request that errors name."""
+
 NO_ARGUMENTS = "NoArgsIsHelpError"
 
 
 def report(error: HavenError | typer.TyperException) -> int:
     """Prints the error to stderr; returns the exit code."""
     if isinstance(error, HavenError):
-        _say(f"{_sentence(error.error)} {_advice(error)}")
+        _say(_as_options(f"{_sentence(error.error)} {_advice(error)}"))
         if isinstance(error, EncodingFailed):
             _say_lines(error.context.get("stderr", ()))
         return _exit_code(error)
@@ -64,6 +67,13 @@ def _sentence(text: str) -> str:
 
 def _advice(error: HavenError) -> str:
     return COMMANDS.get(type(error), error.detail) if "GET /api" in error.detail else error.detail
+
+
+def _as_options(text: str) -> str:
+    """With the command line's names for the fields of a request."""
+    for field, option in OPTIONS.items():
+        text = text.replace(field, option)
+    return text
 
 
 def _report_usage(error: typer.TyperException) -> int:

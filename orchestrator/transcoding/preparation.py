@@ -23,7 +23,7 @@ from orchestrator.settings import Settings
 from orchestrator.transcoding.chunks.vmaf import require_libvmaf
 from orchestrator.transcoding.request import TranscodingRequest
 from orchestrator.transcoding.source import Source, read_source
-from orchestrator.transcoding.work_folder import size_of, work_folder_of
+from orchestrator.transcoding.work_folder import is_work_folder, size_of, work_folder_of
 
 LEAST_BPS: Final = 10_000
 MOST_BPS: Final = 1_000_000_000
@@ -75,6 +75,7 @@ async def prepare(request: TranscodingRequest, settings: Settings) -> Prepared:
         await require_libvmaf(ffmpeg)
     source, version = await asyncio.to_thread(_source, request.source)
     if request.replace:
+        _refuse_segments(source.path)
         _refuse_losing_videos(source)
     output = await asyncio.to_thread(_output, request, source.path, pipeline)
     await asyncio.to_thread(_require_disk, output, source, settings)
@@ -117,6 +118,15 @@ def crf_of(
 def _source(given: Path) -> tuple[Source, tuple[int, int]]:
     path = given.expanduser().absolute()
     return read_source(path), version_of(path)
+
+
+def _refuse_segments(path: Path) -> None:
+    """Of a recording whose catalog may be another one: its server makes a file of them."""
+    if is_work_folder(path.parent):
+        raise InvalidRequest(
+            f"{path} can't be replaced: it is a segment in the work folder of another file.",
+            "Encode the recording's file, or leave --replace out.",
+        )
 
 
 def _refuse_losing_videos(source: Source) -> None:

@@ -27,6 +27,11 @@ def work_folder_of(output: Path) -> Path:
     return output.with_name(f".{output.name}.haven")
 
 
+def is_work_folder(folder: Path) -> bool:
+    """Whether it has the name of one, of whichever file."""
+    return folder.name.startswith(".") and folder.name.endswith(".haven")
+
+
 def size_of(folder: Path) -> int:
     """Bytes of the files in it; 0 if it isn't there."""
     return sum(path.stat().st_size for path in folder.glob("*") if path.is_file())

@@ -75,8 +75,8 @@ def encode(
 ) -> None:
     """Encode a finished file again, small, while there is time for it.
 
-    Every frame keeps its time. The new file is compared with the source before it gets its name;
-    no file is ever overwritten.
+    Every frame keeps its time. No file is ever overwritten.
+    The new file is compared with the source before it gets its name.
     """
     from orchestrator import logs
     from orchestrator.cli.transcoding_progress import summary

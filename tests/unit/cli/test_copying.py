@@ -21,6 +21,7 @@ from tests.kit.terminal import Memory, running, within
         (["--format", "av1"], "Pipeline copy makes mkv or webm or mp4, not av1"),
         (["--tracks", "videos"], "Unknown tracks: 'videos'. Use one of: selected, all."),
         (["--tracks", "all", "-o", "talk.webm"], "All tracks of a room don't fit into webm"),
+        (["--tracks", "all", "-o", "talk.webm"], "Use --format mkv, or leave tracks out."),
     ],
 )
 def test_what_cant_be_had_is_one_line(arguments: list[str], said: str, here: Here) -> None:

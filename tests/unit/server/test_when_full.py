@@ -116,6 +116,14 @@ async def test_without_capacity_even_to_copy_it_is_refused(parts: Parts, tmp_pat
     assert not list(tmp_path.glob(".*.haven"))
 
 
+async def test_who_is_refused_is_told_how_not_to_be(parts: Parts, tmp_path: Path) -> None:
+    parts.limit_cores = 0.15
+    with pytest.raises(NoCapacity) as refused:
+        await start_of(parts, tmp_path).start(REQUEST)
+    assert refused.value.context["fits"]["pipeline"] == "copy"
+    assert "ORCHESTRATOR_WHEN_FULL=copy" in refused.value.detail
+
+
 async def test_too_many_are_refused_all_the_same(parts: Parts, tmp_path: Path) -> None:
     start = start_of(parts, tmp_path, when_full="copy", max_recordings=1).start
     await start(REQUEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -164,6 +165,20 @@ async def test_what_is_wrong_is_said_at_once(
             await carried_out(request, settings)
         assert words in str(raised.value)
     assert {each.name for each in tmp_path.iterdir()} == {"film.mkv", "there.mp4"}
+
+
+async def test_a_segment_of_a_recording_is_not_replaced(tmp_path: Path, settings: Settings) -> None:
+    """Its recording may be in a catalog that isn't ours."""
+    work = tmp_path / ".talk.mkv.haven"
+    work.mkdir()
+    segment = NumberedFilm(work / "0001.mkv", even_times(0.2)).write()
+    output = tmp_path / "new.mp4"
+    request = TranscodingRequest(segment, pipeline="mp4", output=output, replace=True)
+    with pytest.raises(InvalidRequest, match="is a segment in the work folder"):
+        await transcode(request, settings)
+    assert segment.exists()
+    await transcode(replace(request, replace=False), settings)
+    assert output.exists()
 
 
 async def test_what_is_no_media_file(tmp_path: Path, settings: Settings) -> None:
