@@ -20,7 +20,7 @@ from orchestrator.api.schemas.recording_control import (
 )
 from orchestrator.api.schemas.recordings import Deleted, History, RecordingDetails
 from orchestrator.api.schemas.status import Active, Status
-from orchestrator.api.schemas.streams import Streams
+from orchestrator.api.schemas.streams import Added, Removed, StreamDetails, Streams
 from orchestrator.api.schemas.watches import Unwatched, Watched, WatchList
 
 Answer = TypeVar("Answer")
@@ -64,6 +64,15 @@ class Options(TypedDict, total=False):
     split_minutes: float
     split_bytes: int
     encode: EncodeOptions
+
+
+class StreamSource(TypedDict, total=False):
+    """Where a stream comes from (orchestrator.api StreamBody)."""
+
+    name: str
+    whep: str
+    token: str
+    whip: str
 
 
 class Filter(TypedDict, total=False):
@@ -174,6 +183,21 @@ def cancel_encode(id: str) -> Call[EncodeAnswer]:
 def pause_encodes(paused: bool) -> Call[QueueAnswer]:
     """Pauses the queue of encodes, or has it go on; kept over restarts of the server."""
     return Call("PUT", "encodes/queue", QueueAnswer, {"paused": paused})
+
+
+def stream(mint_id: str) -> Call[StreamDetails]:
+    """One stream: who publishes what, and whether it can be recorded."""
+    return Call("GET", f"streams/{_escaped(mint_id)}", StreamDetails)
+
+
+def add_stream(mint_id: str, **source: Unpack[StreamSource]) -> Call[Added]:
+    """Adds a stream with a name of its own."""
+    return Call("POST", "streams", Added, {"mint_id": mint_id, **source})
+
+
+def remove_stream(mint_id: str) -> Call[Removed]:
+    """Removes a stream that was added."""
+    return Call("DELETE", f"streams/{_escaped(mint_id)}", Removed)
 
 
 def streams(limit: int = 20) -> Call[Streams]:

@@ -72,6 +72,9 @@ class _Methods:
     cancel_encode = _Method(calls.cancel_encode)
     pause_encodes = _Method(calls.pause_encodes)
     streams = _Method(calls.streams)
+    stream = _Method(calls.stream)
+    add_stream = _Method(calls.add_stream)
+    remove_stream = _Method(calls.remove_stream)
     health = _Method(calls.health)
 
 

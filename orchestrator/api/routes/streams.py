@@ -74,7 +74,7 @@ async def add(body: StreamBody, manager: ManagerHere) -> Added:
         name=defined.name or body.mint_id,
         is_currently_live=None,
     )
-    return Added(**summary_of(manager, stream), address=address_of(defined))
+    return Added(**summary_of(manager.streams, stream), address=address_of(defined))
 
 
 @router.get(
@@ -88,7 +88,8 @@ async def stream(stream_id: _StreamHere, manager: ManagerHere) -> StreamDetails:
     A room isn't joined for that. The server of a stream with a name of its own is asked, at most
     once in five seconds.
     """
-    return details(manager, await manager.details(stream_id))
+    found = await manager.details(stream_id)
+    return details(manager.streams, manager.settings, found)
 
 
 @router.delete("/{mint_id:path}", responses=_REMOVE_ERRORS, summary="Remove Stream")

@@ -64,6 +64,9 @@ class StreamBody(Wire):
     """Address of a WHEP resource that sends it, http:// or https://."""
     token: SecretStr | None = Field(None, max_length=4096)
     """Bearer token for that; it is shown nowhere again."""
+    whip: SecretStr | None = Field(None, max_length=4096)
+    """Instead of an address: the key, of at least 16 characters, with which a publisher may send it
+    to /whip/{mint_id} of this server."""
 
     model_config = example(
         {

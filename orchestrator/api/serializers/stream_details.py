@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from orchestrator.api.errors import body_of
-from orchestrator.api.manager_protocol import Manager
+from orchestrator.api.manager_protocol import NamedStreams
 from orchestrator.api.schemas.streams import Layer, StreamDetails, Track
 from orchestrator.api.stream_list import summary_of
 from orchestrator.discovery.stream_kinds import address_of
 from orchestrator.media import TITLES, TrackKind
 from orchestrator.server.streams.details import PublishedTrack
 from orchestrator.server.streams.details import StreamDetails as Details
+from orchestrator.settings import Settings
 from orchestrator.worker.tracks.obstacles import obstacle_of, selection_of, start_obstacle
 from orchestrator.worker.tracks.selection import TrackSelection
 from orchestrator.worker.tracks.selection_policy import SelectionPolicy, codec_received
 
 
-def details(manager: Manager, found: Details) -> StreamDetails:
+def details(named: NamedStreams, settings: Settings, found: Details) -> StreamDetails:
     """The stream, its tracks, and the verdict on both."""
-    stream, settings = found.stream, manager.settings
-    defined = manager.streams.definition(stream.id)
+    stream = found.stream
+    defined = named.definition(stream.id)
     reason, tracks, recordable = found.absence, None, None
     if found.published is not None:
         policy = SelectionPolicy(settings.video_track_preference, host=stream.creator)
@@ -31,7 +32,7 @@ def details(manager: Manager, found: Details) -> StreamDetails:
     elif reason is not None:
         recordable = False
     return StreamDetails(
-        **summary_of(manager, stream),
+        **summary_of(named, stream),
         address=None if defined is None else address_of(defined),
         recordable=recordable,
         reason=None if reason is None else body_of(reason),

@@ -18,6 +18,7 @@ import typer
 from orchestrator.cli.formatting import UNKNOWN, AsJson, Config, plain, print_json, print_table
 
 if TYPE_CHECKING:
+    from orchestrator.api.schemas.streams import StreamDetails
     from orchestrator.discovery.directory import Directory
     from orchestrator.media import Stream
     from orchestrator.server.streams.named_streams import NamedStreams
@@ -70,6 +71,22 @@ def list_streams(limit: Limit = 20, as_json: AsJson = False, config: Config = No
         print_table(columns, [_row(stream) for stream in streams])
     else:
         print("Nothing is live now.")
+
+
+@app.command("show")
+def show_stream(id: Id, as_json: AsJson = False, config: Config = None) -> None:
+    """Show who publishes what in a stream, and whether it can be recorded; if not, why."""
+    from orchestrator.cli.stream_facts import facts, track_rows
+    from orchestrator.settings import load_settings
+
+    shown = asyncio.run(_details(load_settings(config=config), id))
+    if as_json:
+        print_json(shown.model_dump(mode="json"))
+        return
+    print_table(("", ""), facts(shown), head=False)
+    if shown.published:
+        columns = ("who", "what", "codec", "size", "muted", "encrypted", "recorded")
+        print_table(columns, track_rows(shown.published))
 
 
 @app.command("add")
@@ -130,18 +147,38 @@ async def _live(settings: Settings, limit: int) -> list[Stream]:
         await directory.close()
 
 
-async def _read_added(settings: Settings, directory: Directory) -> None:
+async def _details(settings: Settings, id: str) -> StreamDetails:
+    from orchestrator.api.serializers.stream_details import details
+    from orchestrator.catalog.store import Catalog
+    from orchestrator.discovery.directory import Directory
+    from orchestrator.recordings.encryption.stream_keys import keys_of
+    from orchestrator.server.streams.details import details_of
+    from orchestrator.server.streams.named_streams import NamedStreams
+
+    directory = Directory.from_settings(settings)
+    try:
+        named = await _read_added(settings, directory)
+        found = await details_of(directory, id, keys_of(None, settings, id))
+        if named is None:
+            named = NamedStreams(settings, Catalog(settings.database_url), directory.named)
+        return details(named, settings, found)
+    finally:
+        await directory.close()
+
+
+async def _read_added(settings: Settings, directory: Directory) -> NamedStreams | None:
     """Those that were added, if there is a catalog: to look makes none."""
     from orchestrator.catalog.database import database_path
     from orchestrator.errors import HavenError
 
     if not await asyncio.to_thread(database_path(settings.database_url).exists):
-        return
+        return None
     try:
-        async with _named(settings, directory):
-            pass
+        async with _named(settings, directory) as named:
+            return named
     except HavenError as failure:
         print(f"warning: added streams are missing: {plain(str(failure))}", file=sys.stderr)
+    return None
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from orchestrator.client.calls import Call, Options
 from orchestrator.errors import SourceBusy
 from orchestrator.media import Stream
 from orchestrator.recordings.start_request import StartRequest
+from orchestrator.server.streams.named_streams import NamedStreams
 from orchestrator.server.watches.watches import Watches
 from orchestrator.settings import Settings
 from tests.kit.api.memory import MemoryManager, never
@@ -40,6 +41,7 @@ def manager(tmp_path: Path, catalog: Catalog) -> MemoryManager:
     settings = Settings(output_directory=tmp_path, disk_reserve_bytes=0, api_key=SecretStr(KEY))
     made = MemoryManager(settings)
     made.directory.streams = [Stream(ROOM, "demo", name="Room")]
+    made.streams = NamedStreams(settings, catalog, made.directory.named)
     made.watches = Watches(catalog, made.directory, made.start, accept, 3600, unmute=never)
     return made
 
@@ -57,6 +59,9 @@ def everything(client: Client, folder: str) -> Stopped:
     assert client.set_output_directory(folder).output_directory == folder
     assert client.output_directory().exists
     assert [stream.mint_id for stream in client.streams(limit=5).streams] == [ROOM]
+    assert client.stream(ROOM).published is None
+    assert client.add_stream("the lobby", whep="https://media.example/w").kind == "whep"
+    assert client.remove_stream("the lobby").mint_id == "the lobby"
     assert client.watch(ROOM, output_format="webm", split_minutes=1).state == "waiting"
     assert client.watches().watches[0].request["output_format"] == "webm"
     assert client.unwatch(ROOM).mint_id == ROOM

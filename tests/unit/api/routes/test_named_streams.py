@@ -54,6 +54,20 @@ async def test_added_listed_and_removed(client: httpx.AsyncClient) -> None:
     assert (again.status_code, again.json()["code"]) == (404, "not_added")
 
 
+async def test_one_that_is_published_here_has_a_key_and_no_address(
+    client: httpx.AsyncClient, manager: MemoryManager
+) -> None:
+    key = "geheim-geheim-geheim"
+    answer = await client.post("/api/streams", json={"mint_id": "studio", "whip": key})
+    added = answer.json()
+    assert (answer.status_code, added["kind"], added["address"]) == (201, "whip", None)
+    assert "geheim" not in answer.text
+    defined = manager.streams.definition("studio")
+    assert defined is not None
+    assert defined.whip is not None
+    assert defined.whip.get_secret_value() == key
+
+
 @pytest.mark.parametrize(
     ("id", "code"), [("hall", "stream_exists"), ("the/lobby", "stream_exists")]
 )
@@ -102,6 +116,8 @@ async def test_one_that_is_recorded_stays_and_is_live(
         ({"token": ""}, "token"),
         ({"token": "geheim" * 1000}, "token"),
         ({"token": {"geheim": 1}}, "token"),
+        ({"whip": "geheim", "whep": None, "token": None}, "whip"),
+        ({"whip": "geheim-geheim-geheim"}, ""),
         ({"whep": None}, ""),
         ({"whep": None, "token": None}, ""),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 
@@ -11,6 +12,7 @@ from orchestrator.cli.app import run
 from orchestrator.cli.stream_address import TOKEN, with_address
 from orchestrator.settings import Settings
 from tests.kit.cli import Here
+from tests.kit.sources.whep_answers import SDP, scripted
 
 URL = "whep+https://me:geheim@media.example/whep/lobby?key=geheim"
 
@@ -40,6 +42,27 @@ def test_added_listed_and_removed(place: Here) -> None:
     for each in (added, listed, again, gone):
         assert "geheim" not in each.stdout + each.stderr
         assert "letmein" not in each.stdout + each.stderr
+
+
+async def test_what_is_in_a_stream_is_shown(place: Here) -> None:
+    async with scripted() as server:
+        server.says(status=201, text=SDP)
+        address = f"whep+{server.url}/live?key=geheim"
+        await asyncio.to_thread(place.run, "streams", "add", "lobby", address)
+        shown = await asyncio.to_thread(place.run, "streams", "show", "lobby")
+        assert (shown.returncode, shown.stderr) == (0, "")
+        assert f"{server.url}/live\n" in shown.stdout.replace(" ", "")
+        assert "geheim" not in shown.stdout
+        rows = [line.split() for line in shown.stdout.splitlines()]
+        assert ["whep", "camera", "VP8", "-", "no", "no", "yes"] in rows
+        server.says(status=404, text="nobody is here")
+        asked = await asyncio.to_thread(place.run, "streams", "show", "lobby", "--json")
+        body = json.loads(asked.stdout)
+        assert (body["recordable"], body["reason"]["code"]) == (False, "not_live")
+        words = await asyncio.to_thread(place.run, "streams", "show", "lobby")
+        assert "nobody is here" in words.stdout
+    gone = await asyncio.to_thread(place.run, "streams", "show", "nobody")
+    assert gone.returncode == 1
 
 
 def test_to_look_makes_no_catalog(place: Here) -> None:
