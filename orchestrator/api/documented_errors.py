@@ -37,9 +37,10 @@ def failures(*errors: HavenError) -> Responses:
     return _by_status(_with_common(errors))
 
 
-def failures_of_stream(*errors: HavenError) -> Responses:
-    """The same for a route whose response is not JSON; its errors still are."""
-    responses = failures(*errors)
+def failures_of_stream(*errors: HavenError, with_body: bool = False) -> Responses:
+    """The same for a route whose response is not JSON, nor its body; its errors still are."""
+    unreadable = [(status, http_failure(status, "POST /…")) for status in (408, 413)]
+    responses = _by_status([*_with_common(errors), *(unreadable if with_body else ())])
     for response in responses.values():
         del response["model"]
         response["content"]["application/json"]["schema"] = {

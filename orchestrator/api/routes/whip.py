@@ -37,9 +37,15 @@ _REFUSED = (WrongStreamKey(), WrongMediaType(SDP), PublisherNotFound())
 _ERRORS = failures_of_stream(*_REFUSED, UnusableOffer("The offer sends nothing."))
 _BUSY = TooManyPublishers("16 publishers are connected, which is the limit.", retry_after_s=10.0)
 _POST_ERRORS = failures_of_stream(
-    WrongStreamKey(), WrongMediaType(SDP), UnusableOffer("The offer sends nothing."), _BUSY
+    WrongStreamKey(),
+    WrongMediaType(SDP),
+    UnusableOffer("The offer sends nothing."),
+    _BUSY,
+    with_body=True,
 )
-_PATCH_ERRORS = failures_of_stream(*_REFUSED, NoIceRestart(), StaleSession(), SessionTagMissing())
+_PATCH_ERRORS = failures_of_stream(
+    *_REFUSED, NoIceRestart(), StaleSession(), SessionTagMissing(), with_body=True
+)
 
 
 _StreamHere = Annotated[StreamId, InPath(description="The stream's id.")]
