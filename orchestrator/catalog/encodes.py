@@ -173,6 +173,9 @@ class Encodes:
         """
         ended: dict[str, Any] = {"state": "cancelled", "ended_at": datetime.now(UTC)}
         if await self.change(id, ("queued",), wanted="cancel", **ended):
+            about, message = (await self.get(id)).recording_id, "Encoding again was cancelled."
+            data = {"encode_id": id, "state": ended["state"]}
+            await self._catalog.add_event(about, "encoded", message, **data)
             return True
         await self.change(id, wanted="cancel")
         return (await self.get(id)).state not in ACTIVE_ENCODES

@@ -33,6 +33,7 @@ from orchestrator.server.encodes.processes import STOP_S, EncodeProcesses, last_
 from orchestrator.server.encodes.request import check_files, check_options, new_encode
 from orchestrator.settings import Settings
 from orchestrator.transcoding.process.encode import error_columns
+from orchestrator.transcoding.process.encoded_file import ended_in_words
 from orchestrator.transcoding.process.job import remove_log
 from orchestrator.transcoding.process.outputs import remove_made
 
@@ -250,13 +251,18 @@ class EncodeQueue:
         result = await asyncio.to_thread(remove_made, row.outputs, row.result)
         await asyncio.to_thread(remove_log, row.id)
         cancelled = row.wanted == "cancel"
+        state = EncodeState.CANCELLED if cancelled else EncodeState.FAILED
+        pipeline = EncodeOptions.from_dict(row.request).pipeline
+        message = ended_in_words(state, pipeline, (), None if cancelled else error)
+        data = {"encode_id": row.id, "state": state.value}
+        await self._catalog.add_event(row.recording_id, "encoded", message, **data)
         await self._table.change(
             row.id,
             starts=row.starts,
             deaths=deaths,
             progress=None,
             result=result,
-            state=(EncodeState.CANCELLED if cancelled else EncodeState.FAILED).value,
+            state=state.value,
             ended_at=datetime.now(UTC),
             **({} if cancelled else error_columns(error)),
         )

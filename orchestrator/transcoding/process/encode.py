@@ -208,6 +208,7 @@ class EncodeProcess:
 
     async def _end(self, state: EncodeState, error: HavenError | None = None) -> None:
         failure = error_columns(error) if error is not None else {}
+        await self._note(state, error)  # before: who sees the state finds the line
         await self._write(
             state=state.value,
             ended_at=datetime.now(UTC),
@@ -215,7 +216,6 @@ class EncodeProcess:
             result=dict(self._result),
             **failure,
         )
-        await self._note(state, error)
 
     async def _note(self, state: EncodeState, error: HavenError | None) -> None:
         """A line in the recording's event log."""

@@ -88,6 +88,9 @@ async def test_a_process_that_keeps_dying_is_given_up(machine: Machine) -> None:
         assert row["error_code"] == "worker_failed"
         assert "died 4 times" in row["error"]
         assert row["detail"]
+        assert (await server.recording(ID))["events"][-1]["message"] == (
+            f"Not encoded again with {SLOW['pipeline']}: {row['error']}"
+        )
         await eventually(lambda: not left(machine), lambda: left(machine), within_s=20)
     assert source.read_bytes() == before
     assert [path.name for path in machine.out.iterdir()] == [source.name]
@@ -210,6 +213,7 @@ async def test_cancelled_while_it_runs(machine: Machine) -> None:
         await until_encoding(server, asked["id"])
         answer = await server._client.delete(f"/api/encodes/{asked['id']}")
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+        assert [e["kind"] for e in (await server.recording(ID))["events"]] == ["encoded"]
         await eventually(lambda: not left(machine), lambda: left(machine), within_s=20)
         assert source.read_bytes() == before
         assert [path.name for path in machine.out.iterdir()] == [source.name]
