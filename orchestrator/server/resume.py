@@ -22,6 +22,7 @@ from orchestrator.recordings.encryption.stream_keys import unsealed
 from orchestrator.recordings.limits import LEAST_BYTES, LEAST_S, Limits
 from orchestrator.recordings.outcome import is_final
 from orchestrator.recordings.start_request import StartedBy, StartRequest
+from orchestrator.server.when_full import encode_instead
 
 log = structlog.get_logger(__name__)
 
@@ -93,17 +94,25 @@ def _less(limit: _Number | None, used: _Number | None) -> _Number | None:
 
 
 def request_of(recording: Recording, limits: Limits) -> StartRequest:
-    """Its own request, for the same folder; without its keys."""
+    """Its own request, for the same folder; without its keys.
+
+    One that was copied for lack of capacity asks again for what it asked for.
+    """
+    encode = EncodeOptions.from_dict(recording.encode) if recording.encode else None
+    asked = recording.instead_of
+    if asked is not None and encode == encode_instead(asked, recording.video_quality):
+        encode = None  # nobody asked for that
+    copies = recording.tracks is not None and asked is None
     return StartRequest(
         stream_id=recording.stream_id,
         # One pipeline that copies makes several formats.
-        output_format=recording.output_format if recording.tracks else None,
-        pipeline=recording.pipeline,
+        output_format=recording.output_format if copies else None,
+        pipeline=asked or recording.pipeline,
         video_quality=recording.video_quality,
         audio_quality=recording.audio_quality,
         output_directory=str(Path(recording.output_path).parent),
         limits=limits,
         started_by=StartedBy(recording.started_by),
-        encode=EncodeOptions.from_dict(recording.encode) if recording.encode else None,
-        tracks=recording.tracks,
+        encode=encode,
+        tracks=recording.tracks if copies else None,
     )

@@ -48,8 +48,13 @@ def copy_instead(
     if COPYING_FORMAT in copying.formats:
         copying = copying.for_format(COPYING_FORMAT)
     if encode is None and asked.later is not None:
-        encode = EncodeOptions(pipeline=asked.name, quality=quality, replace=True)
+        encode = encode_instead(asked.name, quality)
     return CopyInstead(copying, encode)
+
+
+def encode_instead(pipeline: str, quality: str) -> EncodeOptions:
+    """How a copy becomes what was asked for."""
+    return EncodeOptions(pipeline=pipeline, quality=quality, replace=True)
 
 
 def one_or_the_other(

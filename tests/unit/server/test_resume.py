@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.recordings.limits import NO_LIMITS, Limits
 from orchestrator.server.resume import limits_left, request_of
+from orchestrator.server.when_full import encode_instead
 from tests.kit.catalog.rows import recording
 
 
@@ -40,3 +42,21 @@ def test_copied_frames_go_on_into_the_same_container() -> None:
     encoded = recording("b", pipeline="mp4", output_format="mp4", started_by="user")
     again = request_of(encoded, NO_LIMITS)
     assert (again.pipeline, again.output_format, again.tracks) == ("mp4", None, None)
+
+
+def test_what_was_copied_for_lack_of_capacity_asks_for_itself_again() -> None:
+    own = EncodeOptions("mp4", crf=30)
+    for encode, asked in ((encode_instead("av1", "low"), None), (own, own), (None, None)):
+        copied = recording(
+            "a",
+            pipeline="copy",
+            output_format="mkv",
+            tracks="selected",
+            instead_of="av1",
+            video_quality="low",
+            encode=encode and encode.as_dict(),
+            started_by="user",
+        )
+        again = request_of(copied, NO_LIMITS)
+        assert (again.pipeline, again.output_format, again.tracks) == ("av1", None, None)
+        assert again.encode == asked
