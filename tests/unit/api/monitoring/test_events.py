@@ -15,6 +15,7 @@ from orchestrator.catalog.models import Event
 from orchestrator.media import Stream
 from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.settings import Settings
+from orchestrator.settings.groups.streams import StreamSettings
 from tests.kit.api.callers import PAGE, calling
 from tests.kit.api.memory import MINT, STARTED, MemoryManager, recording
 from tests.kit.api.serving import Served
@@ -201,3 +202,15 @@ async def test_an_allowed_page_may_send_its_key_and_come_back(open_to_a_page: Se
     }
     async with calling(open_to_a_page) as client:
         assert (await client.options("/api/events", headers=asked)).status_code == 200
+
+
+async def test_a_stream_that_is_added_is_there_at_once(
+    manager: MemoryManager, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_feed, "STREAMS_S", 3600)
+    async with served(manager) as url, listening(url) as listener:
+        await listener.next("streams")
+        manager.directory.named.put("lobby", StreamSettings(whep="https://media.example/lobby"))
+        manager.streams.version += 1
+        listed = (await listener.next("streams")).data["streams"]
+        assert {each["mint_id"]: each["kind"] for each in listed} == {"lobby": "whep", MINT: None}

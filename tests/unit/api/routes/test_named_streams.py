@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from typing import Any
 
 import httpx
 import pytest
 
+from orchestrator.api.schemas.common import MINT_ID
 from orchestrator.catalog.store import Catalog
 from orchestrator.server.streams.named_streams import NamedStreams
 from orchestrator.settings import Settings
 from orchestrator.settings.groups.streams import StreamSettings
+from tests.kit.api.callers import APP, PAGE, calling
 from tests.kit.api.memory import MemoryManager
 from tests.kit.catalog.rows import recording
 
@@ -132,6 +135,43 @@ async def test_what_is_no_stream_is_refused_and_not_repeated(
     assert said == [field]
     assert "geheim" not in answer.text
     assert manager.streams.definition("the/lobby") is None
+
+
+async def test_the_desktop_app_and_other_pages_add_none(
+    settings: Settings, manager: MemoryManager
+) -> None:
+    """Only who may use the whole API has the server ask addresses."""
+    manager.settings = settings.model_copy(update={"desktop_app": True})
+    async with calling(manager.settings, manager) as client:
+        for headers in (APP, {"Origin": PAGE}):
+            for method, path in (("POST", ""), ("GET", "/hall"), ("DELETE", "/hall")):
+                answer = await client.request(
+                    method,
+                    f"/api/streams{path}",
+                    headers=headers,
+                    json=LOBBY if method == "POST" else None,
+                )
+                assert answer.status_code == 403
+    assert manager.streams.definition("the/lobby") is None
+
+
+async def test_the_desktop_app_lists_what_is_live_only(
+    client: httpx.AsyncClient, manager: MemoryManager
+) -> None:
+    """ "Record all" would start each of them."""
+    await client.post("/api/streams", json=LOBBY)
+    listed = (await client.get("/api/live/popular")).json()
+    assert [each["mint_id"] for each in listed] == [MINT_ID]
+
+
+async def test_a_thousand_of_them(client: httpx.AsyncClient, manager: MemoryManager) -> None:
+    for number in range(1000):
+        url = f"https://media.example/whep/{number}"
+        manager.directory.named.put(f"n{number}", StreamSettings(whep=url))
+    began = time.process_time()
+    listed = (await client.get("/api/streams?limit=200")).json()
+    assert listed["count"] == 200
+    assert time.process_time() - began < 1
 
 
 async def test_secrets_are_in_no_log(
