@@ -113,6 +113,13 @@ class EncodedFrame:
     width: int = 0
     """Of a keyframe of video, as its headers say; else 0."""
     height: int = 0
+    private: bytes = b""
+    """What a decoder of this audio must know, as Matroska has it: AAC's AudioSpecificConfig
+    (ISO/IEC 14496-3 §1.6.2.1). Empty where the packets say it all."""
+    rate: int = 0
+    """Samples of audio per second; 0: those that its codec has in RTP."""
+    channels: int = 0
+    """The same of its channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,8 @@ class Publication:
     encryption: Encryption = Encryption.NONE
     has_key: bool = False
     """Whether there is a key for it."""
+    any_codec: bool = False
+    """Its source takes every codec that FFmpeg decodes."""
 
     @property
     def encrypted(self) -> bool:
@@ -149,7 +158,7 @@ class Publication:
     @property
     def receivable(self) -> bool:
         """Whether frames will come of it when we subscribe."""
-        known = not self.mime_type or self.mime_type in RECEIVABLE
+        known = self.any_codec or not self.mime_type or self.mime_type in RECEIVABLE
         return known and self.decryptable
 
 
@@ -201,7 +210,16 @@ class WhipEndpoint:
         """It is the publisher who has one."""
 
 
-Endpoint = LiveKitEndpoint | WhepEndpoint | WhipEndpoint
+@dataclass(frozen=True, slots=True)
+class UrlEndpoint:
+    """An address that ffmpeg reads: RTMP, SRT, RTSP, a file."""
+
+    url: str = field(repr=False)
+    token: None = None
+    """Its secrets are in the address."""
+
+
+Endpoint = LiveKitEndpoint | WhepEndpoint | WhipEndpoint | UrlEndpoint
 
 
 TITLES: Final = {"configured": "This recorder", "livekit": "LiveKit", "pumpfun": "pump.fun"}

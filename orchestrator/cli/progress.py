@@ -119,9 +119,12 @@ def _first(*values: Any) -> Any:
 
 
 def _cpu(recording: Recording, processes: ProcessesFigures) -> str:
-    if recording.tracks is not None:
-        return f"worker {_percent(processes.worker)}"
-    return f"worker {_percent(processes.worker)}, ffmpeg {_percent(processes.ffmpeg)}"
+    parts = {"worker": processes.worker}
+    if recording.tracks is None:
+        parts["ffmpeg"] = processes.ffmpeg
+    if processes.input.pid is not None:
+        parts["input"] = processes.input
+    return ", ".join(f"{name} {_percent(each)}" for name, each in parts.items())
 
 
 def _encode_later(recording: Recording) -> str:

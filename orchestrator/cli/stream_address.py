@@ -1,4 +1,6 @@
-"""Streams that are named by their address on the command line: whep+https://host/path."""
+"""Streams that are named by their address on the command line: whep+https://host/path, or one that
+ffmpeg reads. Whoever has a command line decides himself what is read.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from orchestrator.settings.value_types import MEDIA_SCHEMES
+
 if TYPE_CHECKING:
     from orchestrator.settings import Settings
     from orchestrator.settings.groups.streams import StreamSettings
 
-SCHEMES: Final = ("whep+https://", "whep+http://")
+WHEP: Final = ("whep+https://", "whep+http://")
+SCHEMES: Final = (*WHEP, "file://", *(f"{scheme}://" for scheme in MEDIA_SCHEMES))
 TOKEN: Final = "WHEP_TOKEN"
 """Environment variable with the bearer token, so that it is in no list of processes."""
 
@@ -23,12 +28,14 @@ LONGEST_FILE: Final = 8192
 def with_address(settings: Settings, stream: str, token_file: Path | None) -> tuple[Settings, str]:
     """The settings with the stream at this address, and its id; of an id as they are."""
     token = read_token(token_file)
-    if not stream.startswith(SCHEMES):
+    if not stream.startswith(WHEP):
         if token_file is not None:
             raise typer.BadParameter(
                 "a token is of use with an address like whep+https://host/path",
                 param_hint=TOKEN_FILE,
             )
+        token = None
+    if not stream.startswith(SCHEMES):
         return settings, stream
     id, defined = defined_by(stream, token=token)
     streams = settings.streams | {id: defined}
@@ -42,15 +49,19 @@ def defined_by(address: str, **more: Any) -> tuple[str, StreamSettings]:
     from orchestrator.media import shown_address
     from orchestrator.mediafiles.paths import check_stream_id
     from orchestrator.settings.groups.streams import StreamSettings
+    from orchestrator.url_input.address import MASK
+    from orchestrator.url_input.address import shown as shown_url
 
     url = address.removeprefix("whep+")
+    field = "whep" if address.startswith(WHEP) else "url"
+    shown = shown_address(url) if field == "whep" else shown_url(url).removesuffix(f"/{MASK}")
     try:
-        defined = StreamSettings(whep=url, **more)
+        defined = StreamSettings(**{field: url}, **more)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         what = first["msg"].removeprefix("Value error, ")
         raise typer.BadParameter(f"{'.'.join(map(str, first['loc']))}: {what}") from None
-    return check_stream_id(shown_address(url).partition("://")[2].strip("/")), defined
+    return check_stream_id(shown.partition("://")[2].strip("/")), defined
 
 
 def read_token(file: Path | None) -> str | None:

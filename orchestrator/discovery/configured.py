@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.discovery.stream_kinds import StreamKind, kind_of
+from orchestrator.discovery.url_streams import UrlStreams
 from orchestrator.discovery.whep_streams import WhepStreams
 from orchestrator.discovery.whip_streams import WhipStreams
 from orchestrator.errors import NotLive, StreamNotFound
@@ -30,7 +31,7 @@ class ConfiguredDiscovery:
     ) -> None:
         """`publishers`: the folder of their control sockets (ingest.control)."""
         self._streams = dict(streams)
-        self._kinds: dict[str, StreamKind] = {"whep": WhepStreams()}
+        self._kinds: dict[str, StreamKind] = {"whep": WhepStreams(), "url": UrlStreams()}
         if publishers is not None:
             self._kinds["whip"] = WhipStreams(publishers)
         """By the field of a definition that says where a stream comes from."""

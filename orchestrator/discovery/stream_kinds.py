@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from orchestrator.media import Endpoint, Publication, shown_address
 from orchestrator.settings.groups.streams import StreamSettings
+from orchestrator.url_input.address import shown
 
 
 class StreamKind(Protocol):
@@ -45,5 +46,6 @@ def kind_of(defined: StreamSettings) -> KindName | None:
 
 def address_of(defined: StreamSettings) -> str | None:
     """Where it is fetched from, without anything secret; None if it is sent here."""
-    address = defined.whep or defined.url
-    return None if address is None else shown_address(address)
+    if defined.url is not None:
+        return shown(defined.url)
+    return None if defined.whep is None else shown_address(defined.whep)

@@ -182,11 +182,15 @@ class ProcessesFigures(_Group):
 
     worker: Annotated[ProcessFigures, _NullIfEmpty] = ProcessFigures()
     ffmpeg: Annotated[ProcessFigures, _NullIfEmpty] = ProcessFigures()
+    input: Annotated[ProcessFigures, _NullIfEmpty] = ProcessFigures()
+    """The ffmpeg that receives for the worker, where one does."""
 
     @property
     def reported(self) -> tuple[ProcessFigures, ...]:
         """Those that run."""
-        return tuple(each for each in (self.worker, self.ffmpeg) if each.model_fields_set)
+        return tuple(
+            each for each in (self.worker, self.ffmpeg, self.input) if each.model_fields_set
+        )
 
 
 class LiveFigures(_Group):
@@ -198,7 +202,7 @@ class LiveFigures(_Group):
     source: SourceFigures = SourceFigures()
     encoder: Annotated[EncoderFigures, _NullIfEmpty] = EncoderFigures()
     measured_cores: _Number = None
-    """Cores in use by both processes, averaged (worker.status_report.Average)."""
+    """Cores in use by all processes, averaged (worker.status_report.Average)."""
     processes: ProcessesFigures = ProcessesFigures()
     encoding: _Text = None
     """The state of ffmpeg's supervisor (encoding.process.states)."""

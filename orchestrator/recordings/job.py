@@ -7,10 +7,10 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from orchestrator.e2ee_keys import E2eeKeys, revealed
-from orchestrator.media import Endpoint, LiveKitEndpoint, WhepEndpoint, WhipEndpoint
+from orchestrator.media import Endpoint, LiveKitEndpoint, UrlEndpoint, WhepEndpoint, WhipEndpoint
 from orchestrator.settings import Settings
 
 
@@ -68,6 +68,10 @@ class Job:
         )
 
 
+INPUT_LOG: Final = "input.log"
+"""In a recording's work folder: what the ffmpeg says that receives for it."""
+
+
 def identity_of(recording_id: str) -> str:
     """The recorder's participant identity in a room, one for each recording; it is hidden."""
     return f"haven-recorder-{recording_id}"
@@ -79,5 +83,7 @@ def runtime_directory(recording_id: str) -> Path:
 
 
 def _endpoint(given: dict[str, Any]) -> Endpoint:
-    kinds = {kind.__name__: kind for kind in (LiveKitEndpoint, WhepEndpoint, WhipEndpoint)}
+    kinds = {
+        kind.__name__: kind for kind in (LiveKitEndpoint, WhepEndpoint, WhipEndpoint, UrlEndpoint)
+    }
     return kinds[given.pop("kind")](**given)

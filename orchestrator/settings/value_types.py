@@ -33,6 +33,9 @@ FFMPEG_ENVIRONMENT: Final = (
 )
 """Passed to ffmpeg by default: locations, and no credentials."""
 
+MEDIA_SCHEMES: Final = ("rtmp", "rtmps", "srt", "rtsp", "rtsps", "http", "https")
+"""Of addresses that ffmpeg reads, besides files."""
+
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?|\*")
 
 
@@ -54,6 +57,17 @@ def _url(value: str, schemes: tuple[str, ...]) -> str:
         raise ValueError(
             f"should begin with {', '.join(f'{s}://' for s in schemes)} and name a host"
         )
+    return value
+
+
+def _media_url(value: str) -> str:
+    if value.startswith("file:"):
+        if not value.startswith("file:///"):
+            raise ValueError("a file has an address like file:///folder/file.mp4")
+        return value
+    # SRT listens at every address when none is named.
+    hosted = re.sub(r"^srt://(?=:\d)", "srt://0.0.0.0", value)
+    _url(hosted, MEDIA_SCHEMES)
     return value
 
 
@@ -127,9 +141,7 @@ Folder = Annotated[Path, AfterValidator(_expanded), AfterValidator(Path.absolute
 Listed = BeforeValidator(_items)
 RoomUrl = Annotated[str, AfterValidator(lambda v: _url(v, ("ws", "wss", "http", "https")))]
 HttpUrl = Annotated[str, AfterValidator(lambda v: _url(v, ("http", "https")))]
-MediaUrl = Annotated[
-    str, AfterValidator(lambda v: _url(v, ("rtmp", "rtmps", "srt", "rtsp", "rtsps")))
-]
+MediaUrl = Annotated[str, AfterValidator(_media_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Variable = Annotated[str, AfterValidator(_variable)]
 PathPrefix = Annotated[str, AfterValidator(_path_prefix)]

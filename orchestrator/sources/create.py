@@ -8,6 +8,7 @@ from orchestrator.media import (
     MAX_FRAME_PIXELS,
     Endpoint,
     LiveKitEndpoint,
+    UrlEndpoint,
     WhepEndpoint,
     WhipEndpoint,
 )
@@ -15,6 +16,7 @@ from orchestrator.sources.livekit.session import LiveKitSession
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.reconnecting import ReconnectingSource, Session
 from orchestrator.sources.source import OnEvent, Renew, Source
+from orchestrator.sources.url.session import UrlInput, UrlSession
 from orchestrator.sources.whep.session import WhepSession
 from orchestrator.sources.whip.publishers import Publishers
 from orchestrator.sources.whip.source import WhipSource
@@ -32,6 +34,7 @@ def create(
     keyframe_interval_s: float = 4.0,
     publishers: Publishers | None = None,
     keys: E2eeKeys | None = None,
+    url_input: UrlInput | None = None,
 ) -> Source:
     """A source that is not open yet; call it in a running loop.
 
@@ -40,6 +43,7 @@ def create(
     they were sent, and each video is asked for a keyframe when none came for `keyframe_interval_s`.
     `publishers` are those of this process, for a stream that is sent to us.
     `keys` decrypt what is end-to-end encrypted.
+    An address that ffmpeg reads needs `url_input`.
     """
     interval_s = keyframe_interval_s if encoded else None
     if isinstance(endpoint, WhipEndpoint):
@@ -56,6 +60,9 @@ def create(
     def begin(endpoint: Endpoint, receiver: Receiver) -> Session:
         if isinstance(endpoint, LiveKitEndpoint):
             return LiveKitSession(endpoint, receiver, connect_timeout_s=connect_timeout_s)
+        if isinstance(endpoint, UrlEndpoint):
+            assert url_input is not None, "ffmpeg reads it"
+            return UrlSession(endpoint, receiver, url_input, connect_timeout_s=connect_timeout_s)
         if isinstance(endpoint, WhepEndpoint):
             return WhepSession(endpoint, receiver, connect_timeout_s=connect_timeout_s)
         raise SourceError("The stream is sent to us now: start the recording again.")

@@ -70,6 +70,8 @@ class PeerStatistics:
     frames_undecryptable: int = 0
     keyframes_requested: int = 0
     sender_reports: int = 0
+    input_pid: int | None = None
+    """Of the process that receives for us, where one does."""
 
 
 class Decrypts(Protocol):

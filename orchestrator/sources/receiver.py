@@ -13,7 +13,7 @@ from orchestrator.sources.clock.participant_clock import (
 )
 from orchestrator.sources.e2ee.key_ring import EMPTY, KeyRing
 from orchestrator.sources.e2ee.room_keys import RoomKeys
-from orchestrator.sources.received_media import ArrivedFrame, SenderReport
+from orchestrator.sources.received_media import ArrivedFrame, MediaFrame, SenderReport
 from orchestrator.sources.source import (
     EncodedFrameReceived,
     FrameReceived,
@@ -60,6 +60,8 @@ class Receiver:
         self._held: dict[str, list[ArrivedFrame]] = {}
         """Frames whose place those that follow will tell (see `arrival_delays`), by publication."""
         self._participants: int | None = None
+        self._timed: dict[str, int] = {}
+        """Time of the latest frame of each publication whose source knows its times."""
 
     def set_publications(self, publications: Iterable[Publication]) -> None:
         """All publications as they are now; what differs from before becomes events."""
@@ -109,6 +111,25 @@ class Receiver:
         held.append(arrived)
         if known or len(held) >= MOST_HELD:
             self._release(publication)
+
+    def frame_timed(self, label: str, time_ns: int, frame: MediaFrame) -> None:
+        """A frame whose local time its source knows; those not wanted any more end here.
+
+        Decoded frames that stand where others were, as after a reconnect, are left out: a server
+        sends the last seconds again.
+        """
+        if not self.wants(label):
+            return
+        if isinstance(frame, EncodedFrame):
+            self.on_event(EncodedFrameReceived(label, time_ns, frame))
+        elif time_ns > self._timed.get(label, time_ns - 1):
+            self.on_event(FrameReceived(label, time_ns, frame))
+        else:
+            return
+        first = label not in self._timed
+        self._timed[label] = time_ns
+        if first and self.publications[label].kind is TrackKind.VIDEO:
+            self.on_event(TimesSettled(label, 0))
 
     def wants(self, label: str) -> bool:
         """Whether the frames of this publication become events."""
@@ -216,6 +237,7 @@ class Receiver:
 
     def _remove(self, gone: Publication) -> None:
         self._release(gone)
+        self._timed.pop(gone.sid, None)
         clock = self._clocks.get(gone.participant)
         if clock is not None:
             clock.forget(gone.sid)

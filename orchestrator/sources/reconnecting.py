@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from orchestrator.e2ee_keys import E2eeKeys
@@ -149,7 +149,7 @@ class ReconnectingSource:
     async def _end_session(self) -> None:
         session = self._session
         if session is not None:
-            self._past = self.statistics()
+            self._past = replace(self.statistics(), input_pid=None)
             self._session = None
             await session.close()
 

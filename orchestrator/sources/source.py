@@ -187,6 +187,8 @@ class SourceStatistics:
     reconnects: int = 0
     drift_ppm: float | None = None
     """How much faster a publisher's audio runs than its own clock; the recording follows it."""
+    input_pid: int | None = None
+    """Of the process that receives for us now, where one does."""
 
     def plus(self, now: PeerStatistics, drift_ppm: float | None) -> SourceStatistics:
         """With the counters of one more connection."""
@@ -201,6 +203,7 @@ class SourceStatistics:
             sender_reports=self.sender_reports + now.sender_reports,
             reconnects=self.reconnects,
             drift_ppm=drift_ppm,
+            input_pid=now.input_pid,
         )
 
     def reconnected(self) -> SourceStatistics:

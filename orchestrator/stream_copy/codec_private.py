@@ -12,7 +12,7 @@ from typing import Final
 
 import av
 
-from orchestrator.media import EncodedFrame, TrackKind
+from orchestrator.media import AUDIO_CHANNELS, AUDIO_RATE, EncodedFrame, TrackKind
 from orchestrator.stream_copy.bitstreams import parameter_sets
 from orchestrator.stream_copy.ebml import element, unsigned
 from orchestrator.stream_copy.matroska import CLUSTER, OPUS_HEAD, TrackEntry, header
@@ -29,8 +29,8 @@ def entry_of(track: Track, number: int, first: EncodedFrame, *, default: bool) -
     """The track's header, by its first frame. ValueError where that doesn't tell what it takes."""
     private = parameter_sets(first)
     if track.kind is TrackKind.AUDIO:
-        private = OPUS_HEAD if track.codec == "opus" else b""
-    given = TrackEntry(track, number, private, first.width, first.height, default)
+        return _audio_entry(track, number, first, default=default)
+    given = TrackEntry(track, number, private, first.width, first.height, default=default)
     if track.codec not in ("h264", "h265", "av1"):
         return given
     if not private:
@@ -41,6 +41,16 @@ def entry_of(track: Track, number: int, first: EncodedFrame, *, default: bool) -
         return replace(given, private=_converted(given))
     except (av.FFmpegError, IndexError) as error:
         raise ValueError(f"its parameter sets can't be read: {error}") from error
+
+
+def _audio_entry(track: Track, number: int, first: EncodedFrame, *, default: bool) -> TrackEntry:
+    private = OPUS_HEAD if track.codec == "opus" else first.private
+    if track.codec == "aac" and not private:
+        raise ValueError(f"nothing says how {track.name!r} is to be decoded")
+    rate, channels = first.rate or AUDIO_RATE, first.channels or AUDIO_CHANNELS
+    return TrackEntry(
+        track, number, private[:LARGEST], rate=rate, channels=channels, default=default
+    )
 
 
 def _converted(entry: TrackEntry) -> bytes:

@@ -18,8 +18,8 @@ class Container:
     muxer: str
     """FFmpeg's name of it (``-f``)."""
     mime_type: str
-    codecs: frozenset[str] = frozenset()
-    """As in `EncodedFrame`; empty: it holds all."""
+    codecs: frozenset[str]
+    """As in `EncodedFrame`."""
 
     @property
     def segment_extension(self) -> str:
@@ -28,18 +28,23 @@ class Container:
 
     def holds(self, codec: str) -> bool:
         """Whether a file of it can have a track of this codec (``vp8``, ``h264``, ``opus``)."""
-        return not self.codecs or codec in self.codecs
+        return codec in self.codecs
 
 
+_MATROSKA: Final = frozenset(
+    {"vp8", "vp9", "av1", "h264", "h265", "opus", "pcmu", "pcma", "g722"}
+    | {"aac", "mp3", "mp2", "ac3", "eac3"}
+)
+"""What `matroska.CODEC_IDS` has a name for."""
 _WEBM: Final = frozenset({"vp8", "vp9", "av1", "opus"})
 """Of what a source gives, what libavformat/matroskaenc.c takes for WebM."""
-_MP4: Final = frozenset({"h264", "h265", "av1", "opus", "aac"})
+_MP4: Final = frozenset({"h264", "h265", "av1", "opus", "aac", "mp3", "ac3", "eac3"})
 """What players take in it; libavformat/movenc.c would write VP9, too."""
 
 CONTAINERS: Final[Mapping[str, Container]] = {
     container.word: container
     for container in (
-        Container("mkv", "mkv", "matroska", "video/x-matroska"),
+        Container("mkv", "mkv", "matroska", "video/x-matroska", _MATROSKA),
         Container("webm", "webm", "webm", "video/webm", _WEBM),
         Container("mp4", "mp4", "mp4", "video/mp4", _MP4),
     )

@@ -43,6 +43,11 @@ CODEC_IDS: Final = {
     "h264": "V_MPEG4/ISO/AVC",
     "h265": "V_MPEGH/ISO/HEVC",
     "opus": "A_OPUS",
+    "aac": "A_AAC",
+    "mp3": "A_MPEG/L3",
+    "mp2": "A_MPEG/L2",
+    "ac3": "A_AC3",
+    "eac3": "A_EAC3",
     "pcmu": "A_PCM/INT/LIT",
     "pcma": "A_PCM/INT/LIT",
     "g722": "A_PCM/INT/LIT",
@@ -78,6 +83,9 @@ class TrackEntry:
     """What its decoder needs, as Matroska has it (avcC and so on)."""
     width: int = 0
     height: int = 0
+    rate: int = AUDIO_RATE
+    """Samples of audio per second."""
+    channels: int = AUDIO_CHANNELS
     default: bool = False
     """Whether players choose it when nobody says which."""
 
@@ -213,7 +221,7 @@ def _entry(entry: TrackEntry) -> bytes:
         text(0x86, CODEC_IDS[track.codec]),
         element(0x63A2, entry.private) if entry.private else b"",
         unsigned(0x56BB, _OPUS_SEEK_PRE_ROLL_NS) if track.codec == "opus" else b"",
-        _video(entry) if is_video else _audio(track.codec),
+        _video(entry) if is_video else _audio(entry),
     )
 
 
@@ -221,8 +229,8 @@ def _video(entry: TrackEntry) -> bytes:
     return element(0xE0, unsigned(0xB0, entry.width), unsigned(0xBA, entry.height))
 
 
-def _audio(codec: str) -> bytes:
-    rate = PCM_RATES.get(codec)
+def _audio(entry: TrackEntry) -> bytes:
+    rate = PCM_RATES.get(entry.track.codec)
     if rate is None:
-        return element(0xE1, floating(0xB5, AUDIO_RATE), unsigned(0x9F, AUDIO_CHANNELS))
+        return element(0xE1, floating(0xB5, entry.rate), unsigned(0x9F, entry.channels))
     return element(0xE1, floating(0xB5, rate), unsigned(0x9F, 1), unsigned(0x6264, 16))

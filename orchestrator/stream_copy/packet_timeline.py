@@ -210,11 +210,13 @@ class PacketTimeline:
         if track.kind is TrackKind.AUDIO and (at_ns < 0 or at_ns <= given.newest_ns - LATE_NS):
             self._audio_late += frame.duration_ns
             return
-        # No frame is shown before its keyframe, or before one that had to make way.
+        # No frame is shown before one that had to make way. A keyframe of an open GOP may have
+        # frames behind it that are shown before it, and none that was there before.
         reordered = track.codec in REORDERED and not frame.keyframe and at_ns > given.floor_ns
         shown_ns = at_ns if reordered else max(at_ns, given.newest_ns + STEP_NS)
         if not reordered:
-            given.floor_ns = shown_ns
+            open_gop = track.codec in REORDERED and shown_ns == at_ns
+            given.floor_ns = given.newest_ns if open_gop else shown_ns
         given.newest_ns = max(given.newest_ns, shown_ns)
         self._newest_ns = max(self._newest_ns, given.newest_ns)
         packet = Packet(track, shown_ns, frame)

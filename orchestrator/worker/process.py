@@ -9,6 +9,7 @@ import asyncio
 import os
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,11 +23,13 @@ from orchestrator.encoding.process.capabilities import usable_ffmpeg
 from orchestrator.media import Endpoint, Stream
 from orchestrator.monitor.usage import boot_id, created
 from orchestrator.recordings.encryption.stream_keys import keys_of
-from orchestrator.recordings.job import Job, identity_of, runtime_directory
+from orchestrator.recordings.job import INPUT_LOG, Job, identity_of, runtime_directory
 from orchestrator.settings import Settings
 from orchestrator.sources.create import create
 from orchestrator.sources.source import OnEvent, Source
+from orchestrator.sources.url.session import UrlInput
 from orchestrator.sources.whip.publishers import Publishers
+from orchestrator.url_input.program import program
 from orchestrator.worker.context import WorkerContext
 from orchestrator.worker.disk_sync import DiskSync
 from orchestrator.worker.preview import Preview
@@ -145,6 +148,9 @@ def _recorder(
             keyframe_interval_s=settings.copy_keyframe_interval_s,
             publishers=publishers,
             keys=keys_of(job.e2ee, settings, recording.stream_id),
+            url_input=UrlInput(
+                partial(program, settings), Path(recording.work_directory) / INPUT_LOG
+            ),
         )
 
     encoding = asyncio.create_task(_encoding(recording, stream, settings, pipelines))

@@ -44,7 +44,7 @@ class StatusReporter:
         self._asked_ns = asked_ns
         """When the worker was started."""
         self._worker = ProcessUsage(own_pid)
-        self._ffmpeg = RoleUsage()
+        self._ffmpeg, self._input = RoleUsage(), RoleUsage()
         self._frames: tuple[float, int] | None = None
         self._running = EncoderFigures(), ProcessesFigures()
         """What ffmpeg reported and both processes used at the last report."""
@@ -62,6 +62,8 @@ class StatusReporter:
         run = supervisor.current if supervisor else None
         ffmpeg = self._ffmpeg.sample(run.pid if run is not None and run.alive else None)
         usage = {"worker": self._worker.sample(), "ffmpeg": ffmpeg}
+        if (received := self._input.sample(source.statistics().input_pid)) is not None:
+            usage["input"] = received
         encoder, processes = _encoder_figures(run), _processes(usage)
         if supervisor and supervisor.state in ENDED:
             # The last report keeps what was measured while ffmpeg still ran.
@@ -116,7 +118,7 @@ class StatusReporter:
         pids = tuple(u.pid for u in used)
         total_s = sum(u.cpu_seconds for u in used)
         writes_itself = run is not None and run.alive and run.pid is None
-        complete = len(used) == len(usage) or (writes_itself and usage["worker"] is not None)
+        complete = all(usage.values()) or (writes_itself and usage["worker"] is not None)
         return self._average.add(now_s, pids if complete else (), total_s)
 
     def _rate(self, now_s: float, frames: int) -> float | None:
@@ -183,7 +185,9 @@ class Average:
 
 def _processes(usage: Mapping[str, Usage | None]) -> ProcessesFigures:
     return ProcessesFigures(
-        worker=ProcessFigures.of(usage["worker"]), ffmpeg=ProcessFigures.of(usage["ffmpeg"])
+        worker=ProcessFigures.of(usage["worker"]),
+        ffmpeg=ProcessFigures.of(usage["ffmpeg"]),
+        input=ProcessFigures.of(usage.get("input")),
     )
 
 

@@ -19,8 +19,8 @@ from orchestrator.encoding.pipeline.command import Pipeline, command
 from orchestrator.encoding.pipeline.film import FPS, Film
 from orchestrator.encoding.pipeline.film_frames import frames_at
 from orchestrator.encoding.process.capabilities import find_ffmpeg
-from orchestrator.encoding.process.environment import passed_on
 from orchestrator.encoding.process.ffmpeg import Run
+from orchestrator.ffmpeg_environment import passed_on
 from orchestrator.media import AUDIO_RATE
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.pipes.fifo import Fifo

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.encoding.process.backoff import Backoff
-from orchestrator.encoding.process.environment import passed_on
 from orchestrator.encoding.process.ffmpeg import Run
 from orchestrator.encoding.process.prepared_run import PreparedRun
 from orchestrator.encoding.process.run_result import RunResult
 from orchestrator.encoding.process.states import ProcessState
 from orchestrator.encoding.process.supervisor import Supervisor
+from orchestrator.ffmpeg_environment import passed_on
 from tests.kit.fakes import program
 
 RUNS = """

@@ -17,6 +17,7 @@ from orchestrator.catalog.models import Recording
 from orchestrator.errors import NotFound
 from orchestrator.logs import without_secrets
 from orchestrator.recordings.figures import LiveFigures
+from orchestrator.recordings.job import INPUT_LOG
 
 router = APIRouter(prefix="/api/processes", tags=["monitoring"])
 
@@ -45,7 +46,8 @@ async def processes(
 ) -> Processes:
     """The server, and the worker and ffmpeg of each running recording; sampled once a second.
 
-    With the `id` of a running recording as `recording_id`, only its two processes.
+    A recording of an RTMP, SRT or RTSP stream or of a file has an `input` as well. With the `id` of
+    a running recording as `recording_id`, only its own processes.
     """
     running = (await observer.latest()).processes
     if recording_id is not None:
@@ -70,7 +72,8 @@ async def process_log(
 
 
 def _path(recording: Recording, process: Process) -> Path | None:
-    name = "worker.log" if process.role == "worker" else LiveFigures.of(recording).encoder.log
+    own = {"worker": "worker.log", "input": INPUT_LOG}.get(process.role)
+    name = own or LiveFigures.of(recording).encoder.log
     return None if name is None else Path(recording.work_directory) / name
 
 

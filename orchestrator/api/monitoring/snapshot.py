@@ -82,6 +82,8 @@ def _of_recording(recording: Recording, at: datetime) -> Iterator[Process]:
     if ffmpeg.pid is not None:
         extra = _ffmpeg(figures, measured_at, at) | unknown
         yield _process("ffmpeg", recording, ffmpeg, measured_at, extra)
+    if (received := figures.processes.input).pid is not None:
+        yield _process("input", recording, received, measured_at, {"state": "running"} | unknown)
 
 
 def _worker(recording: Recording, figures: LiveFigures) -> dict[str, Any]:

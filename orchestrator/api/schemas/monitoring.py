@@ -6,7 +6,7 @@ from typing import Literal
 
 from orchestrator.api.schemas.common import MINT_ID, RECORDING_ID, Moment, Wire, example, example_of
 
-Role = Literal["server", "worker", "ffmpeg"]
+Role = Literal["server", "worker", "ffmpeg", "input"]
 
 
 class Process(Wire):
@@ -15,14 +15,15 @@ class Process(Wire):
 
     pid: int
     role: Role
-    """worker: receives and decodes the stream of one recording; ffmpeg: encodes it."""
+    """worker: receives and decodes the stream of one recording; ffmpeg: encodes it; input: the
+    ffmpeg that reads an RTMP, SRT or RTSP stream or a file for the worker."""
     recording_id: str | None
     """The recording's own id; null for the server and for the zygote."""
     mint_id: str | None
     state: str
     """server: running; worker: the recording's state, `silent` if it has reported nothing for 5 s,
     or `waiting` if it has no recording; ffmpeg: starting, running, stopping, stopped,
-    exited, backoff or fatal."""
+    exited, backoff or fatal; input: running."""
     since: Moment | None
     """When the process started."""
     restarts: int | None
@@ -92,7 +93,7 @@ class Process(Wire):
 
 
 class Processes(Wire):
-    """The server, and the worker and ffmpeg of each running recording."""
+    """The server, and the processes of each running recording."""
 
     success: Literal[True] = True
     processes: list[Process]

@@ -35,7 +35,8 @@ def _seconds(text: str) -> float:
 Stream = Annotated[
     str,
     typer.Argument(
-        help="Id of a live stream: a room's name, or demo. Or its address: whep+https://host/path."
+        help="Id of a live stream: a room's name, or demo. Or its address: whep+https://…, "
+        "rtmp://…, srt://…, rtsp://…, file:///…"
     ),
 ]
 TokenFile = Annotated[

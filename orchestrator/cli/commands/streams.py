@@ -32,7 +32,11 @@ app = typer.Typer(
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="Most streams to list.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A stream's id.")]
 Address = Annotated[
-    str, typer.Argument(metavar="ADDRESS", help="Where it comes from: whep+https://host/path.")
+    str,
+    typer.Argument(
+        metavar="ADDRESS",
+        help="Where it comes from: whep+https://…, rtmp://…, srt://…, rtsp://…, file:///…",
+    ),
 ]
 Name = Annotated[str | None, typer.Option(help="For people, and for file names. [default: its id]")]
 TokenFile = Annotated[

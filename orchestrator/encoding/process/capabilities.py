@@ -18,8 +18,8 @@ from typing import Final, Literal, Protocol
 import imageio_ffmpeg
 from cachetools import LRUCache
 
-from orchestrator.encoding.process.environment import passed_on
 from orchestrator.errors import EncoderMissing, FFmpegNotFound
+from orchestrator.ffmpeg_environment import passed_on
 from orchestrator.settings.groups.encoding import EncodingSettings
 from orchestrator.settings.value_types import FFMPEG_ENVIRONMENT
 

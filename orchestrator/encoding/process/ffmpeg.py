@@ -23,8 +23,8 @@ from orchestrator.encoding.process import idle_start
 from orchestrator.encoding.process.priority import NICENESS, forbid_realtime
 from orchestrator.encoding.process.progress import Progress, ProgressParser
 from orchestrator.encoding.process.run_result import RunResult, outcome_of
-from orchestrator.encoding.process.stderr import LineRing, LogFile
 from orchestrator.encoding.process.stop_sequence import StopSequence
+from orchestrator.process_stderr import LineRing, LogFile
 from orchestrator.stop_policy import STOP, StopPolicy
 
 log = structlog.get_logger(__name__)

@@ -13,8 +13,8 @@ from orchestrator.encoding.joining.join import join
 from orchestrator.encoding.joining.seam import Part
 from orchestrator.encoding.pipeline.command import Pipeline, Pipelines, command
 from orchestrator.encoding.pipeline.film_frames import write_nut
-from orchestrator.encoding.process.environment import passed_on
 from orchestrator.encoding.process.ffmpeg import Run
+from orchestrator.ffmpeg_environment import passed_on
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.worker.recording_setup import limits_of
 from tests.kit.chromium import chromium, play

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.encoding.process.environment import passed_on
 from orchestrator.encoding.process.ffmpeg import Run
+from orchestrator.ffmpeg_environment import passed_on
 from orchestrator.stop_policy import STOP, StopPolicy
 from tests.kit.fakes import gone, program, until
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.encoding.process.environment import passed_on
 from orchestrator.encoding.process.ffmpeg import Run
 from orchestrator.encoding.process.idle_start import launcher
+from orchestrator.ffmpeg_environment import passed_on
 from tests.kit.fakes import gone, program, until
 
 pytestmark = pytest.mark.slow

@@ -9,9 +9,9 @@ import pytest
 
 from orchestrator.encoding.pipeline.command import Pipelines, command
 from orchestrator.encoding.process.capabilities import find_ffmpeg
-from orchestrator.encoding.process.environment import passed_on
 from orchestrator.encoding.process.ffmpeg import Run
 from orchestrator.encoding.process.priority import NICENESS
+from orchestrator.ffmpeg_environment import passed_on
 from tests.kit.fakes import HEIGHT, WIDTH, Feeder
 
 

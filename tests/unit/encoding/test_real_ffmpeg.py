@@ -13,9 +13,9 @@ import pytest
 
 from orchestrator.encoding.pipeline.command import Pipelines, command
 from orchestrator.encoding.process.capabilities import find_ffmpeg
-from orchestrator.encoding.process.environment import passed_on
 from orchestrator.encoding.process.ffmpeg import Run
 from orchestrator.encoding.process.run_result import RunResult
+from orchestrator.ffmpeg_environment import passed_on
 from tests.kit.documented import FORGETFUL, documented_pipelines
 from tests.kit.fakes import HEIGHT, WIDTH, Feeder, beeps, frame_times, seconds, until
 

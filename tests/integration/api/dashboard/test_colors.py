@@ -28,8 +28,8 @@ from playwright.async_api import Browser, Page
 
 from orchestrator.encoding.pipeline.command import Pipelines, command
 from orchestrator.encoding.process.capabilities import find_ffmpeg
-from orchestrator.encoding.process.environment import passed_on
 from orchestrator.encoding.process.ffmpeg import Run
+from orchestrator.ffmpeg_environment import passed_on
 from orchestrator.media import MAX_FRAME_PIXELS
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.pipes.colors import colors_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from orchestrator.encoding.process.stderr import LineRing, LogFile
+from orchestrator.process_stderr import LineRing, LogFile
 
 
 def test_the_last_lines_cut_to_length() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.encoding.process.environment import passed_on
+from orchestrator.ffmpeg_environment import passed_on
 from orchestrator.settings import Settings
 
 AROUND = {

@@ -1,0 +1,1 @@
+"""Streams that ffmpeg reads from an address."""

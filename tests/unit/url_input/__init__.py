@@ -1,0 +1,1 @@
+"""The ffmpeg that reads an address."""
