@@ -17,7 +17,7 @@ class UrlStreams:
         """Unknown."""
         return None
 
-    def is_live(self, id: str) -> bool | None:
+    async def is_live(self, id: str) -> bool | None:
         """Unknown."""
         return None
 

@@ -28,7 +28,8 @@ from orchestrator.errors import (
     Unavailable,
 )
 from orchestrator.media import Stream
-from orchestrator.settings.groups.streams import StreamSettings
+from orchestrator.settings import Settings
+from orchestrator.settings.groups.streams import StreamSettings, plain
 
 router = APIRouter(prefix="/api/streams", tags=["streams"])
 
@@ -67,6 +68,7 @@ async def add(body: StreamBody, manager: ManagerHere) -> Added:
     It can be recorded, watched and listed like any other. Its server isn't asked for it yet.
     """
     defined = definition_of(body)
+    check_allowed(defined, manager.settings)
     await manager.streams.add(body.mint_id, defined)
     stream = Stream(
         body.mint_id,
@@ -99,10 +101,23 @@ async def remove(stream_id: _StreamHere, manager: ManagerHere) -> Removed:
     return Removed(mint_id=stream_id)
 
 
+def check_allowed(defined: StreamSettings, settings: Settings) -> None:
+    """Raises InvalidRequest where a request names an address for ffmpeg and may not.
+
+    Whoever may call the API could make the server connect to hosts that only it reaches.
+    """
+    if defined.url is not None and not settings.allow_url_streams:
+        raise InvalidRequest(
+            "url: a request may not name an address that is read with ffmpeg here",
+            "Set ORCHESTRATOR_ALLOW_URL_STREAMS, or define the stream in the settings.",
+            field="url",
+        )
+
+
 def definition_of(body: StreamBody) -> StreamSettings:
     """What the request defines; InvalidRequest, which repeats no value of it."""
     try:
-        return StreamSettings(**body.model_dump(exclude={"mint_id"}))
+        return StreamSettings(**plain(body.model_dump(exclude={"mint_id"})))
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False)[0]
         field = ".".join(map(str, first["loc"]))

@@ -62,6 +62,9 @@ class StreamBody(Wire):
     """For people, and for file names. Null: the id."""
     whep: str | None = Field(None, max_length=2048)
     """Address of a WHEP resource that sends it, http:// or https://."""
+    url: SecretStr | None = Field(None, max_length=2048)
+    """Address that ffmpeg reads: rtmp, rtmps, srt, rtsp, rtsps, file, http or https. Refused unless
+    the setting `allow_url_streams` allows it."""
     token: SecretStr | None = Field(None, max_length=4096)
     """Bearer token for that; it is shown nowhere again."""
     whip: SecretStr | None = Field(None, max_length=4096)

@@ -85,3 +85,8 @@ class ConfiguredStreams(BaseModel):
         "token), whip or url, and a name; or with e2ee for the LiveKit room ID; in the environment "
         "as JSON.",
     )
+    allow_url_streams: bool = Field(
+        False,
+        description="Whether requests may add streams with a url, which ffmpeg reads: any host "
+        "that this machine reaches, any file that the server may read.",
+    )

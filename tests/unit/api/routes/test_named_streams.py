@@ -183,3 +183,31 @@ async def test_secrets_are_in_no_log(
     await client.delete("/api/streams/the/lobby")
     written = capsys.readouterr()
     assert "geheim" not in caplog.text + written.out + written.err
+
+
+STUDIO = {"mint_id": "studio", "url": "rtmp://me:geheim@media.example/live/geheim?token=geheim"}
+
+
+async def test_an_address_for_ffmpeg_is_refused(
+    client: httpx.AsyncClient, manager: MemoryManager
+) -> None:
+    answer = await client.post("/api/streams", json=STUDIO)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "ORCHESTRATOR_ALLOW_URL_STREAMS" in answer.json()["detail"]
+    assert "geheim" not in answer.text
+    assert manager.streams.definition("studio") is None
+
+
+async def test_unless_a_setting_allows_it(
+    client: httpx.AsyncClient, manager: MemoryManager
+) -> None:
+    manager.settings.allow_url_streams = True
+    answer = await client.post("/api/streams", json=STUDIO)
+    assert (answer.status_code, answer.json()["kind"]) == (201, "url")
+    assert answer.json()["address"] == "rtmp://media.example/live/***"
+    assert "geheim" not in answer.text
+    odd = await client.post(
+        "/api/streams", json=STUDIO | {"mint_id": "odd", "url": "ftp://geheim/a"}
+    )
+    assert odd.status_code == 422
+    assert "geheim" not in odd.text
