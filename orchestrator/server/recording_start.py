@@ -98,10 +98,12 @@ class RecordingStart:
             return await self._wait_for_frames(recording, deadline, timeout_s)
 
     def _timeout_s(self, stream_id: str) -> float:
-        """A publisher who ignores requests for keyframes (WHIP) is waited for longer."""
+        """A publisher who ignores requests for keyframes (WHIP), or can't be asked for one (an
+        address that ffmpeg reads), is waited for longer.
+        """
         defined = self._directory.named.definition(stream_id)
-        comes_to_us = defined is not None and defined.whip is not None
-        return max(self._settings.start_timeout_s, PUBLISHER_S if comes_to_us else 0.0)
+        deaf = defined is not None and (defined.whip or defined.url) is not None
+        return max(self._settings.start_timeout_s, PUBLISHER_S if deaf else 0.0)
 
     async def _resolve(self, checked: CheckedRequest) -> ResolvedRequest:
         if await self._catalog.active_of(checked.stream_id):

@@ -45,8 +45,8 @@ REMOVAL_S: Final = 0.05
 
 
 KEYFRAME_S: Final = 25.0
-"""Longest wait for the first frame of a publisher who sends keyframes when it likes (WHIP): OBS
-ignores requests for them, and x264's own interval is 250 frames."""
+"""Longest wait for the first frame of a publisher who sends keyframes when it likes (WHIP, and
+what ffmpeg reads): OBS ignores requests for them, and x264's own interval is 250 frames."""
 
 
 async def record_alone(job: Job) -> None:
@@ -156,7 +156,8 @@ def _recorder(
     encoding = asyncio.create_task(_encoding(recording, stream, settings, pipelines))
     runtime = runtime_directory(recording.id)
     first_frame_s = settings.connect_timeout_s
-    if publishers is not None:
+    defined = settings.streams.get(recording.stream_id)
+    if publishers is not None or (defined is not None and defined.url is not None):
         first_frame_s = max(first_frame_s, KEYFRAME_S)
     context = WorkerContext(
         *(settings, catalog, connect, encoding, runtime, preview, job.asked_ns),

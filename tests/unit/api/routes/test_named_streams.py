@@ -201,7 +201,7 @@ async def test_an_address_for_ffmpeg_is_refused(
 async def test_unless_a_setting_allows_it(
     client: httpx.AsyncClient, manager: MemoryManager
 ) -> None:
-    manager.settings.allow_url_streams = True
+    manager.settings = manager.settings.model_copy(update={"allow_url_streams": True})
     answer = await client.post("/api/streams", json=STUDIO)
     assert (answer.status_code, answer.json()["kind"]) == (201, "url")
     assert answer.json()["address"] == "rtmp://media.example/live/***"
