@@ -162,7 +162,10 @@ async def test_a_sender_that_goes_and_comes_back_is_one_file_with_a_gap(
     jumps = [step for step in steps if step > 0.2]
     assert len(jumps) == 1, "the gap lasts as long as nothing came"
     assert jumps[0] < 10
-    assert max(map(abs, reading.offsets_s)) < NEAR_S
+    offsets = sorted(map(abs, reading.offsets_s))
+    # AAC's first packet overlaps with the last one before the gap: a beep there begins with it.
+    assert offsets[-2] < NEAR_S
+    assert offsets[-1] < NEAR_S + 1024 / 48_000
 
 
 async def test_a_file_is_recorded_at_its_own_speed_until_it_ends(
