@@ -17,6 +17,7 @@ from orchestrator.api.schemas.streams import Added, Removed, StreamBody, StreamD
 from orchestrator.api.serializers.stream_details import details
 from orchestrator.api.stream_list import streams_of, summary_of
 from orchestrator.discovery.stream_kinds import address_of
+from orchestrator.e2ee_keys import revealed
 from orchestrator.errors import (
     InvalidRequest,
     NotAdded,
@@ -29,7 +30,7 @@ from orchestrator.errors import (
 )
 from orchestrator.media import Stream
 from orchestrator.settings import Settings
-from orchestrator.settings.groups.streams import StreamSettings, plain
+from orchestrator.settings.groups.streams import StreamSettings
 
 router = APIRouter(prefix="/api/streams", tags=["streams"])
 
@@ -117,7 +118,7 @@ def check_allowed(defined: StreamSettings, settings: Settings) -> None:
 def definition_of(body: StreamBody) -> StreamSettings:
     """What the request defines; InvalidRequest, which repeats no value of it."""
     try:
-        return StreamSettings(**plain(body.model_dump(exclude={"mint_id"})))
+        return StreamSettings(**revealed(body.model_dump(exclude={"mint_id"})))
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False)[0]
         field = ".".join(map(str, first["loc"]))
