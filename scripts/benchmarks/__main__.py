@@ -15,13 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator.server.manager import Manager, create_manager
+from scripts.benchmarks import copying as copied
 from scripts.benchmarks.chart import chart
-from scripts.benchmarks.copying import (
-    measure_copies,
-    measure_copying,
-    show_copies,
-    show_copying,
-)
+from scripts.benchmarks.codecs import measure_codecs, show_codecs
 from scripts.benchmarks.limit import measure_limit, show_limit
 from scripts.benchmarks.machine import machine
 from scripts.benchmarks.monitor import measure_monitor
@@ -98,18 +94,26 @@ async def receivers(bench: Bench) -> Found:
     return {"receivers": [asdict(one) for one in found]}
 
 
+async def codecs(bench: Bench) -> Found:
+    """What receiving each codec costs, beside the SDK."""
+    async with bench.manager() as manager:
+        found = await measure_codecs(manager, bench.server, bench.seconds, bench.folder)
+    show_codecs(found)
+    return {"codecs": [asdict(one) | {"ratio": one.ratio} for one in found]}
+
+
 async def copying(bench: Bench) -> Found:
     """What copying frames as they come costs, beside a bare receiver that decodes."""
-    found = await measure_copying(bench.server, bench.seconds, bench.made("copying"))
-    show_copying(found)
+    found = await copied.measure_copying(bench.server, bench.seconds, bench.made("copying"))
+    copied.show_copying(found)
     return {"copying": [asdict(one) | {"ratio": one.ratio} for one in found]}
 
 
 async def copies(bench: Bench) -> Found:
     """Many rooms copied at once."""
     rooms = bench.arguments.rooms or 40
-    found = await measure_copies(bench.server, bench.seconds, bench.made("copies"), rooms)
-    show_copies(found)
+    found = await copied.measure_copies(bench.server, bench.seconds, bench.made("copies"), rooms)
+    copied.show_copies(found)
     return {"copies": asdict(found)}
 
 
@@ -192,6 +196,7 @@ MEASURES: Final[dict[str, Callable[[Bench], Awaitable[Found]]]] = {
     for each in (
         recordings,
         receivers,
+        codecs,
         copying,
         copies,
         encoding,

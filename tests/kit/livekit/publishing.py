@@ -107,7 +107,8 @@ class _Program:
         if given.audio != "none":
             await self.publisher.publish_audio(dtx=given.audio == "dtx")
         if given.video != "none":
-            await self.publisher.publish_video(given.video, simulcast=given.simulcast)
+            layered = {"simulcast": given.simulcast, "layers": given.layers}
+            await self.publisher.publish_video(given.video, **layered)
 
     async def unpublish(self) -> None:
         await self.publisher.unpublish()
@@ -180,9 +181,10 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("room")
     parser.add_argument("--identity", default="publisher")
-    parser.add_argument("--video", choices=["vp8", "h264", "vp9", "none"], default="vp8")
+    parser.add_argument("--video", choices=["vp8", "h264", "vp9", "av1", "none"], default="vp8")
     parser.add_argument("--audio", choices=["opus", "dtx", "none"], default="opus")
     parser.add_argument("--simulcast", action="store_true")
+    parser.add_argument("--layers", default="", help="a scalability mode, L3T3_KEY for example")
     parser.add_argument("--size", default="1280x720")
     parser.add_argument("--fps", type=int, default=30)
     parser.add_argument("--prepare", type=int, default=0, metavar="SECONDS", help="encode before")
