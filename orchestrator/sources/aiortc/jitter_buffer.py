@@ -157,9 +157,13 @@ class VideoJitterBuffer:
             self._stuck_since = self._clock()
         return frame
 
-    def leave_out(self) -> None:
-        """The frame given last was none: only a keyframe can be decoded now."""
+    def wait_for_keyframe(self) -> None:
+        """Only with a keyframe it goes on now."""
         self._needs_key = self._after_loss = True
+
+    def leave_out(self) -> None:
+        """The frame given last was none."""
+        self.wait_for_keyframe()
         self._left_out += 1
 
     def to_request(self) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from orchestrator.media import TrackKind
 from orchestrator.sources.aiortc.decoding.concealment import AudioPacket
 from orchestrator.sources.aiortc.decoding.decoder import Decoder
@@ -19,6 +21,10 @@ from orchestrator.sources.payloads.unpacked import KeyframeStart
 from orchestrator.sources.received_media import Decrypts, MediaListener
 from orchestrator.sources.rtp_packet import Packet
 from orchestrator.sources.stream_times import RtpTimestampMapper
+
+BEGIN_WITH_KEYFRAME: Final = ("VP9", "AV1", "H265")
+"""Streams of these are decoded from their first keyframe on, which is asked for; VP8 and H.264 from
+their first packet on, as decoders know best whether they can begin there."""
 
 
 class Reassembly:
@@ -53,6 +59,8 @@ class Reassembly:
         self._undecryptable = self.undecryptable
         self._decryption, self._told = FrameDecryption(self._kind), None
         self.requests = KeyframeRequests(self._keyframe_interval_s)
+        self._begun = False
+        """Whether a packet of this stream came."""
         video = self._kind is TrackKind.VIDEO
         self._buffer = self._video_buffer() if video else AudioJitterBuffer()
 
@@ -70,6 +78,10 @@ class Reassembly:
             return False
         if form.name == "RED" and not self._take_apart(packet):
             return False
+        if not self._begun and isinstance(self._buffer, VideoJitterBuffer):
+            self._begun = True
+            if form.name in BEGIN_WITH_KEYFRAME:
+                self._buffer.wait_for_keyframe()
         if packet.payload:
             try:
                 self._unpack(packet, form.name)
