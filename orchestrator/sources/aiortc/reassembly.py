@@ -95,8 +95,10 @@ class Reassembly:
 
     def _take_apart(self, packet: Packet) -> bool:
         """Makes a packet of redundant audio what it is without, and keeps what it repeats."""
+        if not packet.payload:
+            return True  # an SFU's probe
         try:
-            *repeated, own = red.blocks(packet.payload) if packet.payload else []
+            *repeated, own = red.blocks(packet.payload)
         except ValueError:
             return False
         if not self._is_audio(own.payload_type) or not isinstance(self._buffer, AudioJitterBuffer):

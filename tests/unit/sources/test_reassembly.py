@@ -10,6 +10,7 @@ import pytest
 from orchestrator.media import TrackKind
 from orchestrator.sources.aiortc.reassembly import Reassembly
 from orchestrator.sources.aiortc.video_frame import VideoFrame
+from orchestrator.sources.received_media import NotEncrypted
 from tests.kit.signals import codes
 from tests.kit.sources.packetizing import packets
 
@@ -25,8 +26,8 @@ def receiving(codec: str) -> tuple[Reassembly, list[VideoFrame]]:
     came: list[VideoFrame] = []
     formats: Any = SimpleNamespace(of=lambda _: SimpleNamespace(name=codec, codec=codec))
     output: Any = SimpleNamespace(put=lambda item: came.append(item[1]))
-    reassembly = Reassembly(TrackKind.VIDEO, formats, output, None)
-    reassembly.begin(1)
+    reassembly = Reassembly(TrackKind.VIDEO, formats, output, None, NotEncrypted())
+    reassembly.begin(1, "")
     return reassembly, came
 
 
