@@ -17,13 +17,13 @@ from typing import Any, Final
 from orchestrator.server.manager import Manager, create_manager
 from scripts.benchmarks import copying as copied
 from scripts.benchmarks.chart import chart
-from scripts.benchmarks.codecs import measure_codecs, show_codecs
 from scripts.benchmarks.limit import measure_limit, show_limit
 from scripts.benchmarks.machine import machine
 from scripts.benchmarks.monitor import measure_monitor
 from scripts.benchmarks.most import measure_most, show_most
 from scripts.benchmarks.pipelines.encoding import Film, measure_encoding, show_encoding
-from scripts.benchmarks.receivers import measure_receivers, show_receivers
+from scripts.benchmarks.receiving.codecs import measure_codecs, show_codecs
+from scripts.benchmarks.receiving.receivers import measure_receivers, show_receivers
 from scripts.benchmarks.recordings import FPS, SIZE, measure, measure_api, show
 from scripts.benchmarks.soak import measure_soak, show_soak
 from scripts.benchmarks.start import measure_start, show_start

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from scripts.benchmarks.limit import client_of, status_of
 from scripts.benchmarks.many_rooms import room_name
-from scripts.benchmarks.receivers import started, watch
+from scripts.benchmarks.receiving.receivers import started, watch
 from tests.kit.livekit.publishing import READY, publishing
 from tests.kit.livekit.server import Server
 from tests.kit.recordings.machine import Machine

@@ -28,7 +28,7 @@ from orchestrator.media import AUDIO_RATE, AUDIO_TIME_BASE
 from orchestrator.recordings.start_request import QUALITIES, StartRequest
 from orchestrator.server.manager import Manager
 from scripts.benchmarks.pipelines.vmaf import vmaf
-from scripts.benchmarks.receivers import SETTLE_S, watch
+from scripts.benchmarks.receiving.receivers import SETTLE_S, watch
 from tests.kit.livekit.publishing import publishing
 from tests.kit.livekit.server import Server
 from tests.kit.signals.codes import Encoder, beep, draw, paint

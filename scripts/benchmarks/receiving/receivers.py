@@ -85,7 +85,7 @@ async def _together(manager: Manager, server: Server, seconds: float, folder: Pa
     return found
 
 
-PROGRAMS: Final = "scripts.benchmarks.receiver_programs"
+PROGRAMS: Final = "scripts.benchmarks.receiving.receiver_programs"
 
 
 async def started(

@@ -1,6 +1,6 @@
 """Receivers to compare ours with, each a process of its own: what a Python user would write today.
 
-`python -m scripts.benchmarks.receiver_programs NAME URL TOKEN FILE` joins the room, takes every
+`python -m scripts.benchmarks.receiving.receiver_programs NAME URL TOKEN FILE` joins the room, takes every
 track until its standard input ends, and prints how many frames came as JSON.
 
 - `aiortc`: a bare RTCPeerConnection whose frames are decoded and dropped; our signalling only.

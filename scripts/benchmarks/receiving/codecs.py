@@ -15,7 +15,7 @@ from rich.table import Table
 
 from orchestrator.recordings.start_request import StartRequest
 from orchestrator.server.manager import Manager
-from scripts.benchmarks.receivers import SETTLE_S, started, watch
+from scripts.benchmarks.receiving.receivers import SETTLE_S, started, watch
 from tests.kit.livekit.publishing import publishing
 from tests.kit.livekit.server import Server
 from tests.kit.signals.reading import read
