@@ -194,11 +194,8 @@ async def timing(bench: Bench) -> Found:
 MEASURES: Final[dict[str, Callable[[Bench], Awaitable[Found]]]] = {
     each.__name__: each
     for each in (
-        recordings,
-        receivers,
-        codecs,
-        copying,
-        copies,
+        *(recordings, receivers, codecs),
+        *(copying, copies),
         encoding,
         start,
         workers,

@@ -1,7 +1,7 @@
 """Receivers to compare ours with, each a process of its own: what a Python user would write today.
 
-`python -m scripts.benchmarks.receiving.receiver_programs NAME URL TOKEN FILE` joins the room, takes every
-track until its standard input ends, and prints how many frames came as JSON.
+`python -m scripts.benchmarks.receiving.receiver_programs NAME URL TOKEN FILE` joins the room, takes
+every track until its standard input ends, and prints how many frames came as JSON.
 
 - `aiortc`: a bare RTCPeerConnection whose frames are decoded and dropped; our signalling only.
 - `recorder`: the same with aiortc's MediaRecorder, which writes FILE.
