@@ -65,6 +65,25 @@ async def test_what_is_in_a_stream_is_shown(place: Here) -> None:
     assert gone.returncode == 1
 
 
+async def test_the_doctor_asks_their_servers(place: Here) -> None:
+    async with scripted() as here, scripted() as away, scripted() as locked:
+        here.says(status=201, text=SDP)
+        away.says(status=404, text="nobody is here")
+        locked.says(status=401)
+        servers = {"here": here, "away": away, "locked": locked}
+        (place.folder / "orchestrator.toml").write_text(
+            "".join(f'[streams.{id}]\nwhep = "{each.url}"\n' for id, each in servers.items())
+        )
+        done = await asyncio.to_thread(place.run, "doctor")
+    lines = [line for line in done.stdout.splitlines() if "stream " in line]
+    assert [("live" in line, "not live now" in line) for line in lines[:2]] == [
+        (True, False),
+        (True, True),
+    ]
+    assert "401" in lines[2]
+    assert "Check the token." in done.stdout
+
+
 def test_to_look_makes_no_catalog(place: Here) -> None:
     assert place.run("streams").returncode == 0
     assert not (place.folder / "catalog.db").exists()
