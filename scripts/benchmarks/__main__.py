@@ -215,6 +215,7 @@ ALL: Final = ("receivers", "encoding", "start", "limit", "most")
 ALONE: Final = {
     "bitrates": "pipelines.bitrates",
     "dashboard": "dashboard",
+    "e2ee": "e2ee",
     "equal-vmaf": "pipelines.equal_vmaf",
     "hour": "hour",
     "idle": "idle",

@@ -18,6 +18,7 @@ from typing import Final
 from livekit import api
 
 from tests.kit.livekit.crowd import microphone
+from tests.kit.livekit.encryption import shared
 from tests.kit.livekit.rooms import Publisher
 from tests.kit.livekit.server import KEY, SECRET, Address, Server
 from tests.kit.signals.codes import encoded
@@ -79,7 +80,9 @@ class _Program:
         width, height = map(int, self.arguments.size.split("x"))
         given = self.arguments
         how = {"width": width, "height": height, "fps": given.fps}
-        made = Publisher(**how, drift_ppm=given.drift_ppm, tone=given.tone)
+        encryption = shared() if given.encrypted else None
+        more = {"tone": given.tone, "encryption": encryption}
+        made = Publisher(**how, drift_ppm=given.drift_ppm, **more)
         if given.prepared:
             made.prepared = pickle.loads(given.prepared.read_bytes())
         elif given.prepare and given.video != "none":
@@ -192,6 +195,7 @@ def main() -> None:
     parser.add_argument("--pad-kbps", type=int, default=0, help="of prepared VP8, filled up")
     parser.add_argument("--drift-ppm", type=float, default=0)
     parser.add_argument("--tone", type=int, default=0, help="Hz of the host's, beside the beeps")
+    parser.add_argument("--encrypted", action="store_true", help="end to end, the host")
     parser.add_argument("--guests", type=int, default=0, help="people with a microphone")
     parser.add_argument("--began", type=float, help="time.monotonic() of frame 0; else now")
     asyncio.run(_Program(parser.parse_args()).run())
