@@ -63,7 +63,7 @@ class Directory:
         named: ConfiguredDiscovery | None = None,
         hint: str = "",
     ) -> None:
-        self.named = named or ConfiguredDiscovery({})
+        self.named = ConfiguredDiscovery({}) if named is None else named
         """Streams with names of their own, which are asked for first."""
         everything: list[Discovery] = [self.named, *discoveries]
         self._discoveries = {discovery.name: discovery for discovery in everything}
