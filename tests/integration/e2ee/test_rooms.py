@@ -16,7 +16,7 @@ from orchestrator.recordings.start_request import StartRequest
 from orchestrator.server.manager import Manager
 from orchestrator.settings import Settings
 from tests.kit.livekit.crowd import GUESTS, conference, microphones
-from tests.kit.livekit.encryption import given, own, provider, shared, use_index
+from tests.kit.livekit.encryption import PASSPHRASE, given, own, provider, shared, use_index
 from tests.kit.livekit.rooms import publish
 from tests.kit.livekit.server import Server
 from tests.kit.managing import managing
@@ -218,7 +218,7 @@ async def test_a_setting_has_the_key(
     settings_for: Callable[..., Settings], livekit_server: Server
 ) -> None:
     keys = {"passphrase": OTHER}
-    streams = {"e2ee stream": {"e2ee": {"passphrase": "correct horse battery staple"}}}
+    streams = {"e2ee stream": {"e2ee": {"passphrase": PASSPHRASE}}}
     for room, words in (("e2ee stream", shared()), ("e2ee setting", shared(OTHER))):
         settings = settings_for(e2ee=keys, streams=streams)
         async with managing(settings) as manager, publish(livekit_server, room, encryption=words):

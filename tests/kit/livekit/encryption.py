@@ -11,7 +11,7 @@ from livekit.rtc._proto.e2ee_pb2 import KeyDerivationFunction
 from orchestrator.e2ee_keys import E2eeKeys
 from tests.kit.livekit.rooms import Publisher
 
-PASSPHRASE: Final = "correct horse battery staple"
+PASSPHRASE: Final = "what the people of the tests agreed on"
 
 
 def shared(passphrase: str = PASSPHRASE, *, hkdf: bool = False) -> rtc.E2EEOptions:
