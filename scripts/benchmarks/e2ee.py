@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.benchmarks.limit import client_of, status_of
-from scripts.benchmarks.receivers import watch
+from scripts.benchmarks.receiving.receivers import watch
 from tests.kit.livekit.encryption import PASSPHRASE
 from tests.kit.livekit.publishing import publishing
 from tests.kit.livekit.server import Server, server_binary
