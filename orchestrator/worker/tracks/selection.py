@@ -206,7 +206,8 @@ class TrackSelection:
             )
         return NoMedia(
             f"No frame arrived of what is published ({known}).",
-            "Check that the publisher is sending and not muted, and that UDP gets through.",
+            "Check that the publisher is sending and not muted, and that UDP gets through; of a"
+            " video a LiveKit server forwards nothing before its first keyframe.",
         )
 
     def warnings(self) -> list[str]:
