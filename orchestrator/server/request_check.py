@@ -130,7 +130,7 @@ def _check_replaceable(encode: EncodeOptions, tracks: str | None) -> None:
         raise InvalidRequest(
             "A recording of all tracks can't be replaced by an encode: of its videos only one is"
             " encoded, and the others would be lost.",
-            "Leave encode.replace out: the new file then lies beside the recording's; or leave"
+            "Set encode.replace to false: the new file then lies beside the recording's; or leave"
             " tracks out.",
             field="encode.replace",
         )

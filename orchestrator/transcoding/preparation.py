@@ -135,7 +135,7 @@ def _refuse_losing_videos(source: Source) -> None:
         raise InvalidRequest(
             f"{source.path} can't be replaced: it has {1 + len(source.videos_left_out)} videos, of"
             f" which one is encoded ({', '.join(source.videos_left_out)} would be lost).",
-            "Encode it without `replace`: the new file then lies beside it.",
+            "Encode it without --replace (`replace` false): the new file then lies beside it.",
         )
 
 

@@ -67,7 +67,7 @@ async def encode(
     One encode runs at a time, only while nothing else needs the cores. The new files lie beside the
     recording's, or take their place (`replace`).
     """
-    options = serialize.options_of(body or EncodeBody())
+    options = serialize.options_of(body or EncodeBody(), manager.settings)
     return EncodeAnswer(**serialize.values(await manager.encodes.add(id, options)))
 
 

@@ -48,6 +48,7 @@ from orchestrator.recordings.formats import formats_of
 from orchestrator.recordings.limits import requested_limits
 from orchestrator.recordings.notes import QUALITIES_IGNORED
 from orchestrator.recordings.start_request import StartRequest
+from orchestrator.settings import Settings
 
 router = APIRouter(prefix="/api/recording", tags=["recording"])
 
@@ -104,13 +105,13 @@ async def start(body: StartBody, manager: ManagerHere) -> Started:
 
     A stream has at most one running recording. The format and quality are always those requested.
     """
-    recording = await manager.start(request_of(body))
+    recording = await manager.start(request_of(body, manager.settings))
     asked = {"video_quality", "audio_quality"} & body.model_fields_set
     ignored = recording.tracks is not None and recording.instead_of is None and asked
     return serialize.started(recording, [QUALITIES_IGNORED] if ignored else [])
 
 
-def request_of(body: StartBody) -> StartRequest:
+def request_of(body: StartBody, settings: Settings) -> StartRequest:
     """The request that the body describes."""
     # With a pipeline and no format, the pipeline determines the format.
     format_from_pipeline = (
@@ -126,7 +127,7 @@ def request_of(body: StartBody) -> StartRequest:
         speed_step=body.speed_step,
         tracks=body.tracks,
         e2ee=body.e2ee,
-        encode=options_of(body.encode) if body.encode else None,
+        encode=options_of(body.encode, settings) if body.encode else None,
         limits=requested_limits(
             body.max_duration_s, body.max_size_bytes, body.split_minutes, body.split_bytes
         ),

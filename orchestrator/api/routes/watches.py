@@ -29,7 +29,7 @@ async def watch(body: StartBody, manager: ManagerHere) -> Watched:
 
     A repeated call for the same stream replaces its options.
     """
-    return Watched(**_values(await manager.watches.add(request_of(body))))
+    return Watched(**_values(await manager.watches.add(request_of(body, manager.settings))))
 
 
 @router.get("", responses=failures(), summary="List Watched Streams")

@@ -34,9 +34,9 @@ class EncodeBody(Wire):
     """The encoder's own quality instead, 0 is best; not with `bitrate_bps`."""
     bitrate_bps: int | None = Field(None, ge=10_000, le=1_000_000_000)
     """An average of the video instead of a constant quality."""
-    replace: bool = False
+    replace: bool | None = None
     """Whether the new file takes the place of the recording's, which is deleted when the new one
-    was compared with it."""
+    was compared with it; null: as the setting `encode_replace` says."""
     vmaf: bool = False
     """Whether the VMAF of the new file is measured, which takes as long as decoding both."""
 

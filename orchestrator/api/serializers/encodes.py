@@ -13,11 +13,13 @@ from orchestrator.api.schemas.encodes import (
 from orchestrator.catalog.encode_model import Encode
 from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.recordings.encode_states import EncodeState
+from orchestrator.settings import Settings
 
 
-def options_of(body: EncodeBody) -> EncodeOptions:
+def options_of(body: EncodeBody, settings: Settings) -> EncodeOptions:
     """The options that a body describes."""
-    return EncodeOptions(**body.model_dump())
+    replace = settings.encode_replace if body.replace is None else body.replace
+    return EncodeOptions(**(body.model_dump() | {"replace": replace}))
 
 
 def values(row: Encode) -> dict[str, Any]:

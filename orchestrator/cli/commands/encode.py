@@ -55,8 +55,12 @@ Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="PATH", help="Folder or new file.")
 ]
 Replace = Annotated[
-    bool,
-    typer.Option("--replace/--keep", help="Remove the source once the new file is checked."),
+    bool | None,
+    typer.Option(
+        "--replace/--keep",
+        help="Remove the source once the new file is checked, or keep it, which is the default"
+        " unless ORCHESTRATOR_ENCODE_REPLACE is set.",
+    ),
 ]
 Vmaf = Annotated[bool, typer.Option("--vmaf", help="Measure the VMAF against the source.")]
 
@@ -68,7 +72,7 @@ def encode(
     crf: Crf = None,
     bitrate: Bitrate = None,
     output: Output = None,
-    replace: Replace = False,
+    replace: Replace = None,
     vmaf: Vmaf = False,
     as_json: AsJson = False,
     config: Config = None,
@@ -93,7 +97,7 @@ def encode(
         crf=crf,
         bitrate_bps=bitrate,
         output=output,
-        replace=replace,
+        replace=settings.encode_replace if replace is None else replace,
         vmaf=vmaf,
     )
     results = asyncio.run(_stoppable(_encode_all(request, source, settings)))

@@ -107,6 +107,18 @@ def test_help_has_an_example(here: Here) -> None:
         assert option in said
 
 
+def test_whether_the_source_stays_is_a_setting_that_an_option_outweighs(
+    here: Here, film: Path
+) -> None:
+    here.environment["ORCHESTRATOR_ENCODE_REPLACE"] = "true"
+    quick = ("--pipeline", "mp4", "--quality", "low")
+    assert here.run("encode", str(film), *quick, "--keep").returncode == 0
+    assert film.exists()
+    film.with_suffix(".mp4").unlink()
+    assert here.run("encode", str(film), *quick).returncode == 0
+    assert not film.exists()
+
+
 @pytest.mark.parametrize("rate", ["fast", "2G", ""])
 def test_a_bit_rate_that_is_none(here: Here, film: Path, rate: str) -> None:
     said = here.run("encode", str(film), "--bitrate", rate)

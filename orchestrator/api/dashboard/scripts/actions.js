@@ -51,7 +51,7 @@ export async function erase(recording) {
 
 export async function encodeAgain(recording, title) {
   try {
-    const row = await api.post(`/api/recordings/${recording.id}/encode`, {});
+    const row = await api.post(`/api/recordings/${recording.id}/encode`, { replace: false });
     put("encodes", recording.id, row);
     say(`${title} is encoded again when there is time`);
   } catch (refusal) {

@@ -48,6 +48,20 @@ async def test_without_a_body_it_has_the_defaults(
     assert EncodeOptions.from_dict(manager.encodes.rows[0].request) == EncodeOptions()
 
 
+@pytest.mark.parametrize("asked", [True, False, None])
+async def test_what_a_request_leaves_open_is_a_setting(
+    client: httpx.AsyncClient, manager: MemoryManager, asked: bool | None
+) -> None:
+    manager.settings = manager.settings.model_copy(update={"encode_replace": True})
+    encode = {} if asked is None else {"replace": asked}
+    assert (await client.post(PATH, json=encode)).json()["request"]["replace"] == (
+        asked is not False
+    )
+    body = {"mint_id": MINT, "encode": encode}
+    assert (await client.post("/api/recording/start", json=body)).status_code == 200
+    assert manager.requests[0].encode == EncodeOptions(replace=asked is not False)
+
+
 async def test_one_page_of_them(client: httpx.AsyncClient, manager: MemoryManager) -> None:
     for id in ("r1", "r2", "r3"):
         await manager.encodes.add(id, EncodeOptions())
