@@ -54,7 +54,7 @@ class Bench:
     async def manager(self) -> AsyncIterator[Manager]:
         """A manager with a catalog and an output folder of its own; nothing else records."""
         folder = await asyncio.to_thread(tempfile.mkdtemp, dir=self.folder)
-        manager = create_manager(settings_of(self.server.url, Path(folder)))
+        manager = create_manager(settings_of(self.server.url, Path(folder), start_timeout_s=60))
         await manager.open()
         try:
             yield manager
