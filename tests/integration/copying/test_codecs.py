@@ -8,11 +8,17 @@ from typing import Final
 import av
 import pytest
 
+from orchestrator.media import SECOND_NS, TrackKind
 from orchestrator.server.manager import Manager
+from orchestrator.sources.encoded_video import EncodedVideo
+from orchestrator.stream_copy.packet_muxer import PacketMuxer
+from orchestrator.stream_copy.track import Packet, Track
+from tests.kit.chromium import chromium, play
 from tests.kit.livekit.crowd import conference
 from tests.kit.livekit.server import Server
 from tests.kit.recordings.copied import asked, decode_errors, tracks
 from tests.kit.recordings.waits import FPS, until_received
+from tests.kit.sources.packetizing import LAYERED, complete, layered, whole
 
 pytestmark = [pytest.mark.livekit, pytest.mark.real_time]
 
@@ -65,3 +71,21 @@ def shown(path: Path, decoder: str) -> list[tuple[int, int]]:
         packets = [packet for packet in file.demux(video=0) if packet.size]
         frames = [frame for packet in packets for frame in context.decode(packet)]
     return [(frame.width, frame.height) for frame in frames + context.decode(None)]
+
+
+@pytest.mark.all_only
+@pytest.mark.parametrize("name", LAYERED)
+async def test_a_browser_plays_frames_of_several_layers(tmp_path: Path, name: str) -> None:
+    codec, video, path = name[:3], EncodedVideo(), tmp_path / "layers.webm"
+    frames = [complete(codec, frame) for frame in whole(layered(name))]
+    found = [frame for each in frames if (frame := video.take(codec, *each.parts))]
+    track = Track("camera", TrackKind.VIDEO, codec)
+    muxer = PacketMuxer(path, "webm", {track: found[0]}, zero_ns=0, tags={})
+    for number, frame in enumerate(found):
+        muxer.write(Packet(track, number * SECOND_NS // 10, frame))
+    muxer.close()
+    async with chromium() as browser:
+        played = await play(browser, path, "video/webm")
+    assert played.problems == []
+    assert len(played.shown) > len(frames) // 2
+    assert {(width, height) for _, width, height in played.shown} == {SIZE}

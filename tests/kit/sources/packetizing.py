@@ -17,7 +17,8 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from orchestrator.sources.aiortc.keyframe_start import unpacked
 from orchestrator.sources.aiortc.video_frame import VideoFrame
-from orchestrator.sources.bitstreams.av1_units import obus
+from orchestrator.sources.bitstreams.av1_units import layers, obus
+from orchestrator.sources.payloads.av1 import temporal_unit
 from orchestrator.sources.rtp_packet import Packet
 from orchestrator.stream_copy.bitstreams import nal_units
 
@@ -64,6 +65,13 @@ def whole(given: Sequence[Packet]) -> list[VideoFrame]:
     """Of each timestamp one, nothing missing."""
     found = groupby(given, key=lambda each: each.timestamp)
     return [VideoFrame.of(list(each), after_loss=False) for _, each in found]
+
+
+def complete(codec: str, frame: VideoFrame) -> VideoFrame:
+    """As `Reassembly` passes it on. ValueError if it is none."""
+    if codec.upper() == "AV1":
+        frame.put(layers(temporal_unit(frame.parts)))
+    return frame
 
 
 def vp9(frame: bytes) -> Iterator[bytes]:

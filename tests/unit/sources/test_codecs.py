@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import SessionDescription
 
-from orchestrator.sources.aiortc.codecs import acceptable
+from orchestrator.sources.aiortc.codecs import acceptable, referring
 
 HEAD = (
     "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
@@ -70,3 +70,23 @@ def test_nothing_else_of_the_description_is_touched() -> None:
     lines = set(offer().splitlines()) - set(acceptable(offer()).splitlines())
     gone = {100, 101, 37, 38, 118, 119}
     assert all(any(f":{kind} " in line for kind in gone) or "m=video" in line for line in lines)
+
+
+AUDIO = {111: ("opus/48000/2", "minptime=10"), 63: ("red/48000/2", "111/111")}
+
+
+async def test_redundant_audio_is_answered_with_the_payload_type_that_opus_has_there() -> None:
+    lines = [
+        line
+        for kind, (name, fmtp) in AUDIO.items()
+        for line in (f"a=rtpmap:{kind} {name}", f"a=fmtp:{kind} {fmtp}")
+    ]
+    given = HEAD.replace("m=video", "m=audio").format("111 63") + "\r\n".join(lines) + "\r\n"
+    connection = RTCPeerConnection()
+    try:
+        await connection.setRemoteDescription(RTCSessionDescription(acceptable(given), "offer"))
+        answer = referring((await connection.createAnswer()).sdp).splitlines()
+    finally:
+        await connection.close()
+    assert "a=rtpmap:63 red/48000/2" in answer
+    assert [line for line in answer if line.startswith("a=fmtp:63 ")] == ["a=fmtp:63 111/111"]

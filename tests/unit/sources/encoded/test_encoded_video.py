@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.media import EncodedFrame
 from orchestrator.sources.aiortc.video_frame import VideoFrame
-from orchestrator.sources.bitstreams.av1_units import layers, obus
+from orchestrator.sources.bitstreams.av1_units import obus
 from orchestrator.sources.bitstreams.parameter_sets import (
     LARGEST,
     MOST_UNITS,
@@ -18,10 +18,9 @@ from orchestrator.sources.bitstreams.parameter_sets import (
     ParameterSets,
 )
 from orchestrator.sources.encoded_video import EncodedVideo
-from orchestrator.sources.payloads.av1 import temporal_unit
 from tests.kit.signals import codes
 from tests.kit.sources.encoded import codes_of
-from tests.kit.sources.packetizing import LAYERED, layered, whole
+from tests.kit.sources.packetizing import LAYERED, complete, layered, whole
 
 SIZE = {"width": 160, "height": 90}
 FPS = 10
@@ -258,7 +257,7 @@ def test_av1_keyframes_get_the_sequence_header_that_came_once(
 def test_a_frame_of_several_layers_is_one_that_every_decoder_shows_once(name: str) -> None:
     """FFmpeg's decoder of VP9 took the lowest layer for the frame, without an error."""
     codec, video = name[:3], EncodedVideo()
-    frames = [complete(name, frame) for frame in whole(layered(name))]
+    frames = [complete(codec, frame) for frame in whole(layered(name))]
     found = [video.take(codec, *frame.parts) for frame in frames]
     assert [frame.keyframe for frame in found if frame] == [True] + [False] * (len(found) - 1)
     assert found[0] is not None
@@ -272,12 +271,6 @@ def test_a_frame_of_several_layers_is_one_that_every_decoder_shows_once(name: st
         assert [len(each) for each in shown] == [1] * len(frames)
         for (one,), other in zip(shown, wanted, strict=True):
             assert (one.to_ndarray() == other.to_ndarray()).all()
-
-
-def complete(name: str, frame: VideoFrame) -> VideoFrame:
-    if name.startswith("av1"):
-        frame.put(layers(temporal_unit(frame.parts)))
-    return frame
 
 
 def by_layers(name: str, frames: Sequence[VideoFrame]) -> list[list[av.VideoFrame]]:

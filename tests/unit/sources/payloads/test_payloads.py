@@ -14,7 +14,6 @@ from orchestrator.media import MAX_FRAME_PIXELS
 from orchestrator.sources.aiortc.decoding.decoder import decoder_for
 from orchestrator.sources.aiortc.jitter_buffer import VideoJitterBuffer
 from orchestrator.sources.aiortc.keyframe_start import unpacked
-from orchestrator.sources.aiortc.video_frame import VideoFrame
 from orchestrator.sources.bitstreams.av1_units import layers
 from orchestrator.sources.payloads.av1 import temporal_unit
 from orchestrator.sources.payloads.unpacked import KeyframeStart
@@ -23,7 +22,7 @@ from orchestrator.stream_copy.bitstreams import nal_units
 from tests.kit.clocks import HandClock
 from tests.kit.encoded.frames import grey_of, video_frames
 from tests.kit.signals.codes import luma_of
-from tests.kit.sources.packetizing import LAYERED, TICKS, layered, packets, whole
+from tests.kit.sources.packetizing import LAYERED, TICKS, complete, layered, packets, whole
 
 CODECS = ("VP9", "AV1", "H265")
 NONE, SLICE, KEY = KeyframeStart
@@ -145,7 +144,7 @@ def test_a_missing_piece_of_an_obu_is_a_value_error(payloads: list[str]) -> None
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_stream_of_a_real_encoder_is_put_together_as_it_was(codec: str) -> None:
     frames = encoded(codec, 40)
-    found = [completed(codec, frame) for frame in whole([*packets(codec, frames)])]
+    found = [complete(codec, frame) for frame in whole([*packets(codec, frames)])]
     assert [units(codec, frame.data) for frame in found] == [units(codec, f) for f in frames]
 
 
@@ -166,7 +165,7 @@ def test_after_a_loss_it_goes_on_with_the_next_keyframe(codec: str, seed: int) -
 @pytest.mark.parametrize("name", LAYERED)
 def test_of_several_layers_the_uppermost_is_shown(name: str) -> None:
     codec = name[:3].upper()
-    frames = [completed(codec, frame) for frame in whole(layered(name))]
+    frames = [complete(codec, frame) for frame in whole(layered(name))]
     assert {len(frame.parts) for frame in frames} == ({1, 3} if "key" in name else {3})
     decoder = decoder_for(parameters(codec), MAX_FRAME_PIXELS)
     for frame in frames:
@@ -177,7 +176,7 @@ def test_of_several_layers_the_uppermost_is_shown(name: str) -> None:
 @pytest.mark.parametrize("name", LAYERED)
 def test_while_a_layer_is_left_out_the_one_below_is_shown_at_once(name: str) -> None:
     codec = name[:3].upper()
-    frames = [completed(codec, frame) for frame in whole(layered(name))]
+    frames = [complete(codec, frame) for frame in whole(layered(name))]
     decoder, sizes = decoder_for(parameters(codec), MAX_FRAME_PIXELS), []
     for number, frame in enumerate(frames):
         upper = number % 4 < 2 if len(frame.parts) == 3 else True
@@ -251,12 +250,6 @@ def encoded(codec: str, count: int) -> list[bytes]:
     return [frame.data for frame in made]
 
 
-def completed(codec: str, frame: VideoFrame) -> VideoFrame:
-    if codec == "AV1":
-        frame.put(layers(temporal_unit(frame.parts)))
-    return frame
-
-
 def units(codec: str, frame: bytes) -> list[bytes]:
     """Without delimiters of AV1, and whatever length start codes of H.265 have."""
     if codec == "H265":
@@ -277,7 +270,7 @@ def decoded(codec: str, came: list[Packet]) -> dict[int, float]:
         _, frame = order.add(each)
         while frame is not None:
             try:
-                for picture in decoder.decode(completed(codec, frame)):
+                for picture in decoder.decode(complete(codec, frame)):
                     shown[frame.timestamp // TICKS] = float(luma_of(picture).mean())
             except ValueError:
                 order.leave_out()
