@@ -100,6 +100,8 @@ class WhepServer:
         """Of a session, in its answers; None: it names none."""
         self.busy = 0
         """So many offers are put off (503, Retry-After)."""
+        self.audio_codec: str | None = None
+        """The only one it has, such as ``PCMU``; None: aiortc's first."""
         self.away: int | None = None
         """The status that offers get while nobody publishes; None: somebody does."""
         self._audio = audio
@@ -163,7 +165,10 @@ class WhepServer:
         self.connections[name] = connection
         began = time.monotonic()
         if not self._counter:
-            offer = RTCSessionDescription(sdp=await request.text(), type="offer")
+            sdp = await request.text()
+            if self.audio_codec is not None:
+                sdp = with_one_audio_codec(sdp, self.audio_codec)
+            offer = RTCSessionDescription(sdp=sdp, type="offer")
             await connection.setRemoteDescription(offer)
         if self._audio:
             self._beeps.append(Beeps(began))
@@ -213,6 +218,19 @@ def retransmissions_first(sdp: str) -> str:
             formats.sort(key=lambda each: each not in rtx)
             lines[number] = " ".join([*media, *formats])
     return "\r\n".join(lines)
+
+
+def with_one_audio_codec(sdp: str, codec: str) -> str:
+    """The offer as if the client had no other one for audio."""
+    sections = sdp.split("m=")
+    at = next(number for number, each in enumerate(sections) if each.startswith("audio"))
+    lines = sections[at].split("\r\n")
+    (kept,) = (line[9:].split()[0] for line in lines if f" {codec}/" in line)
+    others = {*lines[0].split()[3:]} - {kept}
+    about = tuple(f"a={what}:{one} " for what in ("rtpmap", "fmtp", "rtcp-fb") for one in others)
+    lines[0] = " ".join([*lines[0].split()[:3], kept])
+    sections[at] = "\r\n".join(line for line in lines if not line.startswith(about))
+    return "m=".join(sections)
 
 
 def without_directions(sdp: str) -> str:
