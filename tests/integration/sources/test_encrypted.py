@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.media import LiveKitEndpoint, TrackKind
 from orchestrator.sources.source import Undecryptable
-from tests.kit.livekit.encryption import PASSPHRASE, shared
+from tests.kit.livekit.encryption import given, shared
 from tests.kit.livekit.rooms import publish
 from tests.kit.livekit.server import Server
 from tests.kit.sources.encoded import codes_of, samples_of
@@ -20,11 +21,20 @@ def endpoint(server: Server, room: str) -> LiveKitEndpoint:
     return LiveKitEndpoint(server.url, server.token(room, "recorder"))
 
 
-@pytest.mark.parametrize("codec", ["vp8", "h264"])
-async def test_every_frame_is_decrypted(livekit_server: Server, codec: str) -> None:
-    room, keys = f"encrypted-{codec}", E2eeKeys(passphrase=PASSPHRASE)
+@pytest.mark.parametrize(
+    ("codec", "layers"),
+    [
+        ("vp8", ""),
+        ("h264", ""),
+        pytest.param("vp9", "", marks=pytest.mark.all_only),
+        ("vp9", "L3T3_KEY"),
+    ],
+)
+async def test_every_frame_is_decrypted(livekit_server: Server, codec: str, layers: str) -> None:
+    room, keys = f"encrypted-{codec}{layers}", given()
+    how: dict[str, Any] = {"layers": layers, "width": 640, "height": 360} if layers else {}
     async with (
-        publish(livekit_server, room, video=codec, encryption=shared()),
+        publish(livekit_server, room, video=codec, encryption=shared(), **how),
         watching(endpoint(livekit_server, room), encoded=True, keys=keys) as (source, watcher),
     ):
         await watcher.until(lambda: len(watcher.publications) == 2)
@@ -35,7 +45,11 @@ async def test_every_frame_is_decrypted(livekit_server: Server, codec: str) -> N
         counts = source.statistics()
         frames, packets = watcher.encoded[video][:], watcher.encoded[audio][:]
     codes = [code for code in codes_of(frames) if code is not None]
-    assert codes == list(range(codes[0], codes[0] + len(frames)))
-    assert (counts.frames_undecryptable, counts.frames_undecodable) == (0, 0)
+    if layers:  # a busy encoder leaves some out, and blurs others
+        assert len(codes) > 0.7 * len(frames)
+        assert codes == sorted(set(codes))
+    else:
+        assert codes == list(range(codes[0], codes[0] + len(frames)))
+    assert counts.frames_undecryptable == 0
     assert set(samples_of(packets)) == {960}
     assert not watcher.of(Undecryptable)
