@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.store import Catalog
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encryption.stream_keys import sealed
 from orchestrator.recordings.limits import NO_LIMITS, Limits
-from orchestrator.server.resume import limits_left, request_of
+from orchestrator.recordings.start_request import StartRequest
+from orchestrator.server.resume import Resumption, limits_left, request_of
 from orchestrator.server.when_full import encode_instead
 from tests.kit.catalog.rows import recording
 
@@ -60,3 +66,29 @@ def test_what_was_copied_for_lack_of_capacity_asks_for_itself_again() -> None:
         again = request_of(copied, NO_LIMITS)
         assert (again.pipeline, again.output_format, again.tracks) == ("av1", None, None)
         assert again.encode == asked
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_an_encrypted_stream_goes_on_with_its_keys(catalog: Catalog, gone: bool) -> None:
+    keys = E2eeKeys.model_validate({"passphrase": "s3cret words"})
+    requests: list[StartRequest] = []
+
+    async def start(request: StartRequest) -> Recording:
+        requests.append(request)
+        return recording("b")
+
+    ended = recording("a", state="completed", e2ee=await sealed(catalog, keys), started_by="user")
+    await catalog.create(ended)
+    if gone:
+        catalog.path.with_name(f"{catalog.path.name}.key").unlink()
+    resumption = Resumption(catalog, start)
+    resumption.add(ended)
+    async with asyncio.timeout(10):
+        while not await catalog.events("a"):
+            await asyncio.sleep(0.01)
+    await resumption.close()
+    (event,) = await catalog.events("a")
+    if gone:
+        assert event.message.startswith("Recording not resumed: A secret in the catalog")
+    else:
+        assert [each.e2ee for each in requests] == [keys]

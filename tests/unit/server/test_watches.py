@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.errors import (
     AlreadyActive,
     InvalidRequest,
@@ -210,3 +211,25 @@ async def test_it_looks_at_once_when_one_is_added(world: World) -> None:
         while not world.started:
             await asyncio.sleep(0.01)
     await made.close()
+
+
+async def test_keys_are_sealed_in_the_row_and_given_to_each_start(world: World) -> None:
+    keys = E2eeKeys.model_validate({"passphrase": "s3cret words"})
+    made = world.server()
+    added = await made.add(StartRequest("a", e2ee=keys))
+    assert "s3cret" not in str(added.watch.request)
+    world.live_ids = ["a"]
+    await world.server().round()
+    assert [each.e2ee for each in world.started] == [keys], "by the next server, too"
+
+
+async def test_without_the_key_that_unseals_them_it_fails_and_says_so(world: World) -> None:
+    made = world.server()
+    await made.add(StartRequest("a", e2ee=E2eeKeys.model_validate({"passphrase": "s3cret"})))
+    world.catalog.path.with_name(f"{world.catalog.path.name}.key").unlink()
+    world.live_ids = ["a"]
+    await made.round()
+    status = await only(made)
+    assert world.started == []
+    assert status.error is not None
+    assert "A secret in the catalog can't be read" in status.error.error
