@@ -80,7 +80,7 @@ async def details_of(directory: Directory, id: str, keys: E2eeKeys | None = None
 
 
 async def _of_named(directory: Directory, stream: Stream) -> StreamDetails:
-    unknown = "Its server says so only while it sends."
+    unknown = "What is in it is known when it is received."
     try:
         published = await directory.named.look(stream.id)
     except NotLive as error:
@@ -88,9 +88,9 @@ async def _of_named(directory: Directory, stream: Stream) -> StreamDetails:
         return StreamDetails(absent, None, "The stream isn't live.", error)
     except SourceError as error:
         return StreamDetails(replace(stream, is_currently_live=None), None, unknown, error)
-    live = replace(stream, is_currently_live=True)
     if published is None:
-        return StreamDetails(live, None, unknown)
+        return StreamDetails(stream, None, unknown)
+    live = replace(stream, is_currently_live=True)
     return StreamDetails(live, tuple(map(_described, published)))
 
 

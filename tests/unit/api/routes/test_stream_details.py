@@ -121,6 +121,18 @@ async def test_one_with_a_name_of_its_own_is_asked_for(
         assert [each[0] for each in server.asked] == ["POST", "DELETE"], "once in a while"
 
 
+async def test_an_address_that_ffmpeg_reads_is_not_asked(
+    client: httpx.AsyncClient, manager: MemoryManager
+) -> None:
+    defined = StreamSettings.model_validate({"url": "rtmp://media.example/live/geheim"})
+    manager.directory.named.put("studio", defined)
+    answer = await client.get("/api/streams/studio")
+    body = answer.json()
+    assert (body["kind"], body["is_currently_live"], body["recordable"]) == ("url", None, None)
+    assert (body["published"], bool(body["unknown"]), body["reason"]) == (None, True, None)
+    assert "geheim" not in answer.text
+
+
 @pytest.mark.parametrize(
     ("status", "live", "code"),
     [(404, False, "not_live"), (401, None, "source_refused"), (500, None, "source_unreachable")],
