@@ -16,6 +16,7 @@ from orchestrator.discovery.whep_streams import WhepStreams
 from orchestrator.discovery.whip_streams import WhipStreams
 from orchestrator.errors import NotLive, StreamNotFound
 from orchestrator.media import Endpoint, Publication, Stream
+from orchestrator.settings.groups.encoding import EncodingSettings
 from orchestrator.settings.groups.streams import StreamSettings
 
 NAME = "configured"
@@ -27,11 +28,15 @@ class ConfiguredDiscovery:
     name = NAME
 
     def __init__(
-        self, streams: Mapping[str, StreamSettings], publishers: Path | None = None
+        self,
+        streams: Mapping[str, StreamSettings],
+        publishers: Path | None = None,
+        settings: EncodingSettings | None = None,
     ) -> None:
         """`publishers`: the folder of their control sockets (ingest.control)."""
         self._streams = dict(streams)
-        self._kinds: dict[str, StreamKind] = {"whep": WhepStreams(), "url": UrlStreams()}
+        self._url = UrlStreams(settings)
+        self._kinds: dict[str, StreamKind] = {"whep": WhepStreams(), "url": self._url}
         if publishers is not None:
             self._kinds["whip"] = WhipStreams(publishers)
         """By the field of a definition that says where a stream comes from."""
@@ -83,6 +88,17 @@ class ConfiguredDiscovery:
         """
         defined, kind = self._received(id)
         return await kind.look(id, defined)
+
+    async def watched(self, id: str) -> Stream:
+        """The stream of this id, which ffmpeg reads and which is live; errors as `find` has."""
+        defined = self._streams.get(id)
+        if defined is None:
+            raise StreamNotFound(id)
+        try:
+            await self._url.watched(id, defined)
+        except NotLive as absence:
+            raise StreamNotFound(id, str(absence)) from absence
+        return _stream(id, defined, live=True)
 
     async def live(self, limit: int) -> list[Stream]:
         """All that are defined, those known to be live first: no other machine is asked."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from orchestrator.discovery.configured import ConfiguredDiscovery
@@ -82,7 +82,7 @@ class Directory:
                 each.borrow(demo_url)
         return cls(
             [one for one in discoveries if one is not None],
-            named=ConfiguredDiscovery(settings.streams, folder_of(settings.database_url)),
+            named=ConfiguredDiscovery(settings.streams, folder_of(settings.database_url), settings),
             hint=_hint(settings),
         )
 
@@ -115,6 +115,16 @@ class Directory:
                 if stream is not None:
                     return stream
         raise failure or StreamNotFound(id, self._hint)
+
+    async def watched(self, id: str) -> Stream:
+        """As `find`, for a stream that is looked for again and again.
+
+        A start just tries an address that ffmpeg reads; here it is known first.
+        """
+        defined = self.named.definition(id)
+        if defined is None or defined.url is None:
+            return await self.find(id)
+        return await self._ask(self.named, self.named.watched(id))
 
     async def live(self, limit: int) -> list[Stream]:
         """At most `limit` live streams, the most watched first, and those with names of their own.
@@ -201,6 +211,21 @@ class Directory:
             self._failures.pop(discovery.name, None)
         elif discovery is not self.named:  # where one stream's server fails, the others' don't
             self._failures[discovery.name] = failure
+
+
+@dataclass(frozen=True, slots=True)
+class ForWatches:
+    """A directory as watches ask it."""
+
+    directory: Directory
+
+    async def find(self, id: str) -> Stream:
+        """The stream, which is live (Directory.watched)."""
+        return await self.directory.watched(id)
+
+    async def live(self, limit: int) -> list[Stream]:
+        """At most `limit` live streams."""
+        return await self.directory.live(limit)
 
 
 def _weightier(first: HavenError | None, second: HavenError) -> HavenError:

@@ -15,7 +15,7 @@ from orchestrator.capacity.admission import Capacity
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.video_library import VideoLibrary
-from orchestrator.discovery.directory import Directory
+from orchestrator.discovery.directory import Directory, ForWatches
 from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.pipeline.loading import Pipelines
@@ -89,7 +89,7 @@ class Manager:
         self.depin = Depin(directory, catalog.active, self.start, self._end)
         self.watches = Watches(
             catalog,
-            directory,
+            ForWatches(directory),
             self.start,
             requests.check,
             settings.watch_period_s,

@@ -21,12 +21,13 @@ _TIMED: Final = r"setts=pts=if(eq(PTS\,NOPTS)\,DTS\,PTS)"
 _PROBED_BYTES: Final = 5_000_000
 
 
-def arguments(ffmpeg: Path, address: Address) -> list[str]:
+def arguments(ffmpeg: Path, address: Address, *, look: bool = False) -> list[str]:
     """Reads the first video and the first audio, and writes them as they are, in NUT, to stdout.
 
     Nothing is held back: packets go on in the order in which they came, with the sender's times
-    (``copyts``).
+    (``copyts``). With `look` it ends after the first packets, and writes nothing.
     """
+    output = ("-t", "0.1", "-f", "null", "pipe:1") if look else ("-f", "nut", "pipe:1")
     return [
         str(ffmpeg),
         *("-hide_banner", "-nostats", "-loglevel", "level+info"),
@@ -36,7 +37,7 @@ def arguments(ffmpeg: Path, address: Address) -> list[str]:
         *("-i", "pipe:0"),
         *("-map", "0:V:0?", "-map", "0:a:0?"),
         *("-c", "copy", "-bsf:v", _TIMED, "-max_interleave_delta", "1", "-flush_packets", "1"),
-        *("-f", "nut", "pipe:1"),
+        *output,
     ]
 
 

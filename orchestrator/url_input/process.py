@@ -30,9 +30,11 @@ _DRAIN_S: Final = 1.0
 class InputProcess:
     """`start` once, then `stop`, which returns when it is reaped."""
 
-    def __init__(self, log_path: Path, secrets: Sequence[str]) -> None:
+    def __init__(self, log_path: Path | None, secrets: Sequence[str]) -> None:
+        """`log_path`: where its stderr goes; None: nowhere but into `said`."""
         self._secrets = tuple(secrets)
-        self._ring, self._log = LineRing(), LogFile(log_path)
+        self._ring = LineRing()
+        self._log = LogFile(log_path) if log_path is not None else None
         self._process: asyncio.subprocess.Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -71,9 +73,15 @@ class InputProcess:
         stdin.close()
         self._tasks = [
             asyncio.create_task(self._drain(self._process)),
-            asyncio.create_task(self._log.run()),
+            *([asyncio.create_task(self._log.run())] if self._log is not None else []),
         ]
         return read
+
+    async def start_looking(
+        self, arguments: Sequence[str], listing: bytes, environment: Mapping[str, str]
+    ) -> None:
+        """The same where nothing is written. OSError if it can't be started."""
+        os.close(await self.start(arguments, listing, environment))
 
     async def stop(self) -> None:
         """Ends it; may be called again."""
@@ -90,11 +98,13 @@ class InputProcess:
                 await process.wait()
         await self._wind_up()
 
-    async def wait(self) -> None:
-        """Until it has ended and all it said is known."""
-        if self._process is not None:
-            await self._process.wait()
-            await self._wind_up()
+    async def wait(self) -> int | None:
+        """Its exit code, when it has ended and all it said is known."""
+        if self._process is None:
+            return None
+        code = await self._process.wait()
+        await self._wind_up()
+        return code
 
     def said(self) -> list[str]:
         """The last lines of its stderr, oldest first, without secrets."""
@@ -108,14 +118,15 @@ class InputProcess:
     async def _wind_up(self) -> None:
         if not self._tasks:
             return
-        draining, logging = self._tasks
+        draining, *logging = self._tasks
         await asyncio.wait({draining}, timeout=_DRAIN_S)
         draining.cancel()
         await asyncio.gather(draining, return_exceptions=True)
-        self._log.end()
-        await logging
+        if self._log is not None:
+            self._log.end()
+        await asyncio.gather(*logging)
         self._tasks = []
-        if self._log.problem:
+        if self._log is not None and self._log.problem:
             log.warning("the log of the reading ffmpeg is incomplete", problem=self._log.problem)
 
     async def _drain(self, process: asyncio.subprocess.Process) -> None:
@@ -132,4 +143,5 @@ class InputProcess:
         if data:
             text = masked(data.decode("utf-8", "replace"), self._secrets).encode()
             self._ring.feed(text)
-            self._log.put(text)
+            if self._log is not None:
+                self._log.put(text)

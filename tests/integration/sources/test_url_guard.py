@@ -1,4 +1,4 @@
-"""What an address can't make ffmpeg read, and that none of its secrets is seen anywhere."""
+"""What an address can't make ffmpeg read, that none of its secrets is seen, and who is there."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.errors import SourceError
+from orchestrator.discovery.configured import ConfiguredDiscovery
+from orchestrator.errors import SourceError, StreamNotFound
 from orchestrator.media import UrlEndpoint
 from orchestrator.settings import Settings
+from orchestrator.settings.groups.streams import StreamSettings
 from orchestrator.sources.create import create
 from orchestrator.sources.source import Source, SourceEvent
 from orchestrator.sources.url.session import UrlInput
 from orchestrator.url_input.program import program
 from tests.kit.ports import free_port
 from tests.kit.recordings.waits import eventually
+from tests.kit.sources.url_sender import Film, sending
 
 KEY = "the-stream-key"
 
@@ -119,3 +122,34 @@ async def test_nobody_there(tmp_path: Path) -> None:
     assert "/live/***" in said
     assert KEY not in said
     assert "No such file" in await failure_of("file:///nowhere/film.mkv", tmp_path)
+
+
+async def test_a_watch_knows_whether_somebody_sends_before_anything_is_recorded(
+    tmp_path: Path,
+) -> None:
+    film = Film(seconds=10).make(tmp_path / "film.mkv")
+    url = f"rtmp://127.0.0.1:{free_port()}/live/{KEY}"
+    studio = StreamSettings.model_validate({"url": f"{url}?listen=1"})
+    nobody = StreamSettings.model_validate({"url": f"srt://127.0.0.1:{free_port()}"})
+    named = ConfiguredDiscovery({"studio": studio, "nobody": nobody}, None, Settings())
+
+    said: list[str] = []
+
+    async def is_live(id: str) -> bool:
+        try:
+            return (await named.watched(id)).is_currently_live is True
+        except StreamNotFound as absence:
+            said.append(str(absence))
+            return False
+
+    try:
+        assert await asyncio.gather(is_live("studio"), is_live("nobody")) == [False, False]
+        async with sending(film, url), asyncio.timeout(15):
+            while not await is_live("studio"):
+                await asyncio.sleep(0.1)
+        endpoint = await named.endpoint(await named.watched("studio"), "recorder")
+        assert endpoint == UrlEndpoint(f"{url}?listen=1")
+    finally:
+        await named.close()
+    assert KEY not in " ".join(said)
+    assert not [p for p in psutil.Process().children() if "pipe:1" in p.cmdline()]
