@@ -20,7 +20,14 @@ from orchestrator.settings.groups.streams import StreamSettings
 from tests.kit.managing import managing
 from tests.kit.ports import free_port
 from tests.kit.recordings.copied import decode_errors, event_log
-from tests.kit.recordings.waits import FPS, until_more, until_received, until_state
+from tests.kit.recordings.waits import (
+    FPS,
+    eventually,
+    until,
+    until_more,
+    until_received,
+    until_state,
+)
 from tests.kit.signals.reading import Reading, read
 from tests.kit.sources.url_sender import Film, sending
 
@@ -225,3 +232,24 @@ async def test_other_codecs_over_srt(
     async with managed(f"{url}?mode=listener") as manager, sending(film, url):
         ended = await record(manager, asked("mkv", "copy"))
     check(ended, codecs)
+
+
+@pytest.mark.all_only
+async def test_a_killed_worker_s_ffmpeg_ends_with_it_and_the_next_one_listens(
+    managed: Managed, film: Path
+) -> None:
+    url = f"rtmp://127.0.0.1:{free_port()}/live/{KEY}"
+    async with managed(f"{url}?listen=1") as manager, sending(film, url):
+        started = await manager.start(asked("mkv", "copy"))
+        await until_received(manager, "studio", FPS)
+        row = await manager.status("studio")
+        assert row is not None
+        assert row.worker_pid is not None
+        reader = row.figures["processes"]["input"]["pid"]
+        psutil.Process(row.worker_pid).kill()
+        await eventually(lambda: not psutil.pid_exists(reader), _readers, within_s=5)
+        await until(manager, "studio", lambda each: each.worker_starts, 2)
+        await until_received(manager, "studio", FPS)
+        ended = await manager.stop("studio")
+    assert (ended.id, ended.state) == (started.id, "completed")
+    assert len(read(Path(ended.output_path)).codes) >= 2 * FPS

@@ -19,7 +19,6 @@ from tests.kit.signals.codes import beep, draw
 
 FPS: Final = 30
 RATE: Final = 48_000
-WIDTH, HEIGHT = 320, 180
 FORMATS: Final = {"rtmp": "flv", "srt": "mpegts", "rtsp": "rtsp"}
 
 _AUDIO_SAMPLES: Final = 1024
@@ -33,6 +32,7 @@ class Film:
     video: str | None = "libx264"
     audio: str | None = "aac"
     seconds: float = 30
+    size: tuple[int, int] = (320, 180)
     keyframes: int = FPS
     """Frames between two."""
     options: tuple[tuple[str, str], ...] = (
@@ -49,13 +49,14 @@ class Film:
                 made.add_stream(self.audio, rate=RATE, layout="mono") if self.audio else None
             )
             if video is not None:
-                video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+                video.width, video.height = self.size
+                video.pix_fmt = "yuv420p"
                 video.codec_context.gop_size = self.keyframes
                 video.options = dict(self.options)
             samples = 0
             for number in range(round(self.seconds * FPS)):
                 if video is not None:
-                    frame = draw(number, width=WIDTH, height=HEIGHT, fps=FPS)
+                    frame = draw(number, width=self.size[0], height=self.size[1], fps=FPS)
                     frame.pts, frame.time_base = number, Fraction(1, FPS)
                     made.mux(video.encode(frame))
                 while audio is not None and samples <= number * RATE // FPS:

@@ -189,3 +189,12 @@ def test_frames_that_are_shown_in_another_order_stand_where_they_are_shown() -> 
         given_out += timeline.push("V", (1000 + at) * MS, H264, video(key=key, codec="h264"))
     given_out += timeline.finish()
     assert [packet.time_ns // MS for packet in given_out] == [0, 100, 33, 66]
+
+
+def test_frames_of_an_open_gop_are_shown_before_its_keyframe() -> None:
+    timeline = expecting(audio=False)
+    shown = ((0, True), (120, False), (40, False), (80, False), (240, True), (160, False))
+    for at, key in (*shown, (200, False), (360, False)):
+        timeline.push("V", (1000 + at) * MS, H264, video(key=key, codec="h264"))
+    given_out = [packet.time_ns // MS for packet in timeline.everything()]
+    assert given_out == [0, 120, 40, 80, 240, 160, 200, 360]
