@@ -115,7 +115,8 @@ class Encoder:
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
         context.time_base, context.framerate = Fraction(1, fps), Fraction(fps)
         context.thread_count = 1  # libvpx's threads wait for each other in busy loops
-        context.bit_rate = max(100_000, width * height * fps // 20)
+        # With constant bit rate SVT-AV1 blurs the bars of small frames.
+        context.bit_rate = max(100_000, width * height * fps // 20) * (5 if codec == "av1" else 1)
         context.gop_size = fps
         context.options = self._OPTIONS[codec]
         self._context = context

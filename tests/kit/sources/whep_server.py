@@ -7,6 +7,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from fractions import Fraction
+from functools import partial
+from typing import Any
 
 import av
 from aiohttp import web
@@ -21,7 +23,7 @@ from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket
 from multidict import CIMultiDict
 
 from tests.kit.ports import free_port
-from tests.kit.signals.codes import beep, draw
+from tests.kit.signals.codes import beep, draw, second
 
 FPS = 30
 RATE = 48_000
@@ -33,15 +35,22 @@ class NumberedFrames(MediaStreamTrack):
 
     kind = "video"
 
-    def __init__(self, began: float, late_s: float = 0) -> None:
+    def __init__(self, began: float, late_s: float = 0, codec: str = "") -> None:
+        """`codec`: frames are encoded here; else aiortc does it."""
         super().__init__()
-        self._began = began
+        self._began, self._codec = began, codec.lower()
         self._number = int(late_s * FPS)
         """Of the next one; the first comes late."""
 
-    async def recv(self) -> av.VideoFrame:
+    async def recv(self) -> Any:
+        how = {"width": 320, "height": 180, "fps": FPS}
+        if self._codec:
+            at = self._number % FPS
+            encode = partial(second, self._codec, **how, first=self._number - at)
+            frame: Any = av.Packet((await asyncio.to_thread(encode))[at][0])
+        else:
+            frame = draw(self._number, **how)
         await asyncio.sleep(max(0.0, self._began + self._number / FPS - time.monotonic()))
-        frame = draw(self._number, width=320, height=180, fps=FPS)
         frame.pts, frame.time_base = self._number * 90_000 // FPS, Fraction(1, 90_000)
         self._number += 1
         return frame
@@ -102,6 +111,8 @@ class WhepServer:
         """So many offers are put off (503, Retry-After)."""
         self.audio_codec: str | None = None
         """The only one it has, such as ``PCMU``; None: aiortc's first."""
+        self.codec = ""
+        """Of the video, where aiortc doesn't choose: ``VP9``, ``AV1``, ``H265`` (see `Packing`)."""
         self.away: int | None = None
         """The status that offers get while nobody publishes; None: somebody does."""
         self._audio = audio
@@ -173,7 +184,10 @@ class WhepServer:
         if self._audio:
             self._beeps.append(Beeps(began))
             self._tell_wrong_time(connection.addTrack(self._beeps[-1]))
-        self._tell_wrong_time(connection.addTrack(NumberedFrames(began, self._late_s)))
+        video = NumberedFrames(began, self._late_s, self.codec)
+        self._tell_wrong_time(connection.addTrack(video))
+        if self.codec:
+            send_only(connection, self.codec)
         await connection.setLocalDescription()
         sdp = self.alters(connection.localDescription.sdp)
         headers = CIMultiDict(ETag='"first"')
@@ -205,6 +219,13 @@ class WhepServer:
         self.deleted += 1
         await connection.close()
         return web.Response()
+
+
+def send_only(connection: RTCPeerConnection, codec: str) -> None:
+    """The connection's video in this codec."""
+    for transceiver in connection.getTransceivers():
+        if transceiver.kind == "video":
+            transceiver._codecs = [each for each in transceiver._codecs if each.name == codec]
 
 
 def retransmissions_first(sdp: str) -> str:
