@@ -184,6 +184,7 @@ class ReconnectingSource:
         await self._end_session()
         pause_s = FIRST_PAUSE_S
         failure: HavenError = SourceError("There was no time left to reconnect.")
+        answered = False
         while time.monotonic() < deadline:
             try:
                 await self._attempt(last, deadline)
@@ -192,9 +193,11 @@ class ReconnectingSource:
             except SourceRefused as refusal:
                 return refusal
             except HavenError as problem:
-                failure = problem
+                if not answered or time.monotonic() < deadline:  # time cut the last attempt short
+                    failure = problem
             else:
                 return None
+            answered = True
             left_s = max(0.0, deadline - time.monotonic())
             asked_s = float(failure.context.get("retry_after_s") or 0.0)
             await asyncio.sleep(min(left_s, max(asked_s, pause_s * random.uniform(0.8, 1.2))))

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from livekit import api
 
-from orchestrator.errors import SourceUnreachable
+from orchestrator.errors import NotLive, SourceUnreachable
 from orchestrator.media import Endpoint, LiveKitEndpoint
 from orchestrator.sources import reconnecting
 from orchestrator.sources.received_media import PeerStatistics
@@ -145,3 +145,47 @@ async def test_an_answer_that_nobody_foresaw_is_a_failed_try_and_not_the_end(
     await source.close()
     assert len(begun) == 4
     assert not any(isinstance(event, SourceClosed) and event.error for event in events)
+
+
+class LeavingSession(ShortSession):
+    """Its publisher has left: the server says so once, then it doesn't answer any more."""
+
+    async def start(self) -> None:
+        if self.number == 2:
+            raise NotLive("Nobody publishes.")
+        if self.number > 2:
+            await asyncio.Event().wait()
+
+    def __init__(self, given: Endpoint, begun: list[Endpoint]) -> None:
+        super().__init__(given, begun)
+        self.number = len(begun)
+
+
+async def test_an_attempt_that_time_cuts_short_does_not_make_an_end_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reconnecting, "FIRST_PAUSE_S", 0.01)
+    begun: list[Endpoint] = []
+    closed: asyncio.Future[SourceClosed] = asyncio.get_running_loop().create_future()
+
+    def on_event(event: SourceEvent) -> None:
+        if isinstance(event, SourceClosed):
+            closed.set_result(event)
+
+    async def renew() -> Endpoint:
+        return endpoint(60)
+
+    source = ReconnectingSource(
+        endpoint(60),
+        on_event,
+        begin=lambda given, receiver: LeavingSession(given, begun),
+        renew=renew,
+        connect_timeout_s=5,
+        reconnect_timeout_s=0.5,
+    )
+    await source.open()
+    async with asyncio.timeout(20):
+        ended = await closed
+    await source.close()
+    assert (ended.error, len(begun)) == (None, 3)
+    assert "the stream had ended" in ended.reason
