@@ -42,9 +42,11 @@ class FrameDecryption:
             # Else it ends a frame of which only a part was sent.
             return parts if parts == (blank,) else None
         try:
-            opened = tuple(self._decrypted(ring, codec, part) for part in parts)
+            opened = tuple(filter(None, (self._decrypted(ring, codec, part) for part in parts)))
         except Undecryptable as why:
             self._failed(why)
+            return None
+        if not opened:
             return None
         self._failing_since = None
         if self._broken and not _is_keyframe(codec, opened):

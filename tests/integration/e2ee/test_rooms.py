@@ -214,6 +214,16 @@ async def test_bytes_are_stretched_by_hkdf(manager: Manager, livekit_server: Ser
 
 
 @pytest.mark.all_only
+async def test_av1_that_is_said_to_be_encrypted_is_refused(
+    manager: Manager, livekit_server: Server
+) -> None:
+    room = "e2ee av1"
+    async with publish(livekit_server, room, video="av1", audio=False, encryption=shared()):
+        with pytest.raises(EndToEndEncrypted, match="AV1 can't be encrypted by LiveKit's clients"):
+            await manager.start(asked(room, e2ee=given()))
+
+
+@pytest.mark.all_only
 async def test_a_setting_has_the_key(
     settings_for: Callable[..., Settings], livekit_server: Server
 ) -> None:

@@ -52,3 +52,32 @@ async def test_every_frame_is_decrypted(livekit_server: Server, codec: str, laye
     assert counts.frames_undecryptable == 0
     assert set(samples_of(packets)) == {960}
     assert not watcher.of(Undecryptable)
+
+
+@pytest.mark.parametrize("codec", [pytest.param("vp8", marks=pytest.mark.all_only), "h264", "opus"])
+async def test_what_the_server_sends_while_somebody_is_muted_is_no_trouble(
+    livekit_server: Server, codec: str
+) -> None:
+    room = f"encrypted-mute-{codec}"
+    video = None if codec == "opus" else codec
+    async with (
+        publish(livekit_server, room, video=video, audio=not video, encryption=shared()) as there,
+        watching(endpoint(livekit_server, room), encoded=True, keys=given()) as (source, watcher),
+    ):
+        await watcher.until(lambda: watcher.publications)
+        await source.subscribe(frozenset(watcher.publications))
+        (sid,) = watcher.publications
+        await watcher.until(lambda: len(watcher.encoded.get(sid, [])) >= 15)
+        track = there.video_track or there.audio_track
+        assert track is not None
+        track.mute()
+        await watcher.until(lambda: watcher.publications[sid].muted)
+        before, packets = len(watcher.encoded[sid]), source.statistics().packets_received
+        track.unmute()
+        await watcher.until(lambda: len(watcher.encoded[sid]) >= before + 15)
+        counts = source.statistics()
+    assert counts.packets_received > packets
+    assert counts.frames_undecryptable == 0
+    assert not watcher.of(Undecryptable)
+    if video:
+        codes_of(watcher.encoded[sid])

@@ -77,6 +77,12 @@ def test_each_layer_of_vp9_is_decrypted_by_itself_and_none_without_the_others() 
     assert stream.decryption.open(stream.ring, "VP9", wrong) is None
 
 
+def test_a_frame_with_nothing_in_it_is_left_out() -> None:
+    stream = Stream()
+    assert stream.take(stream.right.encrypt("VP9", b""), "VP9") is None
+    assert (stream.decryption.undecryptable, stream.decryption.trouble) == (0, None)
+
+
 def test_the_servers_blanks_pass_and_nothing_that_ends_with_one() -> None:
     for codec, blank in BLANKS.items():
         stream = Stream(TrackKind.AUDIO if codec == "OPUS" else TrackKind.VIDEO)
