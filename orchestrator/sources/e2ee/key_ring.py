@@ -53,6 +53,8 @@ class _Slot:
         return self._search(frame)
 
     def _search(self, frame: EncryptedFrame) -> bytes | None:
+        if not self._keys.known:  # its first is being derived
+            return None
         now = self._clock()
         if self._failures >= SEARCHES and now - self._searched_at < SEARCH_S:
             return None

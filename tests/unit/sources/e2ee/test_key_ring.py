@@ -114,16 +114,18 @@ def test_a_wrong_key_costs_little() -> None:
 
 
 def test_a_passphrase_is_derived_in_another_thread() -> None:
-    keys = room(passphrase="correct horse")
-    ring, sender = keys.ring("anna"), Encryptor(b"correct horse", hkdf=False)
+    sender = Encryptor(b"correct horse", hkdf=False)
     frame = parts_of("OPUS", sender.encrypt("OPUS", SILENCE))
     assert frame is not None
+    keys = room(passphrase="correct horse")
+    ring = keys.ring("anna")
     with pytest.raises(Undecryptable) as not_yet:
         ring.decrypt(frame)
     assert not_yet.value.yet
     deadline = time.monotonic() + 20
     while not opens(ring, sender):
         assert time.monotonic() < deadline
+    assert len(keys._shared[0].known) == 1, "nobody ratcheted it"
 
 
 def test_rings_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
