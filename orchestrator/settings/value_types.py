@@ -67,7 +67,10 @@ def _media_url(value: str) -> str:
         return value
     # SRT listens at every address when none is named.
     hosted = re.sub(r"^srt://(?=:\d)", "srt://0.0.0.0", value)
-    _url(hosted, MEDIA_SCHEMES)
+    try:
+        _url(hosted, MEDIA_SCHEMES)
+    except ValueError as wrong:
+        raise ValueError(f"{wrong}, or be file:///folder/file.mp4") from None
     return value
 
 

@@ -35,7 +35,7 @@ class StreamSettings(BaseModel):
     """Bearer token for that."""
     whip: ApiKey | None = None
     """The key with which a publisher may send it here."""
-    url: MediaUrl | None = None
+    url: MediaUrl | None = Field(None, repr=False)
     """Where ffmpeg reads it."""
     e2ee: E2eeKeys | None = None
     """The keys of an end-to-end encrypted LiveKit room, which is this stream's id."""
