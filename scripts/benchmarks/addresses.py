@@ -1,4 +1,5 @@
-"""What it costs to record a publisher of RTMP, 720p30: the worker and the ffmpeg that reads.
+"""What it costs to record a publisher of RTMP, 720p30: the worker and the ffmpeg that reads;
+and what decoding costs in the worker, and in ffmpeg with a pipe behind it.
 
 .venv/bin/python -m scripts.benchmarks.addresses [--seconds 30]
 
@@ -10,10 +11,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import subprocess
 import tempfile
+from collections import deque
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
+
+import av
+import imageio_ffmpeg
 
 from orchestrator.recordings.start_request import StartRequest
 from orchestrator.server.manager import Manager
@@ -50,6 +57,34 @@ async def measure(manager: Manager, pipeline: str, seconds: float) -> dict[str, 
     }
 
 
+def decoding(film: Path, seconds: float) -> dict[str, float]:
+    """Cores at 30 frames a second: in this process, and in ffmpeg, whose raw frames are read."""
+    began = _own_cpu_s()
+    _decode(str(film))
+    between = _own_cpu_s()
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-threads", "1", "-i", str(film)]
+    raw = [*command, "-an", "-c:v", "rawvideo", "-f", "nut", "pipe:1"]
+    with subprocess.Popen(raw, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        _decode(f"pipe:{process.stdout.fileno()}")
+    ended = _own_cpu_s()
+    return {
+        "in the worker": round((between - began) / seconds, 4),
+        "in ffmpeg, with a pipe": round((ended - between) / seconds, 4),
+    }
+
+
+def _decode(source: str) -> None:
+    with av.open(source) as container:
+        container.streams.video[0].codec_context.thread_count = 1
+        deque(container.decode(video=0), maxlen=0)
+
+
+def _own_cpu_s() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
 async def _cpu_s(manager: Manager) -> dict[str, float]:
     row = await manager.status("studio")
     assert row is not None
@@ -61,6 +96,7 @@ async def run(folder: Path, seconds: float) -> dict[str, Any]:
     """With a manager of its own."""
     film = Film(seconds=seconds + 30, size=(1280, 720))
     path = await asyncio.to_thread(film.make, folder / "film.mkv")
+    decoded = await asyncio.to_thread(decoding, path, film.seconds)
     url, found = f"rtmp://127.0.0.1:{free_port()}/live/bench", []
     settings = Settings(
         output_directory=folder,
@@ -72,7 +108,7 @@ async def run(folder: Path, seconds: float) -> dict[str, Any]:
         for pipeline in PIPELINES:
             async with sending(path, url):
                 found.append(await measure(manager, pipeline, seconds))
-    return {"machine": machine(), "addresses": found}
+    return {"machine": machine(), "addresses": found, "decoding": decoded}
 
 
 def main() -> None:

@@ -38,6 +38,9 @@ STALL_S: Final = 10.0
 
 _JOIN_S: Final = 5.0
 
+_AGAIN_S: Final = 0.3
+"""Before the port is opened again after a publisher who isn't ours."""
+
 _REFUSED: Final = re.compile(
     r"40[13] |Unauthorized|Forbidden|authorization failed|ERROR:BADSECRET|bad ?secret", re.I
 )
@@ -81,27 +84,29 @@ class UrlSession:
         self._told_no_keyframe = False
 
     async def start(self) -> None:
-        """Starts ffmpeg; what there is, is known when it returns."""
+        """Starts ffmpeg; what there is, is known when it returns.
+
+        Where publishers come to us, one who isn't ours doesn't keep ours away: the port is opened
+        again as long as there is time.
+        """
         program = await asyncio.to_thread(self._given.ffmpeg)
-        command = arguments(program.path, self._address)
-        try:
-            descriptor = await self._process.start(
-                command, listing(self._address), program.environment
-            )
-        except OSError as error:
-            raise SourceError(f"ffmpeg can't be started: {error.strerror or error}.") from error
-        self._reader = UrlReader(
-            descriptor,
-            self._wake,
-            encoded=self._receiver.keyframe_interval_s is not None,
-            max_pixels=self._receiver.max_frame_pixels,
-        )
-        self._reader.start()
-        await self._opened(self._reader)
-        self._publish(self._reader)
+        deadline = time.monotonic() + self._connect_timeout_s
+        first: SourceError | None = None
+        while True:
+            try:
+                reader = await self._read(program)
+                await self._opened(reader, deadline)
+                break
+            except SourceError as problem:
+                first = first or problem
+                if not self._address.listens or time.monotonic() + _AGAIN_S > deadline:
+                    raise first from None
+            await self._end_reading()
+            await asyncio.sleep(_AGAIN_S)
+        self._publish(reader)
         if self._receiver.wanted:
             self._subscribed.set()
-        self._delivering = asyncio.create_task(self._deliver_all(self._reader))
+        self._delivering = asyncio.create_task(self._deliver_all(reader))
 
     async def wait_until_ended(self) -> SessionEnd:
         """Why it ended."""
@@ -127,11 +132,7 @@ class UrlSession:
         if self._delivering is not None:
             self._delivering.cancel()
             await asyncio.gather(self._delivering, return_exceptions=True)
-        if self._reader is not None:
-            self._reader.stop()
-        await self._process.stop()
-        if self._reader is not None:
-            await asyncio.to_thread(self._reader.join, _JOIN_S)
+        await self._end_reading()
 
     def statistics(self) -> PeerStatistics:
         """The connection's counters."""
@@ -156,10 +157,35 @@ class UrlSession:
         with suppress(RuntimeError):  # the loop has ended before the thread
             self._loop.call_soon_threadsafe(self._woken.set)
 
-    async def _opened(self, reader: UrlReader) -> None:
+    async def _read(self, program: FFmpegProgram) -> UrlReader:
+        self._process = InputProcess(self._given.log_path, self._address.secrets)
+        command = arguments(program.path, self._address)
+        try:
+            descriptor = await self._process.start(
+                command, listing(self._address), program.environment
+            )
+        except OSError as error:
+            raise SourceError(f"ffmpeg can't be started: {error.strerror or error}.") from error
+        self._reader = UrlReader(
+            descriptor,
+            self._wake,
+            encoded=self._receiver.keyframe_interval_s is not None,
+            max_pixels=self._receiver.max_frame_pixels,
+        )
+        self._reader.start()
+        return self._reader
+
+    async def _end_reading(self) -> None:
+        if self._reader is not None:
+            self._reader.stop()
+        await self._process.stop()
+        if self._reader is not None:
+            await asyncio.to_thread(self._reader.join, _JOIN_S)
+
+    async def _opened(self, reader: UrlReader, deadline: float) -> None:
         """Returns when it is known what there is; raises SourceError."""
         try:
-            async with asyncio.timeout(self._connect_timeout_s):
+            async with asyncio.timeout(max(deadline - time.monotonic(), 0.0)):
                 while reader.formats is None and not reader.ended:
                     await self._woken.wait()
                     self._woken.clear()
@@ -173,7 +199,7 @@ class UrlSession:
                 f"{self._address.shown} has neither video nor audio.", "Check what is sent there."
             )
         if self._foreign():
-            raise SourceRefused(
+            raise SourceUnreachable(
                 f"A publisher gave another key or application than {self._address.shown} has.",
                 "Give the publisher the address that the stream has in the settings.",
             )

@@ -12,7 +12,6 @@ import psutil
 import pytest
 
 from orchestrator.catalog.models import Recording
-from orchestrator.errors import SourceRefused
 from orchestrator.recordings.start_request import StartRequest
 from orchestrator.server.manager import Manager
 from orchestrator.settings import Settings
@@ -187,14 +186,6 @@ async def test_a_file_is_recorded_at_its_own_speed_until_it_ends(
     reading = check(ended, ("h264", "aac"))
     assert reading.numbers == list(range(3 * FPS))
     assert ended.reason == "the file ended"
-
-
-async def test_a_publisher_with_another_key_is_refused(managed: Managed, film: Path) -> None:
-    url = f"rtmp://127.0.0.1:{free_port()}/live"
-    async with managed(f"{url}/{KEY}?listen=1") as manager, sending(film, f"{url}/guessed"):
-        with pytest.raises(SourceRefused) as refused:
-            await manager.start(asked("mkv", "copy"))
-    assert KEY not in str(refused.value)
 
 
 @pytest.mark.all_only

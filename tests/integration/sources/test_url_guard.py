@@ -46,9 +46,9 @@ def source_of(url: str, folder: Path, *, timeout_s: float = 10) -> Source:
     )
 
 
-async def failure_of(url: str, folder: Path) -> str:
+async def failure_of(url: str, folder: Path, *, timeout_s: float = 10) -> str:
     """Why it can't be read."""
-    source = source_of(url, folder)
+    source = source_of(url, folder, timeout_s=timeout_s)
     try:
         with pytest.raises(SourceError) as failed:
             await source.open()
@@ -153,3 +153,18 @@ async def test_a_watch_knows_whether_somebody_sends_before_anything_is_recorded(
         await named.close()
     assert KEY not in " ".join(said)
     assert not [p for p in psutil.Process().children() if "pipe:1" in p.cmdline()]
+
+
+async def test_a_publisher_with_another_key_is_refused_and_keeps_nobody_away(
+    tmp_path: Path,
+) -> None:
+    film = Film(seconds=10).make(tmp_path / "film.mkv")
+    url = f"rtmp://127.0.0.1:{free_port()}/live"
+    async with sending(film, f"{url}/guessed"):
+        said = await failure_of(f"{url}/{KEY}?listen=1", tmp_path, timeout_s=3)
+        assert "another key" in said
+        assert KEY not in said
+        source = source_of(f"{url}/{KEY}?listen=1", tmp_path, timeout_s=30)
+        async with sending(film, f"{url}/{KEY}"):
+            await source.open()
+            await source.close()
