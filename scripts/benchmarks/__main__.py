@@ -223,6 +223,7 @@ ALONE: Final = {
     "numbers": "pipelines.numbers",
     "chart": "chart",
     "steps": "pipelines.steps",
+    "whip": "whip",
     "writers": "writers.compare",
 }
 """Programs of their own, with arguments of their own: their modules."""

@@ -12,7 +12,7 @@ import pytest
 from tests.kit.recordings.machine import Machine
 from tests.kit.recordings.waits import FPS, eventually
 from tests.kit.signals.reading import read
-from tests.kit.whip.publishing import KEY, publishing, taking, until_live
+from tests.kit.whip.publishing import KEY, holder_of, publishing, taking, until_live
 
 pytestmark = pytest.mark.real_time
 
@@ -26,20 +26,6 @@ def on_disk(machine: Machine) -> list[Path]:
     """Files that have the key."""
     files = [path for path in machine.folder.rglob("*") if path.is_file()]
     return [path for path in files if KEY.encode() in path.read_bytes()]
-
-
-async def worker_of(machine: Machine, server_pid: int) -> psutil.Process:
-    """The process that holds the publisher: what listens on the control socket.
-
-    The system knows it by its first name.
-    """
-    (path,) = machine.temporary.glob("haven-whip-*/??????????")
-    return next(
-        process
-        for process in machine.processes()
-        if process.pid != server_pid
-        and any(str(each.laddr) == f"{path}.new" for each in process.net_connections("unix"))
-    )
 
 
 async def test_a_new_server_finds_the_publisher_and_its_recording(
@@ -102,7 +88,7 @@ async def test_after_a_killed_worker_the_publisher_comes_again(tmp_path: Path, f
             await until_live(machine, "lobby")
             id = await server.start("lobby")
             await server.until_recorded(id, 2)
-            worker = await worker_of(machine, server.process.pid)
+            worker = holder_of(machine, server.process.pid)
             os.kill(worker.pid, signal.SIGKILL)
             await until_live(machine, "lobby", live=False)
         row = await server.recording(id)
@@ -127,7 +113,7 @@ async def test_a_worker_that_dies_while_nobody_records_costs_only_the_session(
     async with machine.serving() as server:
         async with publishing(server.url, "lobby", films):
             await until_live(machine, "lobby")
-            worker = await worker_of(machine, server.process.pid)
+            worker = holder_of(machine, server.process.pid)
             os.kill(worker.pid, signal.SIGKILL)
             await until_live(machine, "lobby", live=False)
         async with publishing(server.url, "lobby", films, from_s=30.0):

@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from orchestrator.discovery.whip_streams import WhipStreams
 from orchestrator.ingest.control import folder_of
 from tests.kit.fakes import REAL
@@ -69,14 +71,20 @@ class Publisher:
 
 @asynccontextmanager
 async def publishing(
-    url: str, stream: str, path: Path, *, key: str = KEY, from_s: float = 0.0
+    url: str,
+    stream: str,
+    path: Path,
+    *,
+    key: str = KEY,
+    from_s: float = 0.0,
+    log_level: str = "info",
 ) -> AsyncIterator[Publisher]:
     """Sends the film to a server, in real time; killed at the end if it still runs.
 
     Where it was held up, it doesn't send faster afterwards, as no camera does.
     """
     process = await asyncio.create_subprocess_exec(
-        *(str(REAL), "-hide_banner", "-loglevel", "info", "-nostats"),
+        *(str(REAL), "-hide_banner", "-loglevel", log_level, "-nostats"),
         *(
             "-readrate",
             "1",
@@ -110,3 +118,17 @@ async def until_live(machine: Machine, stream: str, *, live: bool = True) -> Non
     async with asyncio.timeout(40):
         while await streams.is_live(stream) != live:
             await asyncio.sleep(0.02)
+
+
+def holder_of(machine: Machine, server_pid: int) -> psutil.Process:
+    """The process that holds the only publisher: what listens on the control socket.
+
+    The system knows it by its first name.
+    """
+    (path,) = machine.temporary.glob("haven-whip-*/??????????")
+    return next(
+        process
+        for process in machine.processes()
+        if process.pid != server_pid
+        and any(str(each.laddr) == f"{path}.new" for each in process.net_connections("unix"))
+    )
