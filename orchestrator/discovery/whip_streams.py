@@ -6,12 +6,15 @@ The process that holds a publisher is asked, within this machine; nothing is kep
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from orchestrator.errors import NotLive
+from orchestrator.errors import HavenError, NotLive
 from orchestrator.ingest.control import NobodyListens, ask, socket_of
 from orchestrator.media import Publication, TrackKind, TrackSource, WhipEndpoint
 from orchestrator.settings.groups.streams import StreamSettings
+
+ANSWER_S: Final = 2.0
+"""Longest wait for that process, which answers within a millisecond."""
 
 
 class WhipStreams:
@@ -31,9 +34,12 @@ class WhipStreams:
             )
         return [_publication(track) for track in publisher["tracks"]]
 
-    async def is_live(self, id: str) -> bool:
-        """Whether its publisher is connected."""
-        return await self._publisher(id) is not None
+    async def is_live(self, id: str) -> bool | None:
+        """Whether its publisher is connected; None if the process that holds it doesn't say."""
+        try:
+            return await self._publisher(id) is not None
+        except HavenError:
+            return None
 
     async def endpoint(self, id: str, defined: StreamSettings) -> WhipEndpoint:
         """Whoever holds its publisher."""
@@ -51,7 +57,7 @@ class WhipStreams:
 
     async def _publisher(self, id: str) -> dict[str, Any] | None:
         try:
-            answer = await ask(socket_of(self._folder, id), op="status")
+            answer = await ask(socket_of(self._folder, id), timeout_s=ANSWER_S, op="status")
         except NobodyListens:
             return None
         publisher: dict[str, Any] | None = answer["publisher"]

@@ -65,22 +65,27 @@ def make_folder(folder: Path) -> None:
     """Makes it, for this user only; Unavailable if another one has it. Blocking."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
     except OSError as error:
         raise Unavailable(
             f"No folder for control sockets can be made: {error}.",
             "Set TMPDIR to a folder on a local disk that this user may write to.",
         ) from error
+    _check_owner(folder)
+    if len(os.fsencode(folder)) + 1 + _DIGITS + len(DRAFT) > LONGEST_PATH:
+        raise Unavailable(
+            f"The path of the temporary folder is too long for sockets: {folder.parent}.",
+            "Set TMPDIR to a folder with a shorter path.",
+        )
+
+
+def _check_owner(folder: Path) -> None:
+    """Unavailable if anybody else could listen there; jobs have secrets."""
+    found = folder.lstat()
     ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
     if not ours or stat.S_IMODE(found.st_mode) & 0o077:
         raise Unavailable(
             f"{folder} belongs to another user, or others may use it.",
             "Remove it, or set TMPDIR to a folder of this user's own.",
-        )
-    if len(os.fsencode(folder)) + 1 + _DIGITS + len(DRAFT) > LONGEST_PATH:
-        raise Unavailable(
-            f"The path of the temporary folder is too long for sockets: {folder.parent}.",
-            "Set TMPDIR to a folder with a shorter path.",
         )
 
 
@@ -91,6 +96,7 @@ async def ask(path: Path, *, timeout_s: float = ANSWER_S, **request: Any) -> dic
     """
     try:
         async with asyncio.timeout(timeout_s):
+            await asyncio.to_thread(_check_owner, path.parent)
             answer = await _exchange(path, json.dumps(request))
     except TimeoutError as error:
         raise Unavailable(

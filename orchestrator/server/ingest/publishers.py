@@ -18,7 +18,14 @@ import structlog
 
 from orchestrator.discovery.configured import ConfiguredDiscovery
 from orchestrator.errors import HavenError, PublisherNotFound, TooManyPublishers, Unavailable
-from orchestrator.ingest.control import NobodyListens, ask, folder_of, socket_of, sockets_in
+from orchestrator.ingest.control import (
+    NobodyListens,
+    ask,
+    folder_of,
+    make_folder,
+    socket_of,
+    sockets_in,
+)
 from orchestrator.media import WhipEndpoint
 from orchestrator.monitor.usage import boot_id, created
 from orchestrator.recordings.ingest_job import IngestJob
@@ -126,17 +133,23 @@ class Publishers:
         return await ask(socket_of(self._folder, stream_id), **request)
 
     async def _begin(self, stream_id: str) -> None:
-        most = self._settings.max_publishers
-        if len(await asyncio.to_thread(sockets_in, self._folder)) >= most:
-            raise TooManyPublishers(
-                f"{most} publishers are connected, which is the limit.",
-                "Try again when another one has left, or raise ORCHESTRATOR_MAX_PUBLISHERS.",
-                retry_after_s=10.0,
-            )
+        await asyncio.to_thread(make_folder, self._folder)
+        await self._check_limit()
         settings = self._settings.model_copy(update={"streams": {}})
         job = IngestJob(stream_id, settings)
         worker = await self._launcher.start(job.line(), job.log)
         await self._until_listening(stream_id, worker)
+
+    async def _check_limit(self) -> None:
+        most = self._settings.max_publishers
+        paths = await asyncio.to_thread(sockets_in, self._folder)
+        if len(paths) < most or sum(await asyncio.gather(*map(_is_there, paths))) < most:
+            return
+        raise TooManyPublishers(
+            f"{most} publishers are connected, which is the limit.",
+            "Try again when another one has left, or raise ORCHESTRATOR_MAX_PUBLISHERS.",
+            retry_after_s=10.0,
+        )
 
     async def _until_listening(self, stream_id: str, worker: WorkerHandle) -> None:
         """Until the process can be asked; returns as well if it is gone, as its starter sees."""
@@ -173,6 +186,17 @@ class Publishers:
             answer = await ask(path, timeout_s=UNTIL_CONNECTED_S, op="until_connected")
             if answer["publisher"] is not None:
                 self.on_connected()
+
+
+async def _is_there(path: Path) -> bool:
+    """Whether a process listens, which may have been killed."""
+    try:
+        await ask(path, op="status")
+    except NobodyListens:
+        return False
+    except HavenError:
+        return True
+    return True
 
 
 async def _end(path: Path) -> None:

@@ -72,6 +72,7 @@ class _IngestProcess:
         finally:
             if self._failure is None:  # nobody needs it: all recordings have their own
                 await asyncio.to_thread(self._own_log.unlink, missing_ok=True)
+            self._publishers.end()
             await control.close()
             await self._publishers.close()
             await asyncio.gather(*self._recording.values(), return_exceptions=True)

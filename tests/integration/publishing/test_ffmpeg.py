@@ -29,6 +29,9 @@ async def test_one_publisher_is_recorded_as_it_comes_and_encoded(
         assert not (await server.get("/api/live/validate/lobby"))["is_live"]
         async with publishing(server.url, "lobby", path) as publisher:
             await until_live(machine, "lobby")
+            shown = await server.get("/api/streams/lobby")
+            kinds = {(t["kind"], t["codec"], t["width"]) for t in shown["tracks"]}
+            assert kinds == {("audio", "OPUS", None), ("video", "H264", 320)}
             rows = []
             for begin in (server.start_copy, server.start):
                 id = await begin("lobby")

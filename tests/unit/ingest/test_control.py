@@ -156,6 +156,14 @@ def test_a_folder_of_somebody_else_is_not_used(folder: Path) -> None:
         make_folder(folder)
 
 
+async def test_nothing_is_said_to_somebody_else(folder: Path) -> None:
+    """A job has secrets: who made the folder first must not get it."""
+    folder.mkdir(mode=0o700)
+    folder.chmod(0o755)
+    with pytest.raises(Unavailable, match="others may use it"):
+        await ask(socket_of(folder, "lobby"), op="record", job="secret")
+
+
 def test_too_long_a_path(tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 90)
     deep.mkdir()
