@@ -132,6 +132,31 @@ async def test_the_next_one_replaces_it_and_the_source_goes_on(stream: Stream) -
     await source.close()
 
 
+@pytest.mark.parametrize(
+    ("kinds", "codec", "taken"),
+    [
+        (("audio",), "VP8", ["audio/opus"]),
+        (("video",), "VP8", ["video/vp8"]),
+        (("video",), "H265", ["video/h265"]),
+        (("audio", "video"), "theora", None),
+        (("video",), "theora", None),
+    ],
+)
+async def test_what_is_taken_of_one_kind_or_codec(
+    stream: Stream, kinds: tuple[str, ...], codec: str, taken: list[str] | None
+) -> None:
+    async with offering(kinds) as publisher:
+        sdp = publisher.sdp.replace("VP8/90000", f"{codec}/90000")
+        if taken is None:
+            with pytest.raises(UnusableOffer):
+                await stream.publishers.offer(sdp)
+            assert stream.publishers.is_empty
+            return
+        answered = await stream.publishers.offer(sdp)
+        session = stream.publishers.session(answered.session)
+        assert [each.mime_type for each in session.publications.values()] == taken
+
+
 async def test_one_that_never_connects_is_given_up(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
