@@ -31,6 +31,7 @@ class ControlServer:
         self._server: asyncio.Server | None = None
         self._inode: int | None = None
         self._answering: set[asyncio.Task[None]] = set()
+        self._refusing = False
 
     async def open(self) -> None:
         """Listens; Unavailable if another process does already."""
@@ -44,8 +45,13 @@ class ControlServer:
         except FileNotFoundError:  # who closed the folder's last socket has just removed it
             await self._listen()
 
+    def refuse(self) -> None:
+        """Who asks from now on gets no answer, as if nobody listened."""
+        self._refusing = True
+
     async def close(self) -> None:
         """Answers what was asked; nobody finds the socket when the last answer is given."""
+        self.refuse()
         # First the name: who comes before it is gone still gets an answer, or the end at once.
         await asyncio.to_thread(self._remove)
         if self._server is not None:
@@ -66,6 +72,9 @@ class ControlServer:
             self._path.parent.rmdir()  # the last one's
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refusing:
+            writer.close()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._answering.add(task)

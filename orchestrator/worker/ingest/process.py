@@ -70,9 +70,10 @@ class _IngestProcess:
             self._look()
             await self._done.wait()
         finally:
+            control.refuse()
+            self._publishers.end()
             if self._failure is None:  # nobody needs it: all recordings have their own
                 await asyncio.to_thread(self._own_log.unlink, missing_ok=True)
-            self._publishers.end()
             await control.close()
             await self._publishers.close()
             await asyncio.gather(*self._recording.values(), return_exceptions=True)
@@ -144,9 +145,14 @@ class _IngestProcess:
     async def _log_into(self, path: Path) -> None:
         """The newest recording's log has it all, as that of any worker."""
         async with self._changing_log:
-            await asyncio.to_thread(self._log.close)
-            self._log = StderrLog(path)
-            await asyncio.to_thread(self._log.start)
+            new = StderrLog(path)
+            try:
+                await asyncio.to_thread(new.start)
+            except OSError as error:
+                log.warning("the log stays where it is", path=str(path), error=str(error))
+                return
+            before, self._log = self._log, new
+            await asyncio.to_thread(before.close)
 
     # -- the end
 

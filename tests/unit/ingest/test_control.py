@@ -103,6 +103,9 @@ async def test_one_that_closes_answers_what_it_was_asked(folder: Path) -> None:
     await server.open()
     answer = asyncio.create_task(ask(socket_of(folder, "lobby"), op="offer"))
     await asked.wait()
+    server.refuse()
+    with pytest.raises(NobodyListens):
+        await ask(socket_of(folder, "lobby"), op="offer")
     closing = asyncio.create_task(server.close())
     may_answer.set()
     assert await answer == {"at": "last"}
