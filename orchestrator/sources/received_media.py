@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
 import av
@@ -72,6 +72,12 @@ class PeerStatistics:
     sender_reports: int = 0
     input_pid: int | None = None
     """Of the process that receives for us, where one does."""
+
+    def since(self, before: PeerStatistics) -> PeerStatistics:
+        """What was counted since those of before."""
+        counted = [field.name for field in fields(self) if isinstance(field.default, int)]
+        more = {name: getattr(self, name) - getattr(before, name) for name in counted}
+        return replace(self, **more)
 
 
 class Decrypts(Protocol):

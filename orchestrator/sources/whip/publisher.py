@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -155,11 +155,7 @@ class Publisher(NotEncrypted):
 
     def statistics(self) -> PeerStatistics:
         """What was counted since it was attached."""
-        now = self._peer.statistics()
-        names = [field.name for field in fields(PeerStatistics)]
-        return replace(
-            now, **{name: getattr(now, name) - getattr(self._base, name) for name in names}
-        )
+        return self._peer.statistics().since(self._base)
 
     # -- its end
 
