@@ -223,7 +223,7 @@ ALONE: Final = {
     "numbers": "pipelines.numbers",
     "chart": "chart",
     "steps": "pipelines.steps",
-    "whip": "whip",
+    "whip": "receiving.whip",
     "writers": "writers.compare",
 }
 """Programs of their own, with arguments of their own: their modules."""
