@@ -13,6 +13,7 @@ import typer
 from orchestrator.cli.formatting import plain
 from orchestrator.errors import (
     AlreadyActive,
+    EncodeNotFound,
     EncodingFailed,
     HavenError,
     NotAdded,
@@ -25,6 +26,7 @@ COMMANDS: Final[dict[type[HavenError], str]] = {
     RecordingNotFound: "`orchestrator recordings` lists all recordings.",
     AlreadyActive: "It has to end first; `orchestrator recordings` lists the running ones.",
     NotAdded: "`orchestrator streams` lists them.",
+    EncodeNotFound: "`orchestrator encodes` lists all encodes.",
     StreamNotFound: "`orchestrator streams` lists the live streams.",
 }
 """Advice for the terminal, where the error's own advice names the HTTP API."""

@@ -81,7 +81,9 @@ def test_cancelled(filled: Here) -> None:
         "Encode e2 has completed already.\n",
         "Encode e3 has failed already.\n",
     ]
-    assert filled.run("encodes", "cancel", "nothing").returncode == 1
+    unknown = filled.run("encodes", "cancel", "nothing")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "`orchestrator encodes` lists all encodes." in unknown.stderr
 
 
 def test_paused_and_resumed(filled: Here) -> None:
