@@ -60,7 +60,8 @@ async def check_files(
         if not await asyncio.to_thread(source.is_file):
             raise InvalidRequest(
                 f"The file {source} of recording {recording_id} is gone.",
-                "It was moved or deleted by another program.",
+                "It was moved or deleted by another program: put it back, or encode it where it is"
+                " with `orchestrator encode FILE`.",
             )
         output = await asyncio.to_thread(free_output, source, pipeline, settings.av1_extension)
         await check(request_for(file, options, output), settings)
