@@ -22,6 +22,7 @@ from tests.kit.recordings.copied import decode_errors, event_log
 from tests.kit.recordings.waits import (
     FPS,
     eventually,
+    received,
     until,
     until_more,
     until_received,
@@ -239,8 +240,12 @@ async def test_a_killed_worker_s_ffmpeg_ends_with_it_and_the_next_one_listens(
         reader = row.figures["processes"]["input"]["pid"]
         psutil.Process(row.worker_pid).kill()
         await eventually(lambda: not psutil.pid_exists(reader), _readers, within_s=5)
-        await until(manager, "studio", lambda each: each.worker_starts, 2)
-        await until_received(manager, "studio", FPS)
+
+        def received_again(row: Recording) -> int:
+            now = row.figures["processes"]["input"]
+            return received(row) if now and now["pid"] != reader else 0
+
+        await until(manager, "studio", received_again, FPS)
         ended = await manager.stop("studio")
     assert (ended.id, ended.state) == (started.id, "completed")
     assert len(read(Path(ended.output_path)).codes) >= 2 * FPS
