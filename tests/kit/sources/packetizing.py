@@ -29,7 +29,7 @@ PAYLOAD_TYPE: Final = 97
 LAYERED: Final = ("vp9-l3t3_key", "vp9-l3t3", "av1-l3t3_key", "av1-l3t3")
 _FOLDER: Final = Path(__file__).with_name("layered")
 _RECORD: Final = struct.Struct("!HIBH")
-_PICTURES: Final = count()
+_NUMBERS: Final = count()
 
 
 def layered(name: str) -> list[Packet]:
@@ -75,8 +75,8 @@ def complete(codec: str, frame: VideoFrame) -> VideoFrame:
 
 
 def vp9(frame: bytes) -> Iterator[bytes]:
-    """RFC 9628 §4.2, with a picture id of two bytes and no layers."""
-    key, number = not frame[0] & 0x04, 0x8000 | next(_PICTURES) & 0x7FFF
+    """RFC 9628 §4.2, with an id of two bytes and no layers."""
+    key, number = not frame[0] & 0x04, 0x8000 | next(_NUMBERS) & 0x7FFF
     for at in range(0, len(frame), MTU):
         begins, ends = at == 0, at + MTU >= len(frame)
         head = 0x80 | 0x40 * (not key) | 0x08 * begins | 0x04 * ends

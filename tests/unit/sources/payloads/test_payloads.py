@@ -270,8 +270,8 @@ def decoded(codec: str, came: list[Packet]) -> dict[int, float]:
         _, frame = order.add(each)
         while frame is not None:
             try:
-                for picture in decoder.decode(complete(codec, frame)):
-                    shown[frame.timestamp // TICKS] = float(luma_of(picture).mean())
+                for image in decoder.decode(complete(codec, frame)):
+                    shown[frame.timestamp // TICKS] = float(luma_of(image).mean())
             except ValueError:
                 order.leave_out()
             except av.FFmpegError:
