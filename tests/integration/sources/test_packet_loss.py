@@ -41,7 +41,7 @@ def test_at_three_percent_loss_a_tone_goes_on_without_silence_or_clicks() -> Non
 
 
 @pytest.mark.all_only
-@pytest.mark.parametrize("codec", ["vp8", "h264"])
+@pytest.mark.parametrize("codec", ["vp8", "vp9", "h264"])
 def test_at_much_loss_no_encoded_frame_comes_whose_reference_is_missing(codec: str) -> None:
     if (missing := why_no_namespaces()) is not None:
         pytest.skip(f"no network that loses packets: {missing}")
