@@ -49,6 +49,8 @@ class Cost:
     """Numbers in the file."""
     missing: int
     """Between its first and last."""
+    dropped: int
+    """Of them those that our queue left out, as ffmpeg was behind."""
     offset_s: float
     """How much later beeps are than flashes, the median."""
 
@@ -99,6 +101,7 @@ async def _together(
         json.loads(out or b"{}").get("video", 0) / lasted_s,
         len(reading.codes),
         reading.missing,
+        ended.figures["video"]["dropped"],
         statistics.median(reading.offsets_s),
     )
 
@@ -106,14 +109,15 @@ async def _together(
 def show_codecs(found: list[Cost]) -> None:
     """A row for each run."""
     table = Table(title=f"A worker without its ffmpeg beside the livekit SDK's receiver, {SIZE}")
-    columns = ("codec", "worker", "SDK", "ratio", "frames/s", "SDK's", "in the file", "missing")
-    for column in (*columns, "audio late ms"):
+    columns = ("codec", "worker", "SDK", "ratio", "fps", "SDK's", "in file", "missing", "dropped")
+    for column in (*columns, "A/V ms"):
         table.add_column(column, justify="left" if column == "codec" else "right")
     for cost in found:
         table.add_row(
             f"{cost.codec} {cost.layers}",
             *(f"{cost.ours_cores:.3f}", f"{cost.sdk_cores:.3f}", f"{cost.ratio:.2f}"),
-            *(f"{cost.ours_fps:.1f}", f"{cost.sdk_fps:.1f}", str(cost.frames), str(cost.missing)),
+            *(f"{cost.ours_fps:.1f}", f"{cost.sdk_fps:.1f}", str(cost.frames)),
+            *(str(cost.missing), str(cost.dropped)),
             f"{1000 * cost.offset_s:.0f}",
         )
-    Console().print(table)
+    Console(width=110).print(table)
