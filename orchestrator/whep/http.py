@@ -1,7 +1,7 @@
 """The HTTP requests of a WHEP session (draft-ietf-wish-whep), and what the answers mean.
 
 The token goes to the origin of the address it was given for and to no other one, whatever a
-redirection or a `Location` says.
+redirection or a `Location` says; and neither leads to hosts that only this machine reaches.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from orchestrator.http_responses import HttpResponse, origin, read
 from orchestrator.media import IceServer, WhepEndpoint
 from orchestrator.retry_after_header import retry_after_s
 from orchestrator.stop_policy import STOP
+from orchestrator.whep.named_addresses import may_name
 
 DELETE_S: Final = STOP.leave_s
 MAX_SDP_BYTES: Final = 1 << 20
@@ -81,6 +82,11 @@ def _address(text: str) -> httpx.URL:
     if port is not None and port > 0xFFFF:
         raise ValueError(f"there is no port {port}")
     return url
+
+
+def _shown(url: httpx.URL) -> str:
+    """Without what may be secret."""
+    return str(url.copy_with(userinfo=b"", query=None, fragment=None))
 
 
 def _is_busy(answer: HttpResponse) -> bool:
@@ -190,7 +196,7 @@ class WhepClient:
             # Others than these may turn into a GET, which creates no session.
             if answer.status not in (307, 308) or to is None:
                 return answer
-            url = self._joined(answer.url, to)
+            url = await self._joined(answer.url, to)
         raise SourceError(f"The WHEP server {self._shown} redirects too often.")
 
     async def _send(
@@ -205,32 +211,44 @@ class WhepClient:
             headers["Authorization"] = f"Bearer {self._token}"
         try:
             async with self._client.stream(method, url, content=sdp, headers=headers) as response:
+                if method == "POST":
+                    await self._note_session(response)
                 return await read(response, MAX_SDP_BYTES)
         except httpx.UnsupportedProtocol as wrong:
-            raise SourceError(f"{url} is not the address of a WHEP resource.") from wrong
+            raise SourceError(f"{_shown(url)} is not the address of a WHEP resource.") from wrong
         except UnicodeError as wrong:  # httpx looks at a redirect's host name, and can't decode it
             raise self._wrong_location() from wrong
         except httpx.HTTPError as problem:
             raise self._unreachable(str(problem) or type(problem).__name__) from problem
 
+    async def _note_session(self, response: httpx.Response) -> None:
+        """Before the body is read: the session is there even if that never ends."""
+        if response.status_code in (201, 406):
+            to = response.headers.get("location")
+            self._session = None if to is None else await self._joined(response.url, to)
+            self._etag = response.headers.get("etag")
+
     def _described(self, answer: HttpResponse) -> Description:
         # Some drafts have a server that can't take our offer make one: 406, with a session.
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         is_offer = answer.status == 406 and kind == SDP
-        if answer.status in (201, 406):
-            to = answer.headers.get("location")
-            self._session = None if to is None else self._joined(answer.url, to)
-            self._etag = answer.headers.get("etag")
         if answer.status != 201 and not is_offer:
             raise self._refused(answer)
         servers = ice_servers(answer.headers.get_list("link"))
         return Description(answer.text, is_offer, tuple(servers))
 
-    def _joined(self, base: httpx.URL, to: str) -> httpx.URL:
+    async def _joined(self, base: httpx.URL, to: str) -> httpx.URL:
         try:
-            return _address(urljoin(str(base), to))
+            url = _address(urljoin(str(base), to))
         except ValueError as wrong:
             raise self._wrong_location() from wrong
+        if not await may_name(httpx.URL(self._url), url):
+            raise SourceError(
+                f"The WHEP server {self._shown} names a Location in a private network, "
+                f"which is not asked: {_shown(url)[:200]}.",
+                "Ask its operator; if it is your own server, use its private address.",
+            )
+        return url
 
     def _wrong_location(self) -> SourceError:
         return SourceError(
@@ -244,7 +262,9 @@ class WhepClient:
         advice = _ADVICE.get(answer.status, "Check the address and the server's log.")
         where, to = "", answer.headers.get("location", "")
         if 300 <= answer.status < 400 and to:
-            advice = f"The stream is at another address, use that one: {to[:200]}"
+            advice = "The stream is at another address, use that one"
+            with contextlib.suppress(ValueError):
+                advice += f": {_shown(_address(urljoin(str(answer.url), to)))[:200]}"
         if origin(answer.url) != origin(httpx.URL(self._url)):
             where = (
                 f" after a redirect to {answer.url.scheme}://{answer.url.netloc.decode('ascii')}"

@@ -124,11 +124,51 @@ async def test_redirections_end_and_a_moved_stream_is_reported() -> None:
             with pytest.raises(SourceError, match="too often"):
                 await whep.offer("v=0")
         assert len(home.asked) == MAX_REDIRECTIONS + 1
-        home.says(status=301, headers={"Location": "https://example.net/stream"})
+        to = "https://me:geheim@example.net/stream?key=geheim#geheim"
+        home.says(status=301, headers={"Location": to})
         async with client(home) as whep:
             with pytest.raises(SourceRefused) as caught:
                 await whep.offer("v=0")
-        assert "https://example.net/stream" in caught.value.detail
+        assert caught.value.detail.endswith(": https://example.net/stream")
+
+
+@pytest.mark.parametrize("location", ["http://[/?geheim", "http://a:99999/?geheim"])
+async def test_a_stream_that_moved_to_no_address_is_reported_without_it(location: str) -> None:
+    async with scripted() as home:
+        home.says(status=302, headers={"Location": location})
+        async with client(home) as whep:
+            with pytest.raises(SourceRefused) as caught:
+                await whep.offer("v=0")
+        assert caught.value.detail == "The stream is at another address, use that one"
+
+
+async def test_a_redirect_to_what_is_no_http_is_shown_without_secrets() -> None:
+    async with scripted() as home:
+        home.says(status=307, headers={"Location": "ftp://me:geheim@93.184.215.14/a?key=geheim"})
+        async with client(home) as whep:
+            with pytest.raises(SourceError, match="ftp://93.184.215.14/a is not the") as caught:
+                await whep.offer("v=0")
+        assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stalls", [True, False])
+async def test_the_session_of_an_answer_that_can_t_be_read_is_taken_back(stalls: bool) -> None:
+    async with scripted() as home:
+
+        async def respond(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse(status=201, headers={"Location": "/session"})
+            if request.method == "POST":
+                await response.prepare(request)
+                while not stalls:
+                    await response.write(b"a" * 65536)
+                await asyncio.Event().wait()
+            return response
+
+        home.respond = respond
+        async with client(home, timeout_s=0.5 if stalls else 5) as whep:
+            with pytest.raises(SourceError, match="no answer within" if stalls else "larger than"):
+                await whep.offer("v=0")
+        assert [asked[:2] for asked in home.asked] == [("POST", "/stream"), ("DELETE", "/session")]
 
 
 @pytest.mark.parametrize("status", [201, 307, 406])
