@@ -8,10 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
+
 from orchestrator.errors import HavenError, NotLive
 from orchestrator.ingest.control import NobodyListens, ask, socket_of
 from orchestrator.media import Publication, TrackKind, TrackSource, WhipEndpoint
 from orchestrator.settings.groups.streams import StreamSettings
+
+log = structlog.get_logger(__name__)
 
 ANSWER_S: Final = 2.0
 """Longest wait for that process, which answers within a millisecond."""
@@ -51,6 +55,8 @@ class WhipStreams:
             await ask(socket_of(self._folder, id), op="end")
         except NobodyListens:
             return
+        except HavenError as error:  # the stream is gone all the same
+            log.warning("a publisher's process doesn't end", stream=id, error=error.error)
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -1,8 +1,9 @@
 """The publishers of one stream: the one that is connected, and the one that is to replace it.
 
 A stream has one publisher. One that comes with the stream's key while another is there takes its
-place as soon as its media connection is made: it is the same person again, whose old connection
-nobody has noticed to be dead yet, or another one who has the key.
+place as soon as its media comes: it is the same person again, whose old connection nobody has
+noticed to be dead yet, or another one who has the key. Where all UDP ports are taken, it takes its
+place, and its port, at once.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
-from orchestrator.errors import PublisherNotFound, StaleSession
+from orchestrator.errors import PublisherNotFound, StaleSession, Unavailable
 from orchestrator.sources.aiortc.ingest.local_addresses import LocalAddresses
 from orchestrator.sources.whip.publisher import Publisher, StreamLimits
 
 log = structlog.get_logger(__name__)
+
+REPLACED: Final = "another publisher came with the stream's key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +45,33 @@ class Publishers:
         """The one that is connected."""
         self._next: Publisher | None = None
         """The one that is about to be."""
+        self._answering = 0
+        """Offers that are being answered."""
         self._changed = asyncio.Condition()
         self._following: set[asyncio.Task[None]] = set()
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody is connected, or about to be."""
-        return self.current is None and self._next is None
+        """Whether nobody is connected, about to be, or being answered."""
+        return self.current is None and self._next is None and not self._answering
 
     async def offer(self, sdp: str) -> Answered:
-        """Begins a session; raises UnusableOffer, and then nothing has changed."""
-        publisher = Publisher(self._addresses, self._limits)
+        """Begins a session; raises UnusableOffer, and then nothing has changed.
+
+        Where no port is free, those of before give theirs; Unavailable if they had none.
+        """
+        self._answering += 1
         try:
-            answer = await publisher.answer(sdp)
+            publisher, answer = await self._answer_in_turn(sdp)
         except BaseException:
-            await publisher.close()
+            self._answering -= 1
+            if self.is_empty:
+                self._on_empty()
             raise
+        self._answering -= 1
         before, self._next = self._next, publisher
         if before is not None:
-            before.end("another publisher came with the stream's key")
+            before.end(REPLACED)
         task = asyncio.create_task(self._follow(publisher), name="publisher")
         self._following.add(task)
         task.add_done_callback(self._ended)
@@ -116,6 +127,26 @@ class Publishers:
     def _there(self) -> Publisher | None:
         return None if self.current is None or self.current.ended.done() else self.current
 
+    async def _answer_in_turn(self, sdp: str) -> tuple[Publisher, str]:
+        try:
+            return await self._answer(sdp)
+        except Unavailable:
+            before = [each for each in (self._next, self.current) if each is not None]
+            if not before:
+                raise
+        for each in before:
+            each.end(REPLACED)
+            await each.close()
+        return await self._answer(sdp)
+
+    async def _answer(self, sdp: str) -> tuple[Publisher, str]:
+        publisher = Publisher(self._addresses, self._limits)
+        try:
+            return publisher, await publisher.answer(sdp)
+        except BaseException:
+            await publisher.close()
+            raise
+
     async def _follow(self, publisher: Publisher) -> None:
         """One session from its answer to its end."""
         connected = asyncio.create_task(publisher.connected.wait())
@@ -137,7 +168,7 @@ class Publishers:
             before, self.current = self.current, publisher
             self._next = None if self._next is publisher else self._next
             if before is not None:
-                before.end("another publisher came with the stream's key")
+                before.end(REPLACED)
             self._changed.notify_all()
 
     async def _forget(self, publisher: Publisher) -> None:

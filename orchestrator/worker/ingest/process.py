@@ -106,10 +106,20 @@ class _IngestProcess:
         return {}
 
     async def _offer(self, sdp: str) -> dict[str, Any]:
-        if self._ending:
-            raise Unavailable("The publishers' process is ending.", "Publish again.")
+        self._check_offers()
         answered = await self._publishers.offer(sdp)
+        try:
+            self._check_offers()
+        except Unavailable:  # it began to end meanwhile
+            self._publishers.leave(answered.session)
+            raise
         return {"sdp": answered.sdp, "session": answered.session, "etag": answered.etag}
+
+    def _check_offers(self) -> None:
+        if self._ending or self._done.is_set():
+            raise Unavailable(
+                "The publishers' process is ending.", "Publish again.", retry_after_s=1.0
+            )
 
     async def _until_connected(self) -> dict[str, Any]:
         with contextlib.suppress(TimeoutError):

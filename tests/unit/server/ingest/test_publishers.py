@@ -48,7 +48,7 @@ class Process:
     def __init__(self, path: Path) -> None:
         self.requests: list[str] = []
         self.publisher: dict[str, Any] | None = None
-        self.records = True
+        self.records = self.ends = True
         self.server = ControlServer(path, self._answer)
 
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -65,6 +65,8 @@ class Process:
                 raise Unavailable("Another version.")
             case "record":
                 return {"pid": os.getpid()}
+            case "end" if not self.ends:
+                raise Unavailable("It doesn't answer.")
             case "leave":
                 raise PublisherNotFound()
         return {}
@@ -233,4 +235,6 @@ async def test_a_stream_is_live_while_its_publisher_is_there(
     assert await kind.endpoint("lobby", defined) == WhipEndpoint("lobby")
     await kind.forget("lobby")
     assert hands.processes["lobby"].requests[-1] == "end"
+    hands.processes["lobby"].ends = False
+    await kind.forget("lobby")
     await kind.forget("other")

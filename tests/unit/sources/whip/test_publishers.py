@@ -21,7 +21,8 @@ from orchestrator.errors import (
 from orchestrator.sources.aiortc.ingest import first_flight, local_addresses
 from orchestrator.sources.aiortc.ingest.local_addresses import LocalAddresses
 from orchestrator.sources.whip import publisher as publishing
-from orchestrator.sources.whip.publisher import StreamLimits
+from orchestrator.sources.whip import publishers
+from orchestrator.sources.whip.publisher import Publisher, StreamLimits
 from orchestrator.sources.whip.publishers import Publishers
 from orchestrator.sources.whip.source import WhipSource
 from tests.kit.fakes import until
@@ -212,19 +213,56 @@ async def test_trickled_candidates_connect(stream: Stream) -> None:
 
 
 async def test_ports_and_addresses_are_those_of_the_settings() -> None:
-    stream = Stream(LocalAddresses(range(50_100, 50_102), ("203.0.113.5",)))
+    addresses = LocalAddresses(range(50_100, 50_102), ("203.0.113.5",))
+    streams = [Stream(addresses) for _ in range(3)]
     async with offering() as one, offering() as two, offering() as three:
-        answers = [await stream.publishers.offer(each.sdp) for each in (one, two)]
-        for each in answers:
-            lines = [line.split() for line in each.sdp.splitlines() if "a=candidate" in line]
+        for stream, each in zip(streams[:2], (one, two), strict=True):
+            answered = await stream.publishers.offer(each.sdp)
+            lines = [line.split() for line in answered.sdp.splitlines() if "a=candidate" in line]
             assert {int(line[5]) for line in lines} <= {50_100, 50_101}
             assert list({line[4] for line in lines if line[7] == "srflx"}) == ["203.0.113.5"]
-        second = Stream(LocalAddresses(range(50_100, 50_102)))
         with pytest.raises(Unavailable, match="50100 to 50101") as full:
-            await second.publishers.offer(three.sdp)
+            await streams[2].publishers.offer(three.sdp)
         assert full.value.context["retry_after_s"] > 0
-        await second.publishers.close()
+    for stream in streams:
+        await stream.publishers.close()
+
+
+async def test_one_that_comes_again_gets_the_only_port() -> None:
+    stream = Stream(LocalAddresses(range(50_102, 50_103)))
+    async with offering() as dead, offering() as same:
+        first = await stream.publishers.offer(dead.sdp)
+        await dead.take(first.sdp)
+        before = await stream.publishers.until_connected()
+        answered = await stream.publishers.offer(same.sdp)
+        assert before.ended.result() == publishers.REPLACED
+        assert " 50102 typ host" in answered.sdp
+        await same.take(answered.sdp)
+        after = await stream.publishers.until_connected()
+        assert after.id == answered.session
     await stream.publishers.close()
+
+
+async def test_who_is_being_answered_is_there(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+    refused = UnusableOffer("The offer sends nothing.")
+
+    async def answer(_: Publisher, __: str) -> str:
+        asked.set()
+        await go_on.wait()
+        raise refused
+
+    monkeypatch.setattr(Publisher, "answer", answer)
+    offer = asyncio.create_task(stream.publishers.offer("v=0"))
+    await asked.wait()
+    assert not stream.publishers.is_empty
+    go_on.set()
+    with pytest.raises(UnusableOffer):
+        await offer
+    assert stream.publishers.is_empty
+    assert stream.emptied == 1, "who waits for that learns of it"
 
 
 def test_what_is_used_of_others_is_there() -> None:
