@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 MOST_PROBLEMS = 10
 """Field problems in one response; a body of 64 kB can have thousands."""
 
-SECRETS = {"e2ee", "token", "whep", "whip"}
+SECRETS = {"e2ee", "token", "url", "whep", "whip"}
 """Fields of which no value is repeated, nor of what is in them."""
 
 LONGEST_ECHO = 60

@@ -52,8 +52,15 @@ def _url(value: str, schemes: tuple[str, ...]) -> str:
         raise ValueError(
             f"an address has at most {LONGEST_URL} characters, no space and no control character"
         )
-    parts = urlsplit(value)
-    if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
+    try:
+        parts = urlsplit(value)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its own words repeat a part of the address, which may be a secret
+        raise ValueError(
+            "should name a host, and a port from 1 to 65535, with /, @ and : of a user or password "
+            "as %2F, %40 and %3A"
+        ) from None
+    if parts.scheme not in schemes or not named:
         raise ValueError(
             f"should begin with {', '.join(f'{s}://' for s in schemes)} and name a host"
         )
@@ -129,6 +136,16 @@ def temporary() -> Path:
         return Path("/tmp")
 
 
+def _stream_key(value: SecretStr) -> SecretStr:
+    """One that the header `Authorization: Bearer KEY` can have, as it is compared."""
+    text = _key(value).get_secret_value()
+    if text != text.strip():
+        raise ValueError("a key has no space at its beginning or end")
+    if text[:7].lower() == "bearer ":
+        raise ValueError("a key is given without the word Bearer")
+    return value
+
+
 def _token(value: SecretStr) -> SecretStr:
     if not _TOKEN.fullmatch(value.get_secret_value()):
         raise ValueError("a token has 1 to 4096 characters of ASCII, none of them a space")
@@ -151,6 +168,7 @@ PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 Network = Annotated[str, AfterValidator(_network)]
 BearerToken = Annotated[SecretStr, AfterValidator(_token)]
 ApiKey = Annotated[SecretStr, AfterValidator(_key)]
+StreamKey = Annotated[SecretStr, AfterValidator(_stream_key)]
 
 
 def masked(value: Any) -> Any:

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from orchestrator.e2ee_keys import E2eeKeys
-from orchestrator.settings.value_types import ApiKey, BearerToken, HttpUrl, MediaUrl
+from orchestrator.settings.value_types import BearerToken, HttpUrl, MediaUrl, StreamKey
 
 LONGEST_ID: Final = 256
 MOST_STREAMS: Final = 1000
@@ -33,7 +33,7 @@ class StreamSettings(BaseModel):
     """Address of a WHEP resource that sends it."""
     token: BearerToken | None = None
     """Bearer token for that."""
-    whip: ApiKey | None = None
+    whip: StreamKey | None = None
     """The key with which a publisher may send it here."""
     url: MediaUrl | None = Field(None, repr=False)
     """Where ffmpeg reads it."""

@@ -22,7 +22,7 @@ from tests.kit.environment import LIVEKIT, set_variables
         ("LIVEKIT_URL", "x.example", "should begin with ws://, wss://, http://, https://"),
         ("LIVEKIT_URL", "ftp://x", "should begin with ws://"),
         ("PUMPFUN_API_URL", "ws://x", "should begin with http://, https://"),
-        ("PUMPFUN_LIVEKIT_URL", "wss://x:port", "Port could not be cast"),
+        ("PUMPFUN_LIVEKIT_URL", "wss://x:port", "a port from 1 to 65535"),
         ("DEMO_URL", "ws://x", "should begin with http://, https://"),
         ("ALLOWED_ORIGINS", "null,http://x/", "an origin has no path"),
         ("LEAVE_RECORDINGS_RUNNING", "perhaps", "valid boolean"),
