@@ -6,9 +6,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from orchestrator.errors import SourceGarbled
 from orchestrator.media import RECEIVABLE, Publication, TrackKind, TrackSource
 
 KINDS: Final = (TrackKind.AUDIO, TrackKind.VIDEO)
+
+MOST_MEDIA: Final = 300
+"""m-lines of a description, of which at most one of each kind counts."""
 
 _SOURCES: Final = {
     TrackKind.AUDIO: TrackSource.MICROPHONE,
@@ -34,6 +38,8 @@ class _Section:
     mid: str = ""
     direction: str = "sendrecv"
     """What holds where none is given (RFC 8866 §6.7)."""
+    bundle_only: bool = False
+    """Its port is 0 and it isn't rejected (RFC 9143 §6)."""
     codecs: dict[str, str] = field(default_factory=dict)
     """Their names, lower case, by payload type."""
 
@@ -46,7 +52,8 @@ class _Section:
 def publications_in(sdp: str, participant: str) -> dict[str, Publication]:
     """One track of each kind, by the mid of its m-line; raises ValueError if this is not SDP.
 
-    An m-line that was rejected (port 0) or is no media publishes nothing.
+    An m-line that was rejected (port 0) or is no media publishes nothing. Raises SourceGarbled for
+    more than MOST_MEDIA of them.
     """
     sections = _sections(sdp)
     if not sections:
@@ -71,7 +78,8 @@ def main_codec(mime_types: list[str]) -> str:
 
 def _publication_of(section: _Section, participant: str) -> Publication | None:
     sends = section.direction in ("sendonly", "sendrecv")
-    if section.kind not in tuple(KINDS) or section.port == "0" or not sends:
+    rejected = section.port == "0" and not section.bundle_only
+    if section.kind not in tuple(KINDS) or rejected or not sends:
         return None
     if not (mime_type := main_codec(section.mime_types())):
         return None
@@ -94,6 +102,8 @@ def _sections(sdp: str) -> list[_Section]:
             kind, port, *rest = [*line[2:].split(), ""]
             if len(rest) < 2:
                 raise ValueError("not SDP: an m-line lacks its port or transport")
+            if len(sections) == MOST_MEDIA:
+                raise SourceGarbled(f"The session description has more than {MOST_MEDIA} m-lines.")
             section = _Section(kind, port.partition("/")[0], rest[1:], direction=direction)
             sections.append(section)
             continue
@@ -106,6 +116,8 @@ def _sections(sdp: str) -> list[_Section]:
             continue
         if line.startswith("a=mid:"):
             sections[-1].mid = line.removeprefix("a=mid:")
+        elif line == "a=bundle-only":
+            sections[-1].bundle_only = True
         elif found := _RTPMAP.match(line):
             sections[-1].codecs[found[1]] = found[2].lower()
     return sections

@@ -6,6 +6,7 @@ offer names no address of ours, so the server has nobody to send to.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Final
 
@@ -17,7 +18,6 @@ from orchestrator.whep.publications import KINDS, publications_in
 PARTICIPANT: Final = "whep"
 """One publisher behind one resource: its tracks share a clock."""
 
-_H264: Final = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
 _FORMATS: Final = {
     TrackKind.AUDIO: (
         (96, "opus/48000/2", ""),
@@ -49,7 +49,9 @@ async def published(endpoint: WhepEndpoint, *, timeout_s: float) -> list[Publica
     client = WhepClient(endpoint, timeout_s=timeout_s)
     try:
         described = await client.offer(offer())
-        return list(publications_in(described.sdp, PARTICIPANT).values())
+        # A thread, as the many lines of a description of 1 MiB take a while.
+        found = await asyncio.to_thread(publications_in, described.sdp, PARTICIPANT)
+        return list(found.values())
     except ValueError as wrong:
         raise SourceGarbled(
             f"The WHEP server {endpoint.shown} answered with something that is not SDP.",

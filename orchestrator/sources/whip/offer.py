@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,8 +31,17 @@ def check_offer(sdp: str) -> None:
         raise UnusableOffer("The offer sends nothing.")
 
 
+def check_published(sdp: str, published: Mapping[str, Publication]) -> None:
+    """Raises UnusableOffer unless each m-line that sends has a publication, by its mid."""
+    session, *media = sdp.replace("\r\n", "\n").split("\nm=")
+    if len(published) < sum(_sends(section, session) for section in media):
+        raise UnusableOffer("An m-line of the offer lacks a codec, or a mid of its own (RFC 9143).")
+
+
 def _sends(section: str, session: str) -> bool:
     lines = section.split("\n")
+    if lines[0].split()[1:2] == ["0"] and "a=bundle-only" not in lines:
+        return False
     directions = {f"a={word}" for word in ("sendonly", "sendrecv", "recvonly", "inactive")}
     given = [line for line in (*session.split("\n"), *lines) if line in directions]
     return not given or given[-1] in ("a=sendonly", "a=sendrecv")

@@ -28,6 +28,7 @@ from orchestrator.sources.whip.beginning import Pace
 from orchestrator.sources.whip.offer import (
     PARTICIPANT,
     check_offer,
+    check_published,
     fragment_of,
     ufrag_of,
     with_codecs,
@@ -85,6 +86,7 @@ class Publisher(NotEncrypted):
         check_offer(offer)
         try:
             published = publications_in(offer, PARTICIPANT)
+            check_published(offer, published)
             labels = {mid: each.sid for mid, each in published.items()}
             answer = await self._peer.answer(offer, labels)
         except (Unavailable, UnusableOffer):

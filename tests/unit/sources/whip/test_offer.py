@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.errors import UnusableOffer
-from orchestrator.sources.whip.offer import check_offer, fragment_of
+from orchestrator.sources.whip.offer import check_offer, check_published, fragment_of
+from orchestrator.whep.publications import publications_in
 
 AUDIO = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=sendonly\r\na=rtpmap:111 opus/48000/2\r\n"
 VIDEO = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=sendonly\r\na=rtpmap:96 VP8/90000\r\n"
@@ -28,10 +29,35 @@ BUNDLE = "a=group:BUNDLE 0 1\r\n"
         + VIDEO.replace("sendonly", "inactive"),
         HEAD + "a=sendonly\r\n" + VIDEO.replace("a=sendonly\r\n", ""),
         HEAD + VIDEO.replace("a=sendonly\r\n", ""),
+        HEAD + VIDEO.replace("a=mid:1\r\n", ""),
+        HEAD + BUNDLE + AUDIO + VIDEO.replace("video 9", "video 0"),
+        HEAD + BUNDLE + AUDIO + VIDEO.replace("video 9", "video 0") + "a=bundle-only\r\n",
     ],
 )
 def test_one_video_one_audio_or_both(sdp: str) -> None:
     check_offer(sdp)
+    check_published(sdp, publications_in(sdp, "publisher"))
+
+
+def test_an_m_line_for_the_bundle_only_sends() -> None:
+    """Its port is 0 all the same (RFC 9143 §6)."""
+    sdp = HEAD + BUNDLE + AUDIO + VIDEO.replace("video 9", "video 0") + "a=bundle-only\r\n"
+    assert list(publications_in(sdp, "publisher")) == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    "sdp",
+    [
+        (HEAD + BUNDLE + AUDIO + VIDEO).replace("a=mid:0\r\n", "").replace("a=mid:1\r\n", ""),
+        (HEAD + BUNDLE + AUDIO + VIDEO).replace("a=mid:1\r\n", "a=mid:0\r\n"),
+        HEAD + VIDEO.replace("a=rtpmap:96 VP8/90000\r\n", ""),
+        HEAD + BUNDLE + AUDIO + VIDEO.replace("VP8", "rtx"),
+    ],
+)
+def test_each_m_line_needs_a_codec_and_a_mid(sdp: str) -> None:
+    check_offer(sdp)
+    with pytest.raises(UnusableOffer, match="lacks a codec, or a mid of its own"):
+        check_published(sdp, publications_in(sdp, "publisher"))
 
 
 @pytest.mark.parametrize(
@@ -47,6 +73,7 @@ def test_one_video_one_audio_or_both(sdp: str) -> None:
         (HEAD + AUDIO + VIDEO, "doesn't bundle"),
         (HEAD + VIDEO.replace("sendonly", "recvonly"), "sends nothing"),
         (HEAD + "a=inactive\r\n" + VIDEO.replace("a=sendonly\r\n", ""), "sends nothing"),
+        (HEAD + VIDEO.replace("video 9", "video 0"), "sends nothing"),
         (HEAD + "m=\r\n", "neither audio nor video"),
         (HEAD + "m=\nm=\n", "neither audio nor video"),
     ],
