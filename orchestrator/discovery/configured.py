@@ -7,7 +7,7 @@ looked for nowhere else.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from orchestrator.discovery.stream_kinds import StreamKind, kind_of
@@ -59,6 +59,14 @@ class ConfiguredDiscovery:
         kind = self._kind(defined) if defined is not None else None
         if kind is not None:
             await kind.forget(id)
+
+    def call_when_seen(self, call: Callable[[str], None]) -> None:
+        """Calls it with the id of a watched stream to which somebody publishes now."""
+        self._url.on_seen = call
+
+    async def unwatched(self, id: str) -> None:
+        """A watch looks for it no more: nothing waits for its publisher."""
+        await self._url.forget(id)
 
     async def find(self, id: str) -> Stream | None:
         """The stream of this id, which is live; StreamNotFound if it isn't, None if it is unknown.

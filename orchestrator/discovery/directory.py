@@ -227,6 +227,10 @@ class ForWatches:
         """At most `limit` live streams."""
         return await self.directory.live(limit)
 
+    async def unwatched(self, id: str) -> None:
+        """The stream is watched no more."""
+        await self.directory.named.unwatched(id)
+
 
 def _weightier(first: HavenError | None, second: HavenError) -> HavenError:
     """The error to raise: a directory that couldn't look counts more than a stream not live."""

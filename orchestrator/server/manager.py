@@ -96,6 +96,7 @@ class Manager:
             unmute=self.until_unmuted,
         )
         self.publishers.on_connected = self.watches.look
+        directory.named.call_when_seen(self.watches.look)
 
     @property
     def pipelines(self) -> Pipelines:

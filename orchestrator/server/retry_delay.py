@@ -19,8 +19,13 @@ class RetryDelay:
     failures: int = 0
 
     def failed(self, error: HavenError | None = None) -> float:
-        """Seconds to wait after one more failure, at least those that the other side asked for."""
-        wait_s = min(self.first_s * 2.0 ** min(self.failures, 16), MOST_S)
+        """Seconds to wait after one more failure, at least those that the other side asked for.
+
+        An error may say that it is worth trying sooner (`context["retry_within_s"]`).
+        """
+        context = error.context if error is not None else {}
+        most_s = float(context.get("retry_within_s", MOST_S))
+        wait_s = min(self.first_s * 2.0 ** min(self.failures, 16), most_s)
         self.failures += 1
-        asked_s = error.context.get("retry_after_s") if error is not None else None
+        asked_s = context.get("retry_after_s")
         return max(wait_s, float(asked_s or 0.0))

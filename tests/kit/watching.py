@@ -28,6 +28,8 @@ class World:
     silent: HavenError | None = None
     refuses: HavenError | None = None
     asked: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """No longer watched."""
     lists: int = 0
     started: list[StartRequest] = field(default_factory=list)
     doors: list[str] = field(default_factory=list)
@@ -49,6 +51,9 @@ class World:
             raise self.silent
         unknown = [Stream(id, "pumpfun", is_currently_live=None) for id in self.unknown_ids]
         return [*unknown, *(Stream(id, "pumpfun") for id in self.live_ids[:limit])]
+
+    async def unwatched(self, id: str) -> None:
+        self.left.append(id)
 
     async def check(self, request: StartRequest) -> None:
         if request.output_format == "avi":

@@ -76,6 +76,7 @@ class Streams(Protocol):
 
     async def find(self, id: str, /) -> Stream: ...
     async def live(self, limit: int, /) -> list[Stream]: ...
+    async def unwatched(self, id: str, /) -> None: ...
 
 
 class Watches:
@@ -137,6 +138,7 @@ class Watches:
         await self._watchlist.remove(stream_id)
         self._searches.pop(stream_id, None)
         self._muted.forget(stream_id)
+        await self._directory.unwatched(stream_id)
 
     async def all(self) -> list[WatchStatus]:
         """The status of each watch, the oldest first."""
@@ -145,14 +147,17 @@ class Watches:
             self._status(one, running.get(one.stream_id)) for one in await self._watchlist.all()
         ]
 
-    def look(self) -> None:
-        """Look now: something may be live that wasn't."""
+    def look(self, stream_id: str | None = None) -> None:
+        """Look now: something may be live that wasn't, this stream even if it failed before."""
+        if stream_id is not None and (search := self._searches.get(stream_id)) is not None:
+            search.retry_at_s = 0.0
         self._now.set()
 
     async def hold(self, stream_id: str) -> None:
         """Don't record the stream again until it was seen not to be live."""
         await self._watchlist.update(stream_id, held=True)
         self._muted.forget(stream_id)
+        await self._directory.unwatched(stream_id)
 
     def _status(self, watch: Watch, recording: Recording | None) -> WatchStatus:
         search = self._search_of(watch)

@@ -8,7 +8,6 @@ with another codec or size perhaps: another session does, too.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from orchestrator.errors import SourceError, SourceRefused, SourceUnreachable
+from orchestrator.errors import SourceError, SourceUnreachable
 from orchestrator.media import Publication, TrackKind, UrlEndpoint
 from orchestrator.sources.received_media import PeerStatistics
 from orchestrator.sources.receiver import Receiver
@@ -24,6 +23,12 @@ from orchestrator.sources.reconnecting import SessionEnd
 from orchestrator.sources.url.reader import UrlReader
 from orchestrator.url_input.address import Address, address_of
 from orchestrator.url_input.command import arguments, listing
+from orchestrator.url_input.failure import (
+    cannot_start,
+    failure_of,
+    foreign_publisher,
+    last_error,
+)
 from orchestrator.url_input.process import InputProcess
 from orchestrator.url_input.program import FFmpegProgram
 
@@ -40,15 +45,6 @@ _JOIN_S: Final = 5.0
 
 _AGAIN_S: Final = 0.3
 """Before the port is opened again after a publisher who isn't ours."""
-
-_REFUSED: Final = re.compile(
-    r"40[13] |Unauthorized|Forbidden|authorization failed|ERROR:BADSECRET|bad ?secret", re.I
-)
-_FOREIGN: Final = re.compile(r"Unexpected stream|App field don't match")
-"""A publisher gave another key, or another application (libavformat/rtmpproto.c warns only)."""
-
-_NO_PROTOCOL: Final = "Protocol not found"
-_LEVEL: Final = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )?\[(error|fatal)\] ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +103,7 @@ class UrlSession:
         if self._receiver.wanted:
             self._subscribed.set()
         self._delivering = asyncio.create_task(self._deliver_all(reader))
+        self._delivering.add_done_callback(self._delivering_ended)
 
     async def wait_until_ended(self) -> SessionEnd:
         """Why it ended."""
@@ -165,7 +162,7 @@ class UrlSession:
                 command, listing(self._address), program.environment
             )
         except OSError as error:
-            raise SourceError(f"ffmpeg can't be started: {error.strerror or error}.") from error
+            raise cannot_start(error) from error
         self._reader = UrlReader(
             descriptor,
             self._wake,
@@ -193,16 +190,13 @@ class UrlSession:
             raise self._nothing_came() from late
         if reader.formats is None:
             await self._process.wait()
-            raise self._failed()
+            raise failure_of(self._address, self._process.said())
         if not reader.formats:
             raise SourceError(
                 f"{self._address.shown} has neither video nor audio.", "Check what is sent there."
             )
-        if self._foreign():
-            raise SourceUnreachable(
-                f"A publisher gave another key or application than {self._address.shown} has.",
-                "Give the publisher the address that the stream has in the settings.",
-            )
+        if (foreign := foreign_publisher(self._address, self._process.said())) is not None:
+            raise foreign
 
     def _publish(self, reader: UrlReader) -> None:
         self._receiver.set_publications(
@@ -239,6 +233,14 @@ class UrlSession:
                 self._ended(SessionEnd(f"nothing came for {STALL_S:.0f} s", again=True))
                 return
 
+    def _delivering_ended(self, delivering: asyncio.Task[None]) -> None:
+        problem = None if delivering.cancelled() else delivering.exception()
+        if problem is not None:
+            self._loop.call_exception_handler(
+                {"message": "delivering frames failed", "exception": problem}
+            )
+            self._ended(SessionEnd("an internal error", again=True))
+
     def _deliver(self, reader: UrlReader) -> None:
         if reader.too_large is not None:
             size, reader.too_large = reader.too_large, None
@@ -254,7 +256,9 @@ class UrlSession:
             return self._file_ended(reader)
         if reader.ran_back:
             return SessionEnd("the sender's clock began anew", again=True)
-        return SessionEnd(self._last_error() or "the sender ended the stream", again=True)
+        return SessionEnd(
+            last_error(self._process.said()) or "the sender ended the stream", again=True
+        )
 
     def _file_ended(self, reader: UrlReader) -> SessionEnd:
         if reader.ran_back:
@@ -276,19 +280,3 @@ class UrlSession:
             if self._address.listens
             else "Check the address, and that it is live now.",
         )
-
-    def _failed(self) -> SourceError:
-        why = self._last_error()
-        error = f"{self._address.shown} can't be read: {why or 'ffmpeg gave no reason'}."
-        if why and _NO_PROTOCOL in why:
-            return SourceError(error, "Unset ORCHESTRATOR_FFMPEG to use the bundled ffmpeg.")
-        if why and _REFUSED.search(why):
-            return SourceRefused(error, "Check the key, the user and the password in the address.")
-        return SourceUnreachable(error, "Check the address, and that it is live now.")
-
-    def _last_error(self) -> str | None:
-        errors = [line for line in self._process.said() if _LEVEL.match(line)]
-        return _LEVEL.sub("", errors[0]).rstrip(".") if errors else None
-
-    def _foreign(self) -> bool:
-        return self._address.listens and any(map(_FOREIGN.search, self._process.said()))

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from orchestrator.discovery.configured import ConfiguredDiscovery
-from orchestrator.errors import SourceError, StreamNotFound
+from orchestrator.errors import SourceError, SourceUnreachable, StreamNotFound
 from orchestrator.media import UrlEndpoint
 from orchestrator.settings import Settings
 from orchestrator.settings.groups.streams import StreamSettings
@@ -138,7 +138,7 @@ async def test_a_watch_knows_whether_somebody_sends_before_anything_is_recorded(
     async def is_live(id: str) -> bool:
         try:
             return (await named.watched(id)).is_currently_live is True
-        except StreamNotFound as absence:
+        except (StreamNotFound, SourceUnreachable) as absence:
             said.append(str(absence))
             return False
 

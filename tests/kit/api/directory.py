@@ -38,6 +38,9 @@ class MemoryDirectory:
         token = jwt.encode({"video": {"room": "the room"}}, "k" * 32, "HS256")
         return LiveKitEndpoint("wss://livekit.example", token)
 
+    async def unwatched(self, id: str) -> None:
+        """Nothing waits for it."""
+
     async def live(self, limit: int) -> list[Stream]:
         """The first of them."""
         return [*await self.named.live(limit), *self.streams][:limit]

@@ -233,3 +233,29 @@ async def test_without_the_key_that_unseals_them_it_fails_and_says_so(world: Wor
     assert world.started == []
     assert status.error is not None
     assert "A secret in the catalog can't be read" in status.error.error
+
+
+async def test_a_stream_that_was_seen_is_looked_for_at_once_also_after_a_failure(
+    world: World,
+) -> None:
+    made = world.server(3600)
+    await made.add(StartRequest("a"))
+    world.silent = SourceBusy("The server is busy.")
+    await made.round()
+    world.silent, world.live_ids = None, ["a"]
+    made.look()
+    await made.round()
+    assert world.started == [], "it failed, and is tried later"
+    made.look("a")
+    made.look("unknown")
+    await made.round()
+    assert [each.stream_id for each in world.started] == ["a"]
+
+
+async def test_nothing_waits_for_a_stream_that_is_watched_no_more(world: World) -> None:
+    made = world.server()
+    await made.add(StartRequest("a"))
+    await made.add(StartRequest("b"))
+    await made.hold("a")
+    await made.remove("b")
+    assert world.left == ["a", "b"]
