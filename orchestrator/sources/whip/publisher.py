@@ -33,17 +33,20 @@ from orchestrator.sources.whip.offer import (
     ufrag_of,
     with_codecs,
 )
+from orchestrator.sources.whip.trickled import TrickledCandidates
 from orchestrator.whep.publications import publications_in
 
 CONNECT_S: Final = 30.0
-"""A publisher whose media connection isn't there by then is given up."""
-
+"""A publisher whose media doesn't come by then is given up."""
 
 STEADY_S: Final = 1.5
 """Longest wait for audio that comes in real time."""
 
 STEADY_ALONE_S: Final = 0.3
 """The same where there is no audio, whose frames come all the time."""
+
+LOOK_S: Final = 0.1
+"""Between two looks whether anything comes of one that sends nothing yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Publisher(NotEncrypted):
         self.id, self.etag = secrets.token_urlsafe(18), secrets.token_hex(8)
         self.since = datetime.now(UTC)
         self.connected = asyncio.Event()
-        """Its media comes, in real time."""
+        """Its media comes, in real time unless that takes long."""
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Why it ended."""
         self.publications: dict[str, Publication] = {}
@@ -79,6 +82,7 @@ class Publisher(NotEncrypted):
         self._began = False
         """Whether a frame of video came for that recording."""
         self._ufrag: str | None = None
+        self._trickled = TrickledCandidates(self._peer)
         self._closing: asyncio.Task[None] | None = None
 
     async def answer(self, offer: str) -> str:
@@ -101,15 +105,12 @@ class Publisher(NotEncrypted):
         asyncio.get_running_loop().call_later(CONNECT_S, self._give_up)
         return answer
 
-    async def add_candidates(self, fragment: str) -> None:
-        """Those that it found later (RFC 9725 §4.3.2); raises NoIceRestart."""
+    def add_candidates(self, fragment: str) -> None:
+        """Takes those that it found later (RFC 9725 §4.3.2), in a moment; raises NoIceRestart."""
         found = fragment_of(fragment)
         if found.ufrag is not None and found.ufrag != self._ufrag:
             raise NoIceRestart()
-        for line, mid in found.candidates:
-            await self._peer.add_candidate(line, mid, 0 if mid is None else None)
-        if found.complete:
-            await self._peer.add_candidate(None, None, None)
+        self._trickled.put(found)
 
     def described(self) -> dict[str, Any]:
         """For who asks what is published."""
@@ -169,12 +170,16 @@ class Publisher(NotEncrypted):
     async def close(self) -> None:
         """Ends the connection; returns when nothing of it is left. May be called again."""
         self.end("the publisher's session was closed")
-        self._closing = self._closing or asyncio.create_task(self._peer.close())
+        self._closing = self._closing or asyncio.create_task(self._close())
         await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        await self._trickled.close()
+        await self._peer.close()
 
     def _give_up(self) -> None:
         if not self.connected.is_set():
-            self.end(f"no media connection within {CONNECT_S:.0f} s")
+            self.end(f"no media within {CONNECT_S:.0f} s")
 
     # -- called by the peer
 
@@ -221,12 +226,19 @@ class Publisher(NotEncrypted):
     def media_connected(self) -> None:
         has_audio = any(each.kind is TrackKind.AUDIO for each in self.publications.values())
         wait_s = STEADY_S if has_audio else STEADY_ALONE_S
-        asyncio.get_running_loop().call_later(wait_s, self.connected.set)
+        asyncio.get_running_loop().call_later(wait_s, self._look_late)
 
     def media_lost(self, reason: str) -> None:
         self.end(reason)
 
     # -- inside
+
+    def _look_late(self) -> None:
+        """Not in real time, but it comes: packets, as a keyframe may take long."""
+        if self._peer.statistics().packets_received:
+            self.connected.set()
+        elif not self.ended.done():
+            asyncio.get_running_loop().call_later(LOOK_S, self._look_late)
 
     def _look(self, arrived: ArrivedFrame) -> None:
         if self._pace.steady(arrived.rtp / arrived.rate, arrived.arrival_ns):

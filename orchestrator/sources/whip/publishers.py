@@ -77,12 +77,12 @@ class Publishers:
         task.add_done_callback(self._ended)
         return Answered(answer, publisher.id, publisher.etag)
 
-    async def add_candidates(self, session: str, etag: str, fragment: str) -> None:
+    def add_candidates(self, session: str, etag: str, fragment: str) -> None:
         """Trickled ones; raises PublisherNotFound, StaleSession, NoIceRestart."""
         publisher = self.session(session)
         if etag != publisher.etag:
             raise StaleSession()
-        await publisher.add_candidates(fragment)
+        publisher.add_candidates(fragment)
 
     def leave(self, session: str) -> None:
         """Its publisher ends it; raises PublisherNotFound."""

@@ -91,7 +91,7 @@ class _IngestProcess:
             case {"op": "offer", "sdp": str(sdp)}:
                 return await self._offer(sdp)
             case {"op": "candidates", "session": session, "etag": etag, "fragment": fragment}:
-                await self._publishers.add_candidates(session, etag, fragment)
+                self._publishers.add_candidates(session, etag, fragment)
             case {"op": "session", "session": session}:
                 self._publishers.session(session)
             case {"op": "leave", "session": session}:
