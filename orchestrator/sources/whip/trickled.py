@@ -55,7 +55,7 @@ class TrickledCandidates:
             line, mid = await self._waiting.get()
             try:
                 await self._peer.add_candidate(line, mid, 0 if mid is None and line else None)
-            except Exception as problem:  # aiortc's, of one: others may do
+            except Exception as problem:  # noqa: BLE001 - aiortc asserts and indexes its way
                 log.warning("a publisher's candidate can't be added", error=repr(problem))
 
 
