@@ -85,7 +85,8 @@ class Decrypts(Protocol):
 
     @property
     def injected_trailer(self) -> bytes:
-        """What the server's own frames in encrypted streams end with; empty: it sends none."""
+        """What the server's own frames in encrypted streams, and in no others, end with; empty: it
+        sends none (livekit-server, pkg/rtc/mediatracksubscriptions.go)."""
 
     def key_ring(self, label: str) -> KeyRing | None:
         """What decrypts the frames of this publication; None if they are not encrypted."""

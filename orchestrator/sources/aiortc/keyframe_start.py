@@ -26,11 +26,13 @@ _OTHERS: Final = {"VP9": vp9.unpacked, "AV1": av1.unpacked, "H265": h265.unpacke
 
 
 def unpacked(codec: str, payload: bytes) -> Unpacked:
-    """What an RTP payload that isn't empty holds; H.264 and H.265 as Annex B.
+    """What an RTP payload holds; H.264 and H.265 as Annex B.
 
     `codec`: one of video in capitals, or one of audio, whose payloads are its packets. Raises
-    ValueError.
+    ValueError, for one that is empty too.
     """
+    if not payload:
+        raise ValueError("an empty payload: something is missing")
     if (reader := _OTHERS.get(codec)) is not None:
         return reader(payload)
     if codec == "VP8":

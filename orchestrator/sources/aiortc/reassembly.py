@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+import structlog
+
+from orchestrator.logs import Repeated
 from orchestrator.media import TrackKind
 from orchestrator.sources.aiortc.decoding.concealment import AudioPacket
 from orchestrator.sources.aiortc.decoding.decoder import Decoder
@@ -21,6 +24,8 @@ from orchestrator.sources.payloads.unpacked import KeyframeStart
 from orchestrator.sources.received_media import Decrypts, MediaListener
 from orchestrator.sources.rtp_packet import Packet
 from orchestrator.sources.stream_times import RtpTimestampMapper
+
+log = structlog.get_logger(__name__)
 
 BEGIN_WITH_KEYFRAME: Final = ("VP9", "AV1", "H265")
 """Streams of these are decoded from their first keyframe on, which is asked for; VP8 and H.264 from
@@ -47,6 +52,7 @@ class Reassembly:
         self._left_out = self._requested = self._undecryptable = 0
         """Of the streams before."""
         self._decryption = FrameDecryption(kind)
+        self._unforeseen = Repeated(log.exception)
         self._told: str | None = None
         """Why nothing can be decrypted, as it was reported."""
         self.label = ""
@@ -73,6 +79,13 @@ class Reassembly:
         """Takes a packet, passes on the frames that are whole with it; gives whether to ask for a
         keyframe now.
         """
+        try:
+            return self._take(packet)
+        except Exception:  # noqa: BLE001  one packet's; the connection has others
+            self._failed()
+            return False
+
+    def _take(self, packet: Packet) -> bool:
         form = self._formats.of(packet.payload_type)
         if form is None:
             return False
@@ -150,7 +163,19 @@ class Reassembly:
         """How many keyframes were asked for."""
         return self._requested + self.requests.count
 
+    def _failed(self) -> None:
+        """A packet or frame did what nobody foresaw: it is left out, and counted as one."""
+        self._unforeseen("a packet could not be read", kind=self._kind.value)
+        if isinstance(self._buffer, VideoJitterBuffer):
+            self._buffer.leave_out()
+
     def _pass_on(self, frame: AudioPacket | VideoFrame) -> None:
+        try:
+            self._open_and_put(frame)
+        except Exception:  # noqa: BLE001  the same of one frame
+            self._failed()
+
+    def _open_and_put(self, frame: AudioPacket | VideoFrame) -> None:
         if (form := self._formats.of(frame.payload_type)) is None:
             return
         if not self._is_open(form.name, frame):
@@ -163,12 +188,18 @@ class Reassembly:
     def _unpack(self, packet: Packet, codec: str) -> None:
         """Sets what the packet holds; raises ValueError."""
         payload, trailer = packet.payload, self._decrypts.injected_trailer
-        injected = bool(trailer) and payload.endswith(trailer)
+        injected = bool(trailer) and payload.endswith(trailer) and self._is_encrypted
         if injected:
             payload = payload[: -len(trailer)]
+            if not payload:
+                return
         packet.data, packet.begins_keyframe, packet.begins_part = unpacked(codec, payload)
         if injected and packet.data != BLANKS.get(codec):
             packet.data, packet.begins_keyframe = b"", KeyframeStart.NONE
+
+    @property
+    def _is_encrypted(self) -> bool:
+        return self._decrypts.key_ring(self.label) is not None
 
     def _is_open(self, codec: str, frame: AudioPacket | VideoFrame) -> bool:
         """Whether it isn't encrypted, or was decrypted in place."""

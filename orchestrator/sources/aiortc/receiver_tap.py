@@ -136,10 +136,10 @@ class ReceiverTap:
         wants_keyframe = self._reassembly.take(packet)
         if missing := self._reassembly.to_request():
             await self._feedback.ask_for(packet.ssrc, missing)
-        if self._behind.is_set():
-            self._behind.clear()
-            wants_keyframe = self.kind is TrackKind.VIDEO
+        if self.kind is TrackKind.VIDEO and self._behind.is_set():
+            wants_keyframe = wants_keyframe or self._reassembly.requests.due(waiting=True)
         if wants_keyframe:
+            self._behind.clear()
             await self._feedback.ask_for_keyframe(packet.ssrc)
         if isinstance(self._output, EncodedFrames) and self._output.full:
             self.deliver()

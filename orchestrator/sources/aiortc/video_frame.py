@@ -39,6 +39,8 @@ class VideoFrame(JitterFrame):
         return frame
 
     def put(self, parts: tuple[bytes, ...]) -> None:
-        """Replaces what it holds."""
-        self.parts = parts
-        self.data = parts[0] if len(parts) == 1 else b"".join(parts)
+        """Replaces what it holds. Parts with nothing in them, which decoders take for the end of
+        their stream, are left out.
+        """
+        self.parts = tuple(filter(None, parts)) or (b"",)
+        self.data = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)

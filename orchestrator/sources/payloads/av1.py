@@ -32,7 +32,9 @@ _LONGEST_LEB128: Final = 8
 
 
 def unpacked(payload: bytes) -> Unpacked:
-    """Of one packet that isn't empty. Raises ValueError."""
+    """Of one packet. Raises ValueError."""
+    if not payload:
+        raise ValueError("the aggregation header is missing")
     first = next(_elements(payload), b"")
     starts = not payload[0] & _Z and bool(first) and _type_of(first) == SEQUENCE_HEADER
     key = KeyframeStart.KEYFRAME if starts or payload[0] & _N else KeyframeStart.NONE

@@ -24,7 +24,7 @@ _IRAP: Final = range(16, 24)
 
 
 def unpacked(payload: bytes) -> Unpacked:
-    """Of one packet that isn't empty. Raises ValueError."""
+    """Of one packet. Raises ValueError."""
     if len(payload) < 3:
         raise ValueError("a NAL unit is cut")
     kind = payload[0] >> 1 & 63

@@ -18,7 +18,7 @@ _MOST_DIFFS: Final = 3
 
 
 def unpacked(payload: bytes) -> Unpacked:
-    """Of one packet that isn't empty. Raises ValueError."""
+    """Of one packet. Raises ValueError."""
     try:
         begins, layer = _descriptor_end(payload)
     except IndexError:

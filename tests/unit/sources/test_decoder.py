@@ -26,11 +26,13 @@ from orchestrator.sources.aiortc.decoding.decoder import (
     decoder_for,
     size_bytes,
 )
+from orchestrator.sources.aiortc.video_frame import VideoFrame
 from orchestrator.sources.decoder_threads import MAX_THREADS, DecoderThreads
 from tests.kit.clocks import HandClock
 from tests.kit.signals import codes
 
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=96)
+VP9 = RTCRtpCodecParameters(mimeType="video/VP9", clockRate=90_000, payloadType=98)
 H264 = RTCRtpCodecParameters(mimeType="video/H264", clockRate=90_000, payloadType=97)
 SIZE = {"width": 64, "height": 48}
 MOST_PIXELS = 320 * 180
@@ -181,6 +183,27 @@ def test_after_a_broken_frame_it_goes_on(
     put_all(decoder, [frames[0], b"\x00broken", frames[1]])
     assert [frame.pts for frame in taken(decoder, 2)] == [0, 6000]
     assert behind.is_set(), "a key frame is asked for"
+
+
+def test_a_frame_with_an_empty_part_ends_no_decoder(decoder: Decoder) -> None:
+    """A packet of VP9 may be a descriptor alone; FFmpeg takes nothing for the end."""
+    sent = [data for data, _ in codes.encoded("vp9", fps=10, seconds=2, **SIZE)]
+    for number, data in enumerate(sent):
+        frame = VideoFrame(data, 3000 * number)
+        frame.put((data, b"") if number == 3 else (data,))
+        decoder.put((VP9, frame))
+    assert [frame.pts for frame in taken(decoder, 20)] == [3000 * n for n in range(20)]
+
+
+def test_a_decoder_at_its_end_is_replaced(decoder: Decoder, behind: threading.Event) -> None:
+    sent = [data for data, _ in codes.encoded("vp9", fps=10, seconds=2, **SIZE)]
+    for number, data in enumerate(sent):
+        frame = VideoFrame(data, 3000 * number)
+        if number == 3:
+            frame.parts = (data, b"")
+        decoder.put((VP9, frame))
+    assert [frame.pts for frame in taken(decoder, 14)][-10:] == [3000 * n for n in range(10, 20)]
+    assert behind.is_set()
 
 
 async def ended() -> DecoderThreads:

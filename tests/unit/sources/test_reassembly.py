@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
+from orchestrator.logs import Repeated
 from orchestrator.media import TrackKind
 from orchestrator.sources.aiortc.reassembly import Reassembly
 from orchestrator.sources.aiortc.video_frame import VideoFrame
-from orchestrator.sources.received_media import NotEncrypted
+from orchestrator.sources.e2ee.key_ring import EMPTY, KeyRing
+from orchestrator.sources.received_media import Decrypts, NotEncrypted
+from orchestrator.sources.rtp_packet import Packet
 from tests.kit.signals import codes
 from tests.kit.sources.packetizing import packets
 
 FPS = 10
+TRAILER = bytes(range(200, 244))
 
 
 def encoded(codec: str, seconds: int = 1) -> list[bytes]:
@@ -22,11 +26,23 @@ def encoded(codec: str, seconds: int = 1) -> list[bytes]:
     return [data for data, _ in made]
 
 
-def receiving(codec: str) -> tuple[Reassembly, list[VideoFrame]]:
+class Encrypted(NotEncrypted):
+    """A room whose server marks its own frames."""
+
+    injected_trailer = TRAILER
+
+    def __init__(self, ring: KeyRing | None) -> None:
+        self._ring = ring
+
+    def key_ring(self, label: str) -> KeyRing | None:
+        return self._ring
+
+
+def receiving(codec: str, decrypts: Decrypts | None = None) -> tuple[Reassembly, list[VideoFrame]]:
     came: list[VideoFrame] = []
     formats: Any = SimpleNamespace(of=lambda _: SimpleNamespace(name=codec, codec=codec))
     output: Any = SimpleNamespace(put=lambda item: came.append(item[1]))
-    reassembly = Reassembly(TrackKind.VIDEO, formats, output, None, NotEncrypted())
+    reassembly = Reassembly(TrackKind.VIDEO, formats, output, None, decrypts or NotEncrypted())
     reassembly.begin(1, "")
     return reassembly, came
 
@@ -57,3 +73,44 @@ def test_a_unit_of_av1_that_lacks_a_piece_is_left_out_up_to_the_next_keyframe() 
     assert came[3].after_loss
     assert reassembly.left_out == FPS - 3
     assert reassembly.keyframes_requested == 1
+
+
+@pytest.mark.parametrize("codec", ["VP8", "VP9", "AV1", "H264", "H265"])
+def test_a_payload_that_is_the_trailer_alone_is_a_frame_of_nothing(codec: str) -> None:
+    """Of AV1 it ended the connection."""
+    reassembly, came = receiving(codec, Encrypted(EMPTY))
+    for number in range(3):
+        reassembly.take(Packet(number, 3000 * number, 1, 97, 1, TRAILER))
+    assert [frame.data for frame in came if frame.data] == []
+    assert reassembly.left_out == 0
+
+
+def test_what_isnt_encrypted_may_end_like_what_the_server_sends() -> None:
+    for ring, shown in ((None, [b"\x01" + TRAILER]), (EMPTY, [])):
+        reassembly, came = receiving("VP8", Encrypted(ring))
+        reassembly.take(Packet(1, 3000, 1, 97, 1, b"\x10\x01" + TRAILER))
+        assert [frame.data for frame in came if frame.data] == shown
+
+
+@pytest.mark.parametrize("what", ["_unpack", "_join"])
+def test_a_packet_that_nobody_foresaw_ends_nothing(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reassembly, came = receiving("AV1")
+    frames = encoded("AV1", 2)
+    works = getattr(reassembly, what)
+    lines: list[str] = []
+    reassembly._unforeseen = Repeated(lambda event, **_: lines.append(event))
+
+    def fails(*_: object) -> None:
+        raise IndexError("nobody foresaw it")
+
+    for each in packets("AV1", frames):
+        third = each.timestamp == 3 * 3000
+        monkeypatch.setattr(reassembly, what, fails if third else works)
+        reassembly.take(each)
+    numbers = [(frame.timestamp & 0xFFFFFFFF) // 3000 for frame in came]
+    assert numbers == [*range(3), *range(FPS, 2 * FPS)]
+    assert len(lines) == 1
+    assert reassembly.left_out >= 1
+    assert came[3].after_loss

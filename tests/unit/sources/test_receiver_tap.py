@@ -18,7 +18,8 @@ from orchestrator.sources.stream_times import (
     STREAM_SHIFT,
     RtpTimestampMapper,
 )
-from tests.kit.sources.taps import OPUS, RTX, VP8, Owner
+from tests.kit.clocks import HandClock
+from tests.kit.sources.taps import OPUS, RTX, VP8, Owner, Sent
 
 
 @pytest.mark.parametrize("kind", ["audio", "video"])
@@ -175,3 +176,16 @@ async def test_repetitions_of_nothing_known_are_not_counted() -> None:
     assert set(getattr(receiver, INTERNALS["remote_streams"])) == {1, 2}
     assert tap.packets() == (2, 0)
     await connection.close()
+
+
+async def test_a_decoder_that_fails_asks_for_a_keyframe_twice_a_second_at_most() -> None:
+    sent, clock = Sent(interval_s=None), HandClock()
+    sent.tap._reassembly.requests._clock = clock
+    await sent.frame(1, key=True)
+    asked = len(sent.plis)
+    for number in range(2, 32):
+        sent.tap._behind.set()
+        clock.now += 1 / 30
+        await sent.frame(number)
+    assert len(sent.plis) - asked == 2
+    await sent.connection.close()

@@ -175,7 +175,9 @@ class Decoder:
         try:
             frames = self._codec[1].decode(encoded)
         except av.FFmpegError as error:
-            # The decoder goes on with what it has, which is more than a new one would have.
+            if isinstance(error, av.EOFError):  # it takes nothing any more
+                self._codec = ("", None)
+            # Else the decoder goes on with what it has, which is more than a new one would have.
             self._undecodable("a frame could not be decoded", codec=codec.name, error=str(error))
             self._behind.set()
             return

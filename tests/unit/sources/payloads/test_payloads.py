@@ -7,7 +7,7 @@ import random
 import av
 import pytest
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.media import MAX_FRAME_PIXELS
@@ -15,6 +15,7 @@ from orchestrator.sources.aiortc.decoding.decoder import decoder_for
 from orchestrator.sources.aiortc.jitter_buffer import VideoJitterBuffer
 from orchestrator.sources.aiortc.keyframe_start import unpacked
 from orchestrator.sources.bitstreams.av1_units import layers
+from orchestrator.sources.payloads import av1, h265, vp9
 from orchestrator.sources.payloads.av1 import temporal_unit
 from orchestrator.sources.payloads.unpacked import KeyframeStart
 from orchestrator.sources.rtp_packet import Packet
@@ -75,6 +76,12 @@ def test_what_a_payload_holds(
 @pytest.mark.parametrize(
     ("codec", "payload"),
     [
+        ("VP9", ""),
+        ("AV1", ""),
+        ("H265", ""),
+        ("VP8", ""),
+        ("H264", ""),
+        ("OPUS", ""),
         ("VP9", "80"),
         ("VP9", "88 91"),
         ("VP9", "a8 11 00"),
@@ -187,13 +194,22 @@ def test_while_a_layer_is_left_out_the_one_below_is_shown_at_once(name: str) -> 
     assert len(sizes) == len(frames) if "key" in name else sizes == 2 * [(960, 540)] + [(480, 270)]
 
 
-@given(st.binary(min_size=1, max_size=60), st.sampled_from(CODECS))
+@given(st.binary(max_size=60), st.sampled_from((*CODECS, "VP8", "H264")))
+@example(b"", "VP9")
+@example(b"", "AV1")
+@example(b"", "H265")
 def test_whatever_comes_is_unpacked_or_a_value_error(payload: bytes, codec: str) -> None:
     try:
         found = unpacked(codec, payload)
     except ValueError:
         return
     assert len(found.data) <= 2 * len(payload) + 4
+
+
+@pytest.mark.parametrize("codec", ["vp9", "av1", "h265"])
+def test_an_empty_payload_is_a_value_error_of_each_codec(codec: str) -> None:
+    with pytest.raises(ValueError, match=r"cut|missing"):
+        {"vp9": vp9, "av1": av1, "h265": h265}[codec].unpacked(b"")
 
 
 @given(st.lists(st.binary(max_size=40), max_size=8))
