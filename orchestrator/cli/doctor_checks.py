@@ -8,45 +8,29 @@ import platform
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from orchestrator import __version__
 from orchestrator.catalog.database import database_path
 from orchestrator.catalog.store import Catalog
 from orchestrator.cli.formatting import size
-from orchestrator.discovery.configured import ConfiguredDiscovery
+from orchestrator.cli.stream_checks import Finding, file_streams, whep_streams, whip_ports
 from orchestrator.discovery.directory import Directory
 from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.encoding.process.capabilities import FEATURES, FFmpeg, ffmpeg_for
-from orchestrator.errors import HavenError, NotLive
+from orchestrator.errors import HavenError
 from orchestrator.mediafiles.headroom import LEAST_FILE_BYTES, largest_file_bytes
 from orchestrator.mediafiles.paths import check_output_directory
 from orchestrator.settings import Settings, masked, warnings
 
-Verdict = Literal["ok", "warning", "failed"]
-
 TIMEOUT_S: Final = 20.0
-
-MOST_ASKED: Final = 10
-"""Streams with names of their own whose servers are asked."""
 
 WHY: Final = {
     "setting": "set by ORCHESTRATOR_FFMPEG",
     "path": "from PATH; it has every encoder that the pipelines need",
     "wheel": "bundled; no ffmpeg on PATH has every encoder that the pipelines need",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check."""
-
-    name: str
-    verdict: Verdict
-    found: str
-    advice: str = ""
 
 
 _Check = Callable[[Settings], Awaitable[list[Finding]]]
@@ -60,7 +44,9 @@ async def check_all(settings: Settings) -> list[Finding]:
         ("ffmpeg", _ffmpeg),
         ("livekit", _livekit),
         ("pumpfun", _pumpfun),
-        ("streams", _whep_streams),
+        ("streams", whep_streams),
+        ("streams", file_streams),
+        ("whip_udp_ports", whip_ports),
         ("output directory", _output_directory),
         ("catalog", _catalog),
     )
@@ -146,27 +132,6 @@ async def _live_of(name: str, settings: Settings) -> int:
         return len(await directory.live(1000))
     finally:
         await directory.close()
-
-
-async def _whep_streams(settings: Settings) -> list[Finding]:
-    """Whether the servers of the first few answer, and take their tokens."""
-    named = ConfiguredDiscovery(settings.streams)
-    ids = [id for id, defined in settings.streams.items() if defined.whep is not None]
-    try:
-        return await asyncio.gather(*(_whep_stream(named, id) for id in ids[:MOST_ASKED]))
-    finally:
-        await named.close()
-
-
-async def _whep_stream(named: ConfiguredDiscovery, id: str) -> Finding:
-    name = f"stream {id}"
-    try:
-        await named.look(id)
-    except NotLive as absence:
-        return Finding(name, "ok", f"not live now: {absence.error}")
-    except HavenError as error:
-        return Finding(name, "warning", error.error, error.detail)
-    return Finding(name, "ok", "live")
 
 
 async def _output_directory(settings: Settings) -> list[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 
 import pytest
 
@@ -82,6 +83,27 @@ async def test_the_doctor_asks_their_servers(place: Here) -> None:
     ]
     assert "401" in lines[2]
     assert "Check the token." in done.stdout
+
+
+def test_the_doctor_looks_for_files_and_ports(place: Here) -> None:
+    there = place.folder / "film.mkv"
+    there.touch()
+    gone = place.folder / "gone.mkv"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("", 0))
+        port = taken.getsockname()[1]
+        (place.folder / "orchestrator.toml").write_text(
+            f'whip_udp_ports = "{port}"\n'
+            f'[streams.there]\nurl = "{there.as_uri()}"\n'
+            f'[streams.gone]\nurl = "{gone.as_uri()}"\n'
+            '[streams.studio]\nurl = "rtmp://127.0.0.1/live/geheim"\n'
+        )
+        done = place.run("doctor")
+    lines = done.stdout.splitlines()
+    assert f"ok   stream there: {there} can be read" in lines
+    assert f"warn stream gone: {gone} can't be read: No such file or directory" in lines
+    assert "warn whip_udp_ports: 0 of 1 ports are free" in lines
+    assert "studio" not in done.stdout
 
 
 def test_to_look_makes_no_catalog(place: Here) -> None:
