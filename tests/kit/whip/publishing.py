@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from asyncio.subprocess import DEVNULL, PIPE, Process
+import tempfile
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import psutil
 
@@ -48,8 +49,8 @@ def taking(machine: Machine, *streams: str) -> None:
 class Publisher:
     """A running ffmpeg."""
 
-    def __init__(self, process: Process) -> None:
-        self.process = process
+    def __init__(self, process: Process, log: IO[bytes]) -> None:
+        self.process, self._log = process, log
 
     async def leave(self) -> str:
         """Ends it as a user does; what it wrote on stderr."""
@@ -65,8 +66,9 @@ class Publisher:
     async def until_ended(self) -> str:
         """What it wrote on stderr, when it has ended."""
         async with asyncio.timeout(20):
-            _, errors = await self.process.communicate()
-        return errors.decode(errors="replace")
+            await self.process.wait()
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
 
 
 @asynccontextmanager
@@ -83,6 +85,7 @@ async def publishing(
 
     Where it was held up, it doesn't send faster afterwards, as no camera does.
     """
+    log = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
     process = await asyncio.create_subprocess_exec(
         *(str(REAL), "-hide_banner", "-loglevel", log_level, "-nostats"),
         *(
@@ -101,14 +104,15 @@ async def publishing(
         *("-authorization", key, f"{url}/whip/{stream}"),
         stdin=DEVNULL,
         stdout=DEVNULL,
-        stderr=PIPE,
+        stderr=log,  # a pipe that nobody reads would hold it up
     )
-    publisher = Publisher(process)
+    publisher = Publisher(process, log)
     try:
         yield publisher
     finally:
         if process.returncode is None:
             await publisher.vanish()
+        log.close()
 
 
 async def until_live(machine: Machine, stream: str, *, live: bool = True) -> None:
