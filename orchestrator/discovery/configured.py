@@ -14,7 +14,7 @@ from orchestrator.discovery.stream_kinds import StreamKind, kind_of
 from orchestrator.discovery.url_streams import UrlStreams
 from orchestrator.discovery.whep_streams import WhepStreams
 from orchestrator.discovery.whip_streams import WhipStreams
-from orchestrator.errors import NotLive, StreamNotFound
+from orchestrator.errors import NotLive, SourceRefused, StreamNotFound
 from orchestrator.media import Endpoint, Publication, Stream
 from orchestrator.settings.groups.encoding import EncodingSettings
 from orchestrator.settings.groups.streams import StreamSettings
@@ -35,6 +35,8 @@ class ConfiguredDiscovery:
     ) -> None:
         """`publishers`: the folder of their control sockets (ingest.control)."""
         self._streams = dict(streams)
+        self._refused: set[str] = set()
+        """Those that are listed and not read."""
         self._url = UrlStreams(settings)
         self._kinds: dict[str, StreamKind] = {"whep": WhepStreams(), "url": self._url}
         if publishers is not None:
@@ -49,12 +51,17 @@ class ConfiguredDiscovery:
         """What was said of a stream; None if nothing was."""
         return self._streams.get(id)
 
-    def put(self, id: str, defined: StreamSettings) -> None:
-        """Defines a stream from now on."""
+    def put(self, id: str, defined: StreamSettings, *, allowed: bool = True) -> None:
+        """Defines a stream from now on; one that isn't allowed is listed and not read."""
         self._streams[id] = defined
+        if allowed:
+            self._refused.discard(id)
+        else:
+            self._refused.add(id)
 
     async def remove(self, id: str) -> None:
         """Forgets a stream."""
+        self._refused.discard(id)
         defined = self._streams.pop(id, None)
         kind = self._kind(defined) if defined is not None else None
         if kind is not None:
@@ -71,8 +78,10 @@ class ConfiguredDiscovery:
     async def find(self, id: str) -> Stream | None:
         """The stream of this id, which is live; StreamNotFound if it isn't, None if it is unknown.
 
-        Raises what its server's answer means if that is anything else.
+        Raises what its server's answer means if that is anything else, as SourceRefused if the
+        settings don't allow it.
         """
+        self._check(id)
         if (source := self._source(id)) is None:
             return None
         defined, kind = source
@@ -94,11 +103,13 @@ class ConfiguredDiscovery:
 
         Raises NotLive with the reason, or another SourceError if it can't be looked for.
         """
+        self._check(id)
         defined, kind = self._received(id)
         return await kind.look(id, defined)
 
     async def watched(self, id: str) -> Stream:
         """The stream of this id, which ffmpeg reads and which is live; errors as `find` has."""
+        self._check(id)
         defined = self._streams.get(id)
         if defined is None:
             raise StreamNotFound(id)
@@ -123,7 +134,8 @@ class ConfiguredDiscovery:
         return sorted(streams, key=lambda one: not one.is_currently_live)[:limit]
 
     async def endpoint(self, stream: Stream, identity: str) -> Endpoint:
-        """Where it is received; StreamNotFound if it isn't defined any more."""
+        """Where it is received; StreamNotFound if it isn't defined any more, or SourceRefused."""
+        self._check(stream.id)
         defined, kind = self._received(stream.id)
         return await kind.endpoint(stream.id, defined)
 
@@ -131,6 +143,14 @@ class ConfiguredDiscovery:
         """Closes what the kinds have open."""
         for kind in self._kinds.values():
             await kind.close()
+
+    def _check(self, id: str) -> None:
+        if id in self._refused:
+            raise SourceRefused(
+                f"Stream {id} is not read: a request named its address, and may not any more.",
+                "Set ORCHESTRATOR_ALLOW_URL_STREAMS, or remove the stream and define it in the "
+                "settings or with `orchestrator streams add`.",
+            )
 
     def _received(self, id: str) -> tuple[StreamSettings, StreamKind]:
         """The definition of a stream, and its kind; StreamNotFound if there is none any more."""

@@ -109,7 +109,7 @@ def add_stream(
         raise typer.BadParameter(f"it begins with {' or '.join(SCHEMES)}", param_hint="ADDRESS")
     check_stream_id(id)
     _, defined = defined_by(address, name=name, token=read_token(token_file))
-    _with_streams(lambda named: named.add(id, defined), config)
+    _with_streams(lambda named: named.add(id, defined, by_command=True), config)
     print(f"Stream {plain(id)} is added: `orchestrator record {plain(id)}` records it.")
 
 

@@ -30,6 +30,9 @@ log = structlog.get_logger(__name__)
 READ_S: Final = 3.0
 """Seconds between two looks at what the command line changed."""
 
+BY_COMMAND: Final = "by_command"
+"""Key of a sealed definition that no request gave; such a one may always have a url."""
+
 DefinedBy = Literal["settings", "request"]
 
 
@@ -70,15 +73,18 @@ class NamedStreams:
         """What was said of a stream."""
         return self._named.definition(id)
 
-    async def add(self, id: str, defined: StreamSettings) -> None:
-        """Adds a stream for this server and later ones; StreamExists, TooManyStreams."""
+    async def add(self, id: str, defined: StreamSettings, *, by_command: bool = False) -> None:
+        """Adds a stream for this server and later ones; StreamExists, TooManyStreams.
+
+        `by_command`: on the command line, where any address may be named.
+        """
         if id in self._settings.streams:
             raise StreamExists(id, "The settings define it: choose another id.")
-        text = json.dumps(revealed(defined))
+        text = json.dumps(revealed(defined) | ({BY_COMMAND: True} if by_command else {}))
         async with self._changing:
             sealed = await asyncio.to_thread(self._key.seal, text)
             await self._table.add(AddedStream(id=id, definition=sealed, created_at=_now()))
-            self._put(id, sealed, defined)
+            self._put(id, sealed, defined, by_command=by_command)
             log.info("stream added", stream=id)
 
     async def remove(self, id: str) -> None:
@@ -102,13 +108,17 @@ class NamedStreams:
                 await self._forget(id)
             for id, sealed in rows.items():
                 if self._rows.get(id) != sealed:
-                    self._put(id, sealed, await asyncio.to_thread(self._unsealed, id, sealed))
+                    defined, by_command = await asyncio.to_thread(self._unsealed, id, sealed)
+                    self._put(id, sealed, defined, by_command=by_command)
 
-    def _put(self, id: str, sealed: str, defined: StreamSettings | None) -> None:
+    def _put(
+        self, id: str, sealed: str, defined: StreamSettings | None, *, by_command: bool
+    ) -> None:
         self._rows[id] = sealed
         self.version += 1
         if defined is not None and id not in self._settings.streams:
-            self._named.put(id, defined)
+            allowed = defined.url is None or by_command or self._settings.allow_url_streams
+            self._named.put(id, defined, allowed=allowed)
 
     async def _forget(self, id: str) -> None:
         if self._rows.pop(id, None) is not None:
@@ -116,15 +126,20 @@ class NamedStreams:
             if id not in self._settings.streams:
                 await self._named.remove(id)
 
-    def _unsealed(self, id: str, sealed: str) -> StreamSettings | None:
-        """The definition; None, and a line in the log, if this server can't use it."""
+    def _unsealed(self, id: str, sealed: str) -> tuple[StreamSettings | None, bool]:
+        """The definition, and whether the command line gave it.
+
+        None, and a line in the log, if this server can't use it.
+        """
         try:
-            return StreamSettings(**json.loads(self._key.unseal(sealed)))
+            fields = json.loads(self._key.unseal(sealed))
+            by_command = fields.pop(BY_COMMAND, False)
+            return StreamSettings(**fields), by_command
         except Unavailable as error:
             log.error("an added stream can't be used", stream=id, error=str(error))
         except ValidationError:  # it may have what this version doesn't know
             log.error("an added stream can't be used", stream=id, error="unknown definition")
-        return None
+        return None, False
 
 
 def _now() -> datetime:

@@ -14,11 +14,13 @@ from orchestrator.catalog.streams import table
 from orchestrator.discovery.configured import ConfiguredDiscovery
 from orchestrator.errors import (
     NotAdded,
+    SourceRefused,
     StillActive,
     StreamConfigured,
     StreamExists,
     TooManyStreams,
 )
+from orchestrator.media import Stream
 from orchestrator.server.streams.named_streams import NamedStreams
 from orchestrator.settings import Settings
 from orchestrator.settings.groups.streams import StreamSettings
@@ -38,6 +40,38 @@ def server(catalog: Catalog) -> Server:
         return NamedStreams(Settings(streams=streams), catalog, ConfiguredDiscovery(streams))
 
     return make
+
+
+async def test_addresses_that_requests_may_not_name_any_more_are_listed_and_not_read(
+    catalog: Catalog,
+) -> None:
+    def server(*, allowed: bool) -> tuple[NamedStreams, ConfiguredDiscovery]:
+        named = ConfiguredDiscovery({})
+        return NamedStreams(Settings(allow_url_streams=allowed), catalog, named), named
+
+    studio = StreamSettings(url="rtmp://media.example/live/geheim")
+    first, allowing = server(allowed=True)
+    await first.add("studio", studio)
+    await first.add("stage", studio, by_command=True)
+    await first.add("lobby", LOBBY)
+    assert await allowing.find("studio") is not None
+    later, named = server(allowed=False)
+    await later.read()
+    assert {each.id for each in await named.live(9)} == {"studio", "stage", "lobby"}
+    stream = Stream("studio", "configured")
+    for ask in (named.find, named.look, named.watched):
+        with pytest.raises(SourceRefused, match="a request named its address") as refused:
+            await ask("studio")
+        assert "ORCHESTRATOR_ALLOW_URL_STREAMS" in refused.value.detail
+        assert "geheim" not in str(refused.value)
+    with pytest.raises(SourceRefused):
+        await named.endpoint(stream, "identity")
+    assert await named.find("stage") is not None
+    assert await named.endpoint(Stream("lobby", "configured"), "identity")
+    await later.remove("studio")
+    assert await named.find("studio") is None
+    await later.add("studio", studio, by_command=True)
+    assert await named.find("studio") is not None
 
 
 async def test_what_is_added_is_there_for_the_next_server_and_sealed(
