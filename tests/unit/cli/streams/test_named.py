@@ -126,7 +126,7 @@ def test_streams_of_the_settings_are_listed_and_stay(place: Here) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["streams", "add", "a", "https://media.example/a"], "begins with whep+https"),
+        (["streams", "add", "a", "ftp://media.example/a"], "begins with whep+https"),
         (["streams", "add", "a", "whep+https://"], "name a host"),
         (["streams", "add", "", URL], "has 0 characters"),
         (["streams", "add", "a\nb", URL], "control character"),
