@@ -89,8 +89,10 @@ class Reassembly:
         form = self._formats.of(packet.payload_type)
         if form is None:
             return False
-        if form.name == "RED" and not self._take_apart(packet):
-            return False
+        if form.name == "RED":
+            if not self._take_apart(packet):
+                return False
+            form = self._formats.of(packet.payload_type) or form
         if not self._begun and isinstance(self._buffer, VideoJitterBuffer):
             self._begun = True
             if form.name in BEGIN_WITH_KEYFRAME:

@@ -12,7 +12,8 @@ from orchestrator.sources.e2ee.frame_layout import BLANKS, parts_of
 from orchestrator.sources.e2ee.key_ring import KeyRing, Undecryptable
 
 PATIENCE_S: Final = 1.0
-"""For so long no frame may be decrypted before that is trouble: a publisher may change its key."""
+"""Frames that fail so far apart, with none between that can be decrypted, are trouble: a publisher
+may change its key."""
 
 LONGEST_PATIENCE_S: Final = 1.6
 """The same while keys are still being derived."""
@@ -29,18 +30,26 @@ class FrameDecryption:
         self._video = kind is TrackKind.VIDEO
         self._clock = clock
         self._broken = False
+        self._failing = False
+        """Whether the last frame failed."""
         self._failing_since: float | None = None
+        """When the first did, of those since one that could be decrypted."""
+        self._failed_at = 0.0
+        """When the last did."""
         self._why = Undecryptable("")
         self.undecryptable = 0
         """Frames that came and could not be decrypted, or need one that could not."""
 
     def open(self, ring: KeyRing, codec: str, parts: tuple[bytes, ...]) -> tuple[bytes, ...] | None:
         """A frame decrypted; None if it has to be left out. `parts`: its layers, of VP9."""
+        parts = tuple(filter(None, parts))
         blank = BLANKS.get(codec)
-        if blank is not None and parts[-1].endswith(blank):
+        if blank is not None and parts and parts[-1].endswith(blank):
             self._broken = self._video
-            # Else it ends a frame of which only a part was sent.
-            return parts if parts == (blank,) else None
+            if parts != (blank,):  # it ends a frame of which only a part was sent
+                return None
+            self._went_on()
+            return parts
         try:
             opened = tuple(filter(None, (self._decrypted(ring, codec, part) for part in parts)))
         except Undecryptable as why:
@@ -48,7 +57,7 @@ class FrameDecryption:
             return None
         if not opened:
             return None
-        self._failing_since = None
+        self._went_on()
         if self._broken and not _is_keyframe(codec, opened):
             self.undecryptable += 1
             return None
@@ -63,15 +72,18 @@ class FrameDecryption:
     @property
     def needs_keyframe(self) -> bool:
         """Whether frames can be decrypted again, and only a keyframe can be decoded."""
-        return self._broken and self._failing_since is None
+        return self._broken and not self._failing
 
     @property
     def trouble(self) -> str | None:
-        """Why none of its frames can be decrypted, as the end of a sentence; None if they can."""
+        """Why none of its frames can be decrypted, as the end of a sentence; None if they can.
+
+        One frame that can't, and nothing after it, says too little.
+        """
         if self._failing_since is None:
             return None
         patience_s = LONGEST_PATIENCE_S if self._why.yet else PATIENCE_S
-        return self._why.why if self._clock() - self._failing_since >= patience_s else None
+        return self._why.why if self._failed_at - self._failing_since >= patience_s else None
 
     def _decrypted(self, ring: KeyRing, codec: str, data: bytes) -> bytes:
         parts = parts_of(codec, data)
@@ -81,9 +93,15 @@ class FrameDecryption:
 
     def _failed(self, why: Undecryptable) -> None:
         self.undecryptable += 1
-        self._broken, self._why = self._video, why
+        self._broken, self._failing = self._video, True
+        if why.untried:
+            return
+        self._why, self._failed_at = why, self._clock()
         if self._failing_since is None:
-            self._failing_since = self._clock()
+            self._failing_since = self._failed_at
+
+    def _went_on(self) -> None:
+        self._failing, self._failing_since = False, None
 
 
 _IDR: Final = tuple(b"\0\0\1" + bytes([importance << 5 | 5]) for importance in (1, 2, 3))

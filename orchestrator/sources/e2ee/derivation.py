@@ -37,14 +37,14 @@ class RatchetedKeys:
     """A key and those that it becomes by ratcheting, as far as they were derived.
 
     All participants who share a key share these. `later` runs a function in another thread, one
-    after the other: PBKDF2 takes its time, HKDF none.
+    after the other, the lowest numbers first: PBKDF2 takes its time, HKDF none.
     """
 
     def __init__(
-        self, kdf: Kdf, material: bytes, later: Callable[[Callable[[], None]], None]
+        self, kdf: Kdf, material: bytes, later: Callable[[int, Callable[[], None]], None]
     ) -> None:
         self._kdf, self._material = kdf, material
-        self._later = later if kdf == "pbkdf2" else _now
+        self._later = later
         self._wanted = 0
         self._deriving = False
         self.known: list[AESGCM] = []
@@ -56,20 +56,27 @@ class RatchetedKeys:
     def want(self, count: int) -> bool:
         """So many are needed; whether they are all known. If not, they are derived later."""
         self._wanted = max(self._wanted, min(count, MOST_RATCHETS))
-        if len(self.known) < self._wanted and not self._deriving:
+        if self._kdf == "hkdf":
+            while len(self.known) < self._wanted:
+                self._derive_one()
+        elif len(self.known) < self._wanted and not self._deriving:
             self._deriving = True
-            self._later(self._derive)
+            self._later(len(self.known), self._derive)
         return len(self.known) >= min(count, MOST_RATCHETS)
 
     def _derive(self) -> None:
+        """One, then the next, behind those of which fewer are known: nobody's first has to wait."""
         try:
-            while len(self.known) < self._wanted:
-                if self.known:
-                    self._material = derived(self._kdf, self._material, 32)
-                self.known.append(AESGCM(derived(self._kdf, self._material, 16)))
-        finally:
+            self._derive_one()
+        except BaseException:
+            self._deriving = False
+            raise
+        if len(self.known) < self._wanted:
+            self._later(len(self.known), self._derive)
+        else:
             self._deriving = False
 
-
-def _now(do: Callable[[], None]) -> None:
-    do()
+    def _derive_one(self) -> None:
+        if self.known:
+            self._material = derived(self._kdf, self._material, 32)
+        self.known.append(AESGCM(derived(self._kdf, self._material, 16)))

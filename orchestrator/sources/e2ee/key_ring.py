@@ -22,11 +22,13 @@ SEARCH_S: Final = 0.5
 class Undecryptable(Exception):
     """A frame can't be decrypted; `why`, as the end of a sentence."""
 
-    def __init__(self, why: str, *, yet: bool = False) -> None:
+    def __init__(self, why: str, *, yet: bool = False, untried: bool = False) -> None:
         super().__init__(why)
         self.why = why
         self.yet = yet
         """Keys are being derived: a later frame may be."""
+        self.untried = untried
+        """No key is derived so far, so none is wrong."""
 
 
 class _Slot:
@@ -42,6 +44,11 @@ class _Slot:
         """Whether every key that may fit was known when it was looked for last."""
         keys.want(1)
 
+    @property
+    def untried(self) -> bool:
+        """Whether its first key is still being derived."""
+        return not self._keys.known
+
     def decrypt(self, frame: EncryptedFrame) -> bytes | None:
         """None if no key that is known fits."""
         known = self._keys.known
@@ -53,8 +60,6 @@ class _Slot:
         return self._search(frame)
 
     def _search(self, frame: EncryptedFrame) -> bytes | None:
-        if not self._keys.known:  # its first is being derived
-            return None
         now = self._clock()
         if self._failures >= SEARCHES and now - self._searched_at < SEARCH_S:
             return None
@@ -98,6 +103,9 @@ class KeyRing:
                 if self._slots
                 else NO_KEY
             )
+        if slot.untried:
+            why = f"the key that is given for it (key_index {index}) is still being derived"
+            raise Undecryptable(why, yet=True, untried=True)
         plain = slot.decrypt(frame)
         if plain is None:
             why = f"the key that is given for it (key_index {index}) is not the right one"

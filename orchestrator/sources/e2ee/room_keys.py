@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
@@ -25,7 +26,7 @@ class RoomKeys:
     def __init__(self, keys: E2eeKeys | None) -> None:
         self._window = keys.ratchet_window if keys is not None else 0
         self._given: dict[str, ParticipantKeys] = dict(keys.participants) if keys else {}
-        self._later = _OneAfterTheOther()
+        self._later = _LowestFirst()
         self._shared = self._derive(keys) if keys is not None else {}
         self._derived: dict[str, dict[int, RatchetedKeys]] = {}
         self._rings: OrderedDict[str, KeyRing] = OrderedDict()
@@ -65,17 +66,22 @@ class RoomKeys:
         }
 
 
-class _OneAfterTheOther:
-    """Runs functions in a thread that ends when there are no more."""
+class _LowestFirst:
+    """Runs functions, those with the lowest number first, in a thread that ends when there are no
+    more.
+    """
 
     def __init__(self) -> None:
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: list[tuple[int, int, Callable[[], None]]] = []
+        """A heap: number, how many came before, function."""
+        self._came = 0
         self._lock = threading.Lock()
         self._running = False
 
-    def __call__(self, do: Callable[[], None]) -> None:
+    def __call__(self, number: int, do: Callable[[], None]) -> None:
         with self._lock:
-            self._waiting.append(do)
+            heapq.heappush(self._waiting, (number, self._came, do))
+            self._came += 1
             if not self._running:
                 self._running = True
                 threading.Thread(target=self._run, name="keys", daemon=True).start()
@@ -86,7 +92,7 @@ class _OneAfterTheOther:
                 if not self._waiting:
                     self._running = False
                     return
-                do = self._waiting.popleft()
+                _, _, do = heapq.heappop(self._waiting)
             try:
                 do()
             except Exception:  # a thread's boundary: frames that need this key are left out

@@ -84,6 +84,7 @@ async def test_that_nothing_can_be_decrypted_is_reported_once() -> None:
     assert sent.delivered() == [("camera", 4)]
     await sent.send(sent.wrong)
     clock.now += PATIENCE_S + 0.1
+    await sent.send(sent.wrong)
     sent.tap.deliver()
     assert len(sent.owner.undecrypted) == 2, "it began anew"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.e2ee_keys import E2eeKeys
-from orchestrator.sources.e2ee import room_keys
+from orchestrator.e2ee_keys import E2eeKeys, Kdf
+from orchestrator.sources.e2ee import derivation, room_keys
 from orchestrator.sources.e2ee.frame_layout import parts_of
 from orchestrator.sources.e2ee.key_ring import EMPTY, SEARCHES, KeyRing, Undecryptable
 from orchestrator.sources.e2ee.room_keys import RoomKeys
@@ -122,10 +122,39 @@ def test_a_passphrase_is_derived_in_another_thread() -> None:
     with pytest.raises(Undecryptable) as not_yet:
         ring.decrypt(frame)
     assert not_yet.value.yet
+    assert not_yet.value.untried
+    assert "still being derived" in not_yet.value.why
     deadline = time.monotonic() + 20
     while not opens(ring, sender):
         assert time.monotonic() < deadline
     assert len(keys._shared[0].known) == 1, "nobody ratcheted it"
+
+
+def test_a_right_key_does_not_wait_for_wrong_ones_to_be_ratcheted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[bytes] = []
+    derived = derivation.derived
+
+    def noted(kdf: Kdf, material: bytes, length: int) -> bytes:
+        made.append(material)
+        return derived(kdf, material, length)
+
+    monkeypatch.setattr(derivation, "derived", noted)
+    keys = room(
+        passphrase="wrong",
+        participants={"ben": {"passphrase": "wrong, too"}, "cleo": {"passphrase": "the right one"}},
+    )
+    sender = Encryptor(b"the right one", hkdf=False)
+    wrong = [keys.ring("anna"), keys.ring("ben")]
+    deadline = time.monotonic() + 20
+    while not all(each[0].known for each in (keys._shared, keys._derived["ben"])):
+        assert time.monotonic() < deadline
+    assert not any(opens(ring, sender) for ring in wrong)
+    ring = keys.ring("cleo")
+    while not opens(ring, sender):
+        assert time.monotonic() < deadline
+    assert made.index(b"the right one") < 20, "of some 70"
 
 
 def test_rings_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
@@ -10,12 +11,16 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.media import EncodedFrame, TrackKind
 from orchestrator.sources.aiortc.encoded_frames import EncodedFrames
 from orchestrator.sources.aiortc.payload_formats import PayloadFormats
 from orchestrator.sources.aiortc.reassembly import Reassembly
+from orchestrator.sources.e2ee.frame_layout import BLANKS
+from orchestrator.sources.e2ee.key_ring import KeyRing
+from orchestrator.sources.e2ee.room_keys import RoomKeys
 from orchestrator.sources.payloads.red import MOST_BLOCKS, Block, blocks
-from orchestrator.sources.received_media import NotEncrypted
+from orchestrator.sources.received_media import Decrypts, NotEncrypted
 from orchestrator.sources.rtp_packet import Packet
 
 OPUS, RED, TICKS = 111, 63, 960
@@ -32,10 +37,10 @@ class Inside:
         return {"codecs": CODECS}[name]
 
 
-def receiver() -> tuple[Reassembly, EncodedFrames]:
+def receiver(decrypts: Decrypts | None = None) -> tuple[Reassembly, EncodedFrames]:
     output = EncodedFrames(TrackKind.AUDIO)
     formats = PayloadFormats(cast(Any, Inside()))
-    reassembly = Reassembly(TrackKind.AUDIO, formats, output, None, NotEncrypted())
+    reassembly = Reassembly(TrackKind.AUDIO, formats, output, None, decrypts or NotEncrypted())
     reassembly.begin(1, "microphone")
     return reassembly, output
 
@@ -135,3 +140,23 @@ def test_damaged_packets_harm_no_other() -> None:
         packet.payload = bytes(payload)
     numbers = {number for number, _ in came(sent)}
     assert {*range(100), *range(210, 300)} <= numbers
+
+
+@dataclass
+class Encrypted:
+    """A room whose server ends what it sends of its own with a trailer."""
+
+    injected_trailer: bytes = bytes(range(200, 244))
+
+    def key_ring(self, label: str) -> KeyRing | None:
+        return RoomKeys(E2eeKeys.model_validate({"passphrase": "x"})).ring("anna")
+
+
+def test_the_servers_silence_between_encrypted_redundant_audio_is_taken() -> None:
+    decrypts = Encrypted()
+    reassembly, output = receiver(decrypts)
+    silence = bytes((OPUS,)) + BLANKS["OPUS"] + decrypts.injected_trailer
+    reassembly.take(Packet(5, 5 * TICKS, 1, RED, 0, silence))
+    frames = [each.frame for each in output.take()]
+    assert [cast(EncodedFrame, frame).data for frame in frames] == [BLANKS["OPUS"]]
+    assert reassembly.undecryptable == 0
