@@ -102,7 +102,7 @@ class Recording(Base):
     instead_of: Mapped[str | None] = mapped_column(String(64), default=None)
     """The pipeline that was asked for, if there was no capacity for it and it copies instead."""
     e2ee: Mapped[str | None] = mapped_column(Text, default=None)
-    """The keys of an end-to-end encrypted stream, sealed (sealing)."""
+    """The keys of an end-to-end encrypted stream, sealed (sealing); None once it has ended."""
     encode: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), default=None)
     """How it is encoded again when it is completed (recordings.encode_options.EncodeOptions)."""
     encode_id: Mapped[str | None] = mapped_column(String(32), default=None)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from orchestrator.catalog.connection import CatalogConnection
-from orchestrator.catalog.models import Recording
+from orchestrator.catalog.models import ACTIVE_STATES, Recording
 from orchestrator.catalog.reservations import Admit, Reservation, Reservations
 from orchestrator.catalog.statements import check_columns, is_active, matching
 from orchestrator.errors import RecordingNotFound
@@ -103,8 +103,13 @@ class RecordingTable(CatalogConnection):
         )
 
     async def update(self, id: str, /, **columns: Any) -> None:
-        """Sets columns of a recording; RecordingNotFound, or TypeError for an unknown column."""
+        """Sets columns of a recording; RecordingNotFound, or TypeError for an unknown column.
+
+        One that ends has no keys from then on.
+        """
         check_columns(Recording, columns, fixed=("id", "stream_id"))
+        if columns.get("state", ACTIVE_STATES[0]) not in ACTIVE_STATES:
+            columns["e2ee"] = None
         changed = await self._change(
             update(Recording).where(Recording.id == id).values(**columns), about=id
         )

@@ -42,7 +42,8 @@ class Resumption:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, recording: Recording) -> None:
-        """Resume recording its stream, unless it was to stop."""
+        """Resume recording its stream, unless it was to stop. `recording`: as it was before it
+        became final, with its keys."""
         if recording.wanted == "stop":
             return
         task = asyncio.create_task(self._go_on(recording))
@@ -60,7 +61,7 @@ class Resumption:
         try:
             ended = await poll_until(self._catalog, recording.id, is_final, FINISH_TIME_S)
             if ended is not None and (left := limits_left(ended)) is not None:
-                keys = await unsealed(self._catalog, ended.e2ee)
+                keys = await unsealed(self._catalog, recording.e2ee)
                 new = await self._start(replace(request_of(ended, left), e2ee=keys))
                 await self._log_event(recording, f"Recording resumed as {new.id}.")
         except HavenError as error:

@@ -236,3 +236,13 @@ async def test_close_may_be_called_twice(catalog: Catalog) -> None:
     await catalog.close()
     with pytest.raises(RuntimeError, match="isn't open"):
         await catalog.get("a")
+
+
+@pytest.mark.parametrize("state", ["completed", "failed", "aborted"])
+async def test_a_recording_that_has_ended_keeps_no_keys(catalog: Catalog, state: str) -> None:
+    await catalog.create(recording("a", state="starting", e2ee="sealed"))
+    for active in ("recording", "reconnecting", "stopping"):
+        await catalog.update("a", state=active)
+        assert (await catalog.get("a")).e2ee == "sealed"
+    await catalog.update("a", state=state)
+    assert (await catalog.get("a")).e2ee is None

@@ -77,12 +77,14 @@ async def test_an_encrypted_stream_goes_on_with_its_keys(catalog: Catalog, gone:
         requests.append(request)
         return recording("b")
 
-    ended = recording("a", state="completed", e2ee=await sealed(catalog, keys), started_by="user")
-    await catalog.create(ended)
+    ending = recording("a", state="stopping", e2ee=await sealed(catalog, keys), started_by="user")
+    await catalog.create(ending)
     if gone:
         catalog.path.with_name(f"{catalog.path.name}.key").unlink()
     resumption = Resumption(catalog, start)
-    resumption.add(ended)
+    resumption.add(await catalog.get("a"))
+    await catalog.update("a", state="completed")
+    assert (await catalog.get("a")).e2ee is None
     async with asyncio.timeout(10):
         while not await catalog.events("a"):
             await asyncio.sleep(0.01)
