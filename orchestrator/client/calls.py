@@ -73,6 +73,7 @@ class StreamSource(TypedDict, total=False):
     whep: str
     token: str
     whip: str
+    e2ee: dict[str, Any]
 
 
 class Filter(TypedDict, total=False):

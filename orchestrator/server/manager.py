@@ -209,7 +209,7 @@ class Manager:
 
         `e2ee`: the keys that were requested for it.
         """
-        keys = keys_of(e2ee, self.settings, stream_id)
+        keys = keys_of(e2ee, self.settings, self.streams.definition(stream_id))
         await wait_for_unmute(self.directory, stream_id, self.settings.connect_timeout_s, keys)
 
     # -- what there is
@@ -252,7 +252,7 @@ class Manager:
 
     async def details(self, stream_id: str) -> StreamDetails:
         """What is in a stream, before it is recorded."""
-        keys = keys_of(None, self.settings, stream_id)
+        keys = keys_of(None, self.settings, self.streams.definition(stream_id))
         return await details_of(self.directory, stream_id, keys)
 
     # -- output directory

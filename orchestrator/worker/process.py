@@ -147,7 +147,7 @@ def _recorder(
             encoded=copies,
             keyframe_interval_s=settings.copy_keyframe_interval_s,
             publishers=publishers,
-            keys=keys_of(job.e2ee, settings, recording.stream_id),
+            keys=keys_of(job.e2ee, settings, settings.streams.get(recording.stream_id)),
             url_input=UrlInput(
                 partial(program, settings), Path(recording.work_directory) / INPUT_LOG
             ),

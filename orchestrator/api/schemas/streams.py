@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 
 from orchestrator.api.schemas.common import MINT_ID, Failure, Wire, example, example_of
 from orchestrator.api.schemas.recording_control import StreamId
+from orchestrator.e2ee_keys import E2eeKeys
 
 Kind = Literal["whep", "whip", "url"]
 DefinedBy = Literal["settings", "request"]
@@ -70,6 +71,9 @@ class StreamBody(Wire):
     whip: SecretStr | None = Field(None, max_length=4096)
     """Instead of an address: the key, of at least 16 characters, with which a publisher may send it
     to /whip/{mint_id} of this server."""
+    e2ee: E2eeKeys | None = None
+    """Instead of an address: the keys of the end-to-end encrypted LiveKit room `mint_id`, which are
+    used unless a request has its own; they are shown nowhere again."""
 
     model_config = example(
         {

@@ -162,7 +162,8 @@ async def _details(settings: Settings, id: str) -> StreamDetails:
     directory = Directory.from_settings(settings)
     try:
         named = await _read_added(settings, directory)
-        found = await details_of(directory, id, keys_of(None, settings, id))
+        keys = keys_of(None, settings, directory.named.definition(id))
+        found = await details_of(directory, id, keys)
         if named is None:
             named = NamedStreams(settings, Catalog(settings.database_url), directory.named)
         return details(named, settings, found)

@@ -8,14 +8,18 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.sealing import SealingKey
 from orchestrator.settings import Settings
+from orchestrator.settings.groups.streams import StreamSettings
 
 
-def keys_of(requested: E2eeKeys | None, settings: Settings, stream_id: str) -> E2eeKeys | None:
-    """Those of the request, else of the stream, else of all streams; None if none are given."""
+def keys_of(
+    requested: E2eeKeys | None, settings: Settings, defined: StreamSettings | None
+) -> E2eeKeys | None:
+    """Those of the request, else of the stream's definition, else of all streams; None if none are
+    given.
+    """
     if requested is not None:
         return requested
-    stream = settings.streams.get(stream_id)
-    own = None if stream is None else stream.e2ee
+    own = None if defined is None else defined.e2ee
     return settings.e2ee if own is None else own
 
 

@@ -107,10 +107,10 @@ def test_an_encrypted_room_has_no_address_of_its_own() -> None:
 def test_which_keys_are_used() -> None:
     request, stream, setting = (keys(passphrase=each) for each in ("request", "stream", "setting"))
     settings = Settings(e2ee=setting, streams={"a": {"e2ee": json.loads(stream.plain())}})
-    assert keys_of(request, settings, "a") == request
-    assert keys_of(None, settings, "a") == stream
-    assert keys_of(None, settings, "b") == setting
-    assert keys_of(None, Settings(), "a") is None
+    assert keys_of(request, settings, settings.streams["a"]) == request
+    assert keys_of(None, settings, settings.streams["a"]) == stream
+    assert keys_of(None, settings, None) == setting
+    assert keys_of(None, Settings(), None) is None
 
 
 async def test_rows_have_them_sealed(catalog: Catalog) -> None:

@@ -12,6 +12,9 @@ import pytest
 
 from orchestrator.api.schemas.common import MINT_ID
 from orchestrator.catalog.store import Catalog
+from orchestrator.catalog.streams.table import AddedStreams
+from orchestrator.discovery.configured import ConfiguredDiscovery
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.server.streams.named_streams import NamedStreams
 from orchestrator.settings import Settings
 from orchestrator.settings.groups.streams import StreamSettings
@@ -71,6 +74,24 @@ async def test_one_that_is_published_here_has_a_key_and_no_address(
     assert defined.whip.get_secret_value() == key
 
 
+async def test_keys_of_a_room_are_kept_sealed_and_shown_nowhere(
+    client: httpx.AsyncClient, manager: MemoryManager, catalog: Catalog
+) -> None:
+    e2ee = {"passphrase": "geheim words", "participants": {"anna": {"passphrase": "geheim, too"}}}
+    answer = await client.post("/api/streams", json={"mint_id": "room", "e2ee": e2ee})
+    added = answer.json()
+    assert (answer.status_code, added["kind"], added["address"]) == (201, None, None)
+    assert "geheim" not in answer.text + (await client.get("/api/streams")).text
+    (row,) = (await AddedStreams(catalog).all()).values()
+    assert "geheim" not in row
+    later = NamedStreams(manager.settings, catalog, ConfiguredDiscovery({}))
+    await later.read()
+    for defined in (manager.streams.definition("room"), later.definition("room")):
+        assert defined is not None
+        assert defined.e2ee == E2eeKeys.model_validate(e2ee)
+    assert (await client.delete("/api/streams/room")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("id", "code"), [("hall", "stream_exists"), ("the/lobby", "stream_exists")]
 )
@@ -126,6 +147,9 @@ async def test_one_that_is_recorded_stays_and_is_live(
         ({"url": "rtmp://h.example/live/" + "geheim" * 400, "whep": None, "token": None}, "url"),
         ({"url": ["rtmp://h.example/live/geheim"], "whep": None, "token": None}, "url"),
         ({"whip": "geheim-geheim-geheim"}, ""),
+        ({"e2ee": {"passphrase": "geheim"}}, ""),
+        ({"e2ee": {"passphrase": ""}, "whep": None, "token": None}, "e2ee.passphrase"),
+        ({"e2ee": {"key": "geheim!"}, "whep": None, "token": None}, "e2ee.key"),
         ({"whep": None}, ""),
         ({"whep": None, "token": None}, ""),
     ],
