@@ -53,9 +53,11 @@ async def test_a_foreign_server_leads_to_no_private_address(
         ours.says(status=200)
         foreign.says(status=status, text="v=0", headers={"Location": f"{ours.url}/api?a=geheim"})
         whep = WhepClient(WhepEndpoint("http://93.184.215.14/stream"), timeout_s=5)
-        with pytest.raises(SourceError, match=f"not asked: {ours.url}/api\\. ") as caught:
-            await whep.offer("v=0")
-        await whep.close()
+        try:
+            with pytest.raises(SourceError, match=f"not asked: {ours.url}/api\\. ") as caught:
+                await whep.offer("v=0")
+        finally:
+            await whep.close()
         assert "use its private address" in caught.value.detail
         assert [method for method, *_ in foreign.asked] == ["POST"]
         assert ours.asked == []
