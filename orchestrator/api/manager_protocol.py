@@ -79,6 +79,9 @@ class Publishers(Protocol):
     async def of_session(self, stream_id: str, **request: Any) -> None:
         """Passes on what a publisher asks of its session, or PublisherNotFound."""
 
+    async def processes(self) -> dict[int, str]:
+        """The streams whose publishers are held, by the pids of the processes that do."""
+
 
 class Catalog(Protocol):
     """The catalog's recordings, events and preferences."""

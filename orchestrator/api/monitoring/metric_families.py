@@ -45,11 +45,17 @@ def families(snapshot: Snapshot, own: ServerCounters) -> Iterator[Metric]:
     for name, help, of_system in _MACHINE:
         yield _gauge(f"haven_machine_{name}", help, (), [((), of_system(system))])
     yield from _server(own)
-    processes = [((p.role, p.recording_id or ""), p) for p in snapshot.processes]
+    processes = [(_labels(process), process) for process in snapshot.processes]
     for name, help, of_process in _PROCESS:
         values = [(labels, of_process(process)) for labels, process in processes]
-        yield _family(f"haven_process_{name}", help, ("role", "recording_id"), values)
+        yield _family(f"haven_process_{name}", help, ("role", "recording_id", "mint_id"), values)
     yield from _recordings(snapshot.recordings)
+
+
+def _labels(process: Process) -> tuple[str, str, str]:
+    """An empty one is none (prometheus.io/docs/concepts/data_model); recordings have their own."""
+    stream_id = "" if process.recording_id else process.mint_id
+    return process.role, process.recording_id or "", stream_id or ""
 
 
 def _server(own: ServerCounters) -> Iterator[Metric]:

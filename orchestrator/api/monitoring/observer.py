@@ -17,7 +17,7 @@ from orchestrator.capacity.admission import limit_cores
 from orchestrator.catalog.models import Recording
 from orchestrator.monitor.history import History
 from orchestrator.monitor.machine import MachineMeter
-from orchestrator.monitor.usage import ProcessUsage, RoleUsage
+from orchestrator.monitor.usage import ProcessUsage, RoleUsage, Usage
 from orchestrator.periodic import Periodic
 
 log = structlog.get_logger(__name__)
@@ -38,6 +38,8 @@ class Observer:
         self._machine = MachineMeter()
         self._server = ProcessUsage(os.getpid())
         self._reserve = RoleUsage()
+        self._publishers: dict[str, RoleUsage] = {}
+        """By stream."""
         self._lock = asyncio.Lock()
         self._latest: Snapshot | None = None
         self._latest_s = 0.0
@@ -74,10 +76,13 @@ class Observer:
     async def _look(self) -> None:
         directory = await self._manager.output_directory()
         rows = tuple(await self._manager.active())
-        self._latest = await asyncio.to_thread(self._sample, directory, rows)
+        held = await self._manager.publishers.processes()
+        self._latest = await asyncio.to_thread(self._sample, directory, rows, held)
         self._latest_s = time.monotonic()
 
-    def _sample(self, directory: Path, rows: tuple[Recording, ...]) -> Snapshot:
+    def _sample(
+        self, directory: Path, rows: tuple[Recording, ...], held: dict[int, str]
+    ) -> Snapshot:
         began_s = time.thread_time()
         machine, server = self._machine.sample(directory), self._server.sample()
         assert server is not None, "this process exists"
@@ -86,9 +91,19 @@ class Observer:
             machine=machine,
             server=server,
             reserve=self._reserve.sample(self._manager.worker_in_reserve()),
+            publishers=self._of_publishers(held, {row.worker_pid for row in rows}),
             recordings=rows,
             limit_cores=limit_cores(machine.cores, self._manager.settings),
         )
         self.history.add(machine, snapshot.share)
         self.sample_cpu_s = time.thread_time() - began_s
         return snapshot
+
+    def _of_publishers(
+        self, held: dict[int, str], workers: set[int | None]
+    ) -> tuple[tuple[str, Usage], ...]:
+        """Those that record nothing: workers measure themselves."""
+        idle = {stream: pid for pid, stream in held.items() if pid not in workers}
+        self._publishers = {each: self._publishers.get(each, RoleUsage()) for each in idle}
+        usages = [(each, self._publishers[each].sample(pid)) for each, pid in idle.items()]
+        return tuple((each, usage) for each, usage in usages if usage is not None)

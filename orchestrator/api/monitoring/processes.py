@@ -46,6 +46,7 @@ async def processes(
 ) -> Processes:
     """The server, and the worker and ffmpeg of each running recording; sampled once a second.
 
+    A process that holds a publisher (WHIP) of which nothing is recorded has the role `publisher`.
     A recording of an RTMP, SRT or RTSP stream or of a file has an `input` as well. With the `id` of
     a running recording as `recording_id`, only its own processes.
     """

@@ -30,6 +30,8 @@ class Snapshot:
     server: Usage
     reserve: Usage | None
     """The zygote, which workers are forked from."""
+    publishers: tuple[tuple[str, Usage], ...]
+    """The processes that hold a publisher and record nothing, by their streams."""
     recordings: tuple[Recording, ...]
     """The running recordings, with the figures that their workers reported."""
     limit_cores: float
@@ -46,6 +48,9 @@ class Snapshot:
         processes = [_unassigned("server", self.server, self.at, "running")]
         if self.reserve is not None:
             processes.append(_unassigned("worker", self.reserve, self.at, "waiting"))
+        for stream_id, usage in self.publishers:
+            process = _unassigned("publisher", usage, self.at, "publishing")
+            processes.append(process.model_copy(update={"mint_id": stream_id}))
         for recording in self.recordings:
             processes += _of_recording(recording, self.at)
         return processes

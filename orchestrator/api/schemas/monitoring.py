@@ -6,7 +6,7 @@ from typing import Literal
 
 from orchestrator.api.schemas.common import MINT_ID, RECORDING_ID, Moment, Wire, example, example_of
 
-Role = Literal["server", "worker", "ffmpeg", "input"]
+Role = Literal["server", "worker", "ffmpeg", "input", "publisher"]
 
 
 class Process(Wire):
@@ -16,14 +16,15 @@ class Process(Wire):
     pid: int
     role: Role
     """worker: receives and decodes the stream of one recording; ffmpeg: encodes it; input: the
-    ffmpeg that reads an RTMP, SRT or RTSP stream or a file for the worker."""
+    ffmpeg that reads an RTMP, SRT or RTSP stream or a file for the worker; publisher: holds a
+    publisher (WHIP) of which nothing is recorded."""
     recording_id: str | None
-    """The recording's own id; null for the server and for the zygote."""
+    """The recording's own id; null for the server, the zygote, and the role publisher."""
     mint_id: str | None
     state: str
     """server: running; worker: the recording's state, `silent` if it has reported nothing for 5 s,
     or `waiting` if it has no recording; ffmpeg: starting, running, stopping, stopped,
-    exited, backoff or fatal; input: running."""
+    exited, backoff or fatal; input: running; publisher: publishing."""
     since: Moment | None
     """When the process started."""
     restarts: int | None
@@ -60,7 +61,7 @@ class Process(Wire):
     measured_at: Moment | None
     """When the process was measured; null if it has not been yet."""
     log_url: str | None
-    """Address of its last log lines; null for the server, which logs to stderr."""
+    """Address of its last log lines; null without a recording."""
 
     model_config = example(
         {
@@ -93,7 +94,7 @@ class Process(Wire):
 
 
 class Processes(Wire):
-    """The server, and the processes of each running recording."""
+    """The server, the processes of each running recording, and those that hold publishers."""
 
     success: Literal[True] = True
     processes: list[Process]

@@ -41,6 +41,9 @@ BEGIN_S: Final = 10.0
 UNTIL_CONNECTED_S: Final = 70.0
 """More than a publisher has for its media connection."""
 
+STATUS_S: Final = 0.5
+"""Longest wait for what a process says of itself: it is asked once a second."""
+
 _LOOK_S: Final = 0.01
 
 
@@ -83,6 +86,12 @@ class Publishers:
             await self._ask(stream_id, **request)
         except NobodyListens as error:
             raise PublisherNotFound() from error
+
+    async def processes(self) -> dict[int, str]:
+        """The streams whose publishers are held, by the pids of the processes that answer."""
+        paths = await asyncio.to_thread(sockets_in, self._folder)
+        answers = await asyncio.gather(*map(_status, paths))
+        return {each["pid"]: each["stream"] for each in answers if "pid" in each}
 
     # -- recordings
 
@@ -197,6 +206,14 @@ async def _is_there(path: Path) -> bool:
     except HavenError:
         return True
     return True
+
+
+async def _status(path: Path) -> dict[str, Any]:
+    """What a process says of itself; empty if it doesn't."""
+    try:
+        return await ask(path, timeout_s=STATUS_S, op="status")
+    except (NobodyListens, HavenError):
+        return {}
 
 
 async def _end(path: Path) -> None:

@@ -46,7 +46,7 @@ async def hold(ingest: IngestJob, log_file: StderrLog, first: Job | None = None)
 
 class _IngestProcess:
     def __init__(self, ingest: IngestJob, log_file: StderrLog) -> None:
-        settings = ingest.settings
+        self._stream_id, settings = ingest.stream_id, ingest.settings
         self._socket, self._own_log, self._log = ingest.socket, ingest.log, log_file
         limits = StreamLimits(settings.max_frame_pixels, settings.copy_keyframe_interval_s)
         addresses = LocalAddresses(settings.whip_ports, settings.whip_public_address)
@@ -85,7 +85,8 @@ class _IngestProcess:
     async def _handle(self, request: dict[str, Any]) -> dict[str, Any]:
         match request:
             case {"op": "status"}:
-                return {"publisher": self._publishers.described()}
+                publisher = self._publishers.described()
+                return {"publisher": publisher, "pid": os.getpid(), "stream": self._stream_id}
             case {"op": "until_connected"}:
                 return await self._until_connected()
             case {"op": "offer", "sdp": str(sdp)}:

@@ -20,6 +20,8 @@ class MemoryPublishers:
         self.requests: list[dict[str, Any]] = []
         self.raises: HavenError | None = None
         """What every offer raises, if anything."""
+        self.held: dict[int, str] = {}
+        """What processes hold."""
 
     def key_of(self, stream_id: str) -> str | None:
         """The stream's key."""
@@ -39,3 +41,7 @@ class MemoryPublishers:
         if request.get("etag", ETAG) != ETAG:
             raise StaleSession()
         self.requests.append({"stream": stream_id} | request)
+
+    async def processes(self) -> dict[int, str]:
+        """The streams by pids."""
+        return self.held

@@ -33,7 +33,7 @@ function Checks() {
 const KINDS = { ok: "good", warning: "warn", failed: "bad" };
 const CHECKS = { cpu: "CPU", ffmpeg: "ffmpeg" };
 
-const ROLES = { server: "Server", worker: "Worker", ffmpeg: "ffmpeg", input: "Input" };
+const ROLES = { server: "Server", worker: "Worker", ffmpeg: "ffmpeg", input: "Input", publisher: "Publisher" };
 
 function Processes() {
   const processes = useStore((state) => state.processes);

@@ -65,10 +65,10 @@ async def test_what_is_measured(client: httpx.AsyncClient) -> None:
     mine = ("recording_id", "r1")
     assert found["haven_recording_frames_dropped_total", frozenset({mine})] == 4
     assert found["haven_recording_queue_bytes", frozenset({mine})] == 1382400
-    ffmpeg = frozenset({mine, ("role", "ffmpeg")})
+    ffmpeg = frozenset({mine, ("role", "ffmpeg"), ("mint_id", "")})
     assert found["haven_process_cpu_seconds_total", ffmpeg] == 12.5
     assert found["haven_process_start_time_seconds", ffmpeg] == 1733063420
-    server = frozenset({("role", "server"), ("recording_id", "")})
+    server = frozenset({("role", "server"), ("recording_id", ""), ("mint_id", "")})
     assert found["haven_process_resident_memory_bytes", server] > 10**7
     assert ("haven_process_restarts_total", server) not in found, "it doesn't know"
     assert found["haven_recordings", frozenset({("state", "failed")})] == 1

@@ -69,6 +69,22 @@ async def test_the_worker_in_reserve_is_of_no_recording(
     assert (await client.get(f"/api/processes/{spare}/log")).status_code == 404
 
 
+async def test_who_holds_a_publisher_is_listed_until_it_records(
+    client: httpx.AsyncClient, manager: MemoryManager, tmp_path: Path, spare: int
+) -> None:
+    manager.publishers.held = {spare: "lobby", 11: "of the recording", 2**22 + 1: "gone"}
+    manager.rows.append(running(tmp_path))
+    found = await listed(client)
+    publisher = found["publisher"]
+    assert (publisher["pid"], publisher["mint_id"]) == (spare, "lobby")
+    assert (publisher["state"], publisher["recording_id"]) == ("publishing", None)
+    assert publisher["rss_bytes"] > 0
+    assert publisher["log_url"] is None
+    assert set(found) == {"server", "publisher", "worker", "ffmpeg"}
+    lines = (await client.get("/metrics")).text.splitlines()
+    assert any('mint_id="lobby",recording_id="",role="publisher"' in line for line in lines)
+
+
 async def test_all_that_is_known(
     client: httpx.AsyncClient, manager: MemoryManager, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ class Process:
     def __init__(self, path: Path) -> None:
         self.requests: list[str] = []
         self.publisher: dict[str, Any] | None = None
+        self.version = "now"
         self.records = self.ends = True
         self.server = ControlServer(path, self._answer)
 
@@ -59,6 +60,8 @@ class Process:
             case "offer":
                 self.publisher = {"tracks": [TRACK]}
                 return {"sdp": "v=0", "session": "s", "etag": "e"}
+            case "status" if self.version == "now":
+                return {"publisher": self.publisher, "pid": os.getpid(), "stream": "lobby"}
             case "status" | "until_connected":
                 return {"publisher": self.publisher}
             case "record" if not self.records:
@@ -154,6 +157,14 @@ async def test_who_waits_is_told_when_a_publisher_is_connected(
     await publishers.offer("lobby", "v=0")
     async with asyncio.timeout(5):
         await connected.wait()
+
+
+async def test_the_processes_that_answer_are_known(publishers: Publishers, hands: Hands) -> None:
+    assert await publishers.processes() == {}
+    await publishers.offer("lobby", "v=0")
+    other = await hands.listen("other")
+    other.version = "old"
+    assert await publishers.processes() == {os.getpid(): "lobby"}
 
 
 async def test_only_so_many(publishers: Publishers, hands: Hands) -> None:

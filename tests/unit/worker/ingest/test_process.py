@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ async def test_an_offer_that_is_answered_too_late_is_refused(
 ) -> None:
     settings = Settings(database_url=f"sqlite:///{tmp_path / 'catalog.db'}")
     process = _IngestProcess(IngestJob("lobby", settings), StderrLog(tmp_path / "log"))
+    said = await process._handle({"op": "status"})
+    assert said == {"publisher": None, "pid": os.getpid(), "stream": "lobby"}
     sessions = []
 
     async def answer(publisher: Publisher, _: str) -> str:
