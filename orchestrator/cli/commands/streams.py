@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from urllib.parse import quote
 
 import typer
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.media import Stream
     from orchestrator.server.streams.named_streams import NamedStreams
     from orchestrator.settings import Settings
+    from orchestrator.settings.groups.streams import StreamSettings
 
 app = typer.Typer(
     help="List live streams, show, add or remove one with a name of its own.",
@@ -32,7 +35,7 @@ app = typer.Typer(
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="Most streams to list.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A stream's id.")]
 Address = Annotated[
-    str,
+    str | None,
     typer.Argument(
         metavar="ADDRESS",
         help="Where it comes from: whep+https://…, rtmp://…, srt://…, rtsp://…, file:///…",
@@ -45,6 +48,28 @@ TokenFile = Annotated[
         "--token-file", metavar="FILE", help="File with a bearer token, or set WHEP_TOKEN."
     ),
 ]
+UrlFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--url-file",
+        metavar="FILE",
+        help="File with the ADDRESS, which may have a key or password; - for standard input.",
+    ),
+]
+Whip = Annotated[
+    bool, typer.Option("--whip", help="It is published here (WHIP), with a key of its own.")
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file",
+        metavar="FILE",
+        help="File with that key, - for standard input; without it one is made, and shown once.",
+    ),
+]
+
+KEY_BYTES: Final = 24
+"""Random ones of a key that is made."""
 
 _T = TypeVar("_T")
 
@@ -96,21 +121,50 @@ def show_stream(id: Id, as_json: AsJson = False, config: Config = None) -> None:
 @app.command("add")
 def add_stream(
     id: Id,
-    address: Address,
+    address: Address = None,
     name: Name = None,
     token_file: TokenFile = None,
+    url_file: UrlFile = None,
+    whip: Whip = False,
+    key_file: KeyFile = None,
     config: Config = None,
 ) -> None:
-    """Add a stream with a name of its own, which can be recorded, watched and listed by its id."""
-    from orchestrator.cli.stream_address import SCHEMES, defined_by, read_token
+    """Add a stream with a name of its own, which can be recorded, watched and listed by its id.
+
+    Every user of this machine sees an ADDRESS with its key or password: use --url-file for one.
+    """
+    from orchestrator.cli.stream_address import checked, read_secret, read_token
     from orchestrator.mediafiles.paths import check_stream_id
 
-    if not address.startswith(SCHEMES):
-        raise typer.BadParameter(f"it begins with {' or '.join(SCHEMES)}", param_hint="ADDRESS")
+    if sum((address is not None, url_file is not None, whip)) != 1:
+        raise typer.BadParameter("give an ADDRESS, --url-file or --whip")
+    if key_file is not None and not whip:
+        raise typer.BadParameter("a key is of use with --whip", param_hint="--key-file")
     check_stream_id(id)
-    _, defined = defined_by(address, name=name, token=read_token(token_file))
+    token, key = read_token(token_file), None
+    if whip:
+        key = read_secret(key_file, "key", "--key-file") if key_file else token_urlsafe(KEY_BYTES)
+        defined = checked(whip=key, name=name, token=token)
+    else:
+        defined = _at(address, url_file, name=name, token=token)
     _with_streams(lambda named: named.add(id, defined, by_command=True), config)
     print(f"Stream {plain(id)} is added: `orchestrator record {plain(id)}` records it.")
+    if whip:
+        print(f"Publish it to /whip/{quote(id)} of the server, with its key as bearer token.")
+    if key is not None and key_file is None:
+        print(f"Its key, which is not shown again: {key}")
+
+
+def _at(address: str | None, url_file: Path | None, **more: str | None) -> StreamSettings:
+    """The stream at an address, which may be in a file."""
+    from orchestrator.cli.stream_address import SCHEMES, defined_by, read_secret
+
+    if url_file is not None:
+        address = read_secret(url_file, "address", "--url-file")
+    if address is None or not address.startswith(SCHEMES):
+        hint = "ADDRESS" if url_file is None else "--url-file"
+        raise typer.BadParameter(f"it begins with {' or '.join(SCHEMES)}", param_hint=hint)
+    return defined_by(address, **more)[1]
 
 
 @app.command("remove")

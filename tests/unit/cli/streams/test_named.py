@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import socket
@@ -43,6 +44,39 @@ def test_added_listed_and_removed(place: Here) -> None:
     for each in (added, listed, again, gone):
         assert "geheim" not in each.stdout + each.stderr
         assert "letmein" not in each.stdout + each.stderr
+
+
+def test_an_address_with_a_key_comes_from_a_file_or_standard_input(
+    place: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = place.folder / "address"
+    file.write_text("rtmp://media.example/live/geheim\n")
+    added = [place.run("streams", "add", "stage", "--url-file", str(file))]
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{URL}\n"))
+    added.append(place.run("streams", "add", "lobby", "--url-file", "-"))
+    assert [(each.returncode, each.stderr) for each in added] == [(0, ""), (0, "")]
+    shown = place.run("streams", "show", "stage", "--json")
+    assert json.loads(shown.stdout)["address"] == "rtmp://media.example/live/***"
+    assert "geheim" not in "".join(each.stdout for each in (*added, shown))
+
+
+def test_a_stream_that_is_published_here_has_its_key_from_a_file_or_a_new_one(
+    place: Here,
+) -> None:
+    file = place.folder / "key"
+    file.write_text("a-key-that-is-geheim\n")
+    given = place.run("streams", "add", "the lobby", "--whip", "--key-file", str(file))
+    assert (given.returncode, given.stderr) == (0, "")
+    assert "/whip/the%20lobby" in given.stdout
+    assert "geheim" not in given.stdout
+    made = [place.run("streams", "add", id, "--whip").stdout for id in ("hall", "stage")]
+    keys = {said.rpartition(": ")[2].strip() for said in made}
+    assert [len(key) for key in keys] == [32, 32]
+    hall = next(s for s in json.loads(place.run("streams", "--json").stdout) if s["id"] == "hall")
+    assert hall["is_currently_live"] is False
+    file.write_text("geheim")
+    short = place.run("streams", "add", "short", "--whip", "--key-file", str(file))
+    assert (short.returncode, "16" in short.stderr, "geheim" in short.stderr) == (2, True, False)
 
 
 async def test_what_is_in_a_stream_is_shown(place: Here) -> None:
@@ -132,6 +166,12 @@ def test_streams_of_the_settings_are_listed_and_stay(place: Here) -> None:
         (["streams", "add", "a\nb", URL], "control character"),
         (["streams", "add", "a", URL, "--token-file", "none"], "no token in none"),
         (["streams", "add", "a", URL, "--name", "x" * 201], "at most 200"),
+        (["streams", "add", "a"], "ADDRESS, --url-file or --whip"),
+        (["streams", "add", "a", URL, "--whip"], "ADDRESS, --url-file or --whip"),
+        (["streams", "add", "a", URL, "--key-file", "none"], "of use with --whip"),
+        (["streams", "add", "a", "--whip", "--token-file", __file__], "token"),
+        (["streams", "add", "a", "--whip", "--key-file", "none"], "no key in none"),
+        (["streams", "add", "a", "--url-file", "none"], "no address in none"),
         (["record", "demo", "--token-file", __file__], "of use with an address"),
         (["record", "whep+http://:80/a"], "name a host"),
         (["record", "whep+https://media.example/" + "x" * 300], "characters"),
