@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import count
 from typing import Final
 
 from orchestrator.media import EncodedFrame
@@ -18,6 +19,9 @@ _H265_SETS: Final = (32, 33, 34)
 
 _SEQUENCE_HEADER, _TEMPORAL_DELIMITER = 1, 2
 """OBU types (AV1 §6.2.2)."""
+
+_MOST_OBUS: Final = 1024
+"""That are told apart in a temporal unit; it has two or three, and one for each group of tiles."""
 
 
 def parameter_sets(frame: EncodedFrame) -> bytes:
@@ -59,16 +63,20 @@ def nal_units(data: bytes) -> Iterator[bytes]:
 
 
 def _obus(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Type and all bytes of each OBU of a temporal unit in the low-overhead format (AV1 §5.3)."""
+    """Type and all bytes of each OBU of a temporal unit in the low-overhead format (AV1 §5.3); what
+    is behind `_MOST_OBUS` of them comes with the last one."""
     at = 0
-    while at < len(data):
+    for number in count(1):
+        if at >= len(data):
+            return
         head = data[at]
         begin = at + (2 if head & 4 else 1)
         size = len(data) - begin
         if head & 2:
             size, begin = _leb128(data, begin)
-        yield head >> 3 & 15, data[at : begin + size]
-        at = begin + size
+        ends = begin + size if number < _MOST_OBUS else len(data)
+        yield head >> 3 & 15, data[at:ends]
+        at = ends
 
 
 def _leb128(data: bytes, at: int) -> tuple[int, int]:

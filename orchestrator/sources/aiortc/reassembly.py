@@ -29,7 +29,8 @@ log = structlog.get_logger(__name__)
 
 BEGIN_WITH_KEYFRAME: Final = ("VP9", "AV1", "H265")
 """Streams of these are decoded from their first keyframe on, which is asked for; VP8 and H.264 from
-their first packet on, as decoders know best whether they can begin there."""
+their first packet on, as decoders know best whether they can begin there. Where the codec changes
+within a stream, all wait for one."""
 
 
 class Reassembly:
@@ -65,8 +66,8 @@ class Reassembly:
         self._undecryptable = self.undecryptable
         self._decryption, self._told = FrameDecryption(self._kind), None
         self.requests = KeyframeRequests(self._keyframe_interval_s)
-        self._begun = False
-        """Whether a packet of this stream came."""
+        self._codec = ""
+        """That of this stream's packets; empty until one came."""
         video = self._kind is TrackKind.VIDEO
         self._buffer = self._video_buffer() if video else AudioJitterBuffer()
 
@@ -93,20 +94,23 @@ class Reassembly:
             if not self._take_apart(packet):
                 return False
             form = self._formats.of(packet.payload_type) or form
-        if not self._begun and isinstance(self._buffer, VideoJitterBuffer):
-            self._begun = True
-            if form.name in BEGIN_WITH_KEYFRAME:
-                self._buffer.wait_for_keyframe()
         if packet.payload:
             try:
                 self._unpack(packet, form.name)
             except ValueError:
                 return False
+            if form.name != self._codec:
+                self._codec_came(form.name)
         wants_keyframe, frame = self._buffer.add(packet)
         if frame is not None:
             self._pass_on(frame)
             self.pass_on_ready()
         return wants_keyframe
+
+    def _codec_came(self, name: str) -> None:
+        changed, self._codec = bool(self._codec), name
+        if isinstance(self._buffer, VideoJitterBuffer) and (changed or name in BEGIN_WITH_KEYFRAME):
+            self._buffer.wait_for_keyframe()
 
     def _take_apart(self, packet: Packet) -> bool:
         """Makes a packet of redundant audio what it is without, and keeps what it repeats."""

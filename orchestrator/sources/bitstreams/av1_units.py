@@ -17,7 +17,8 @@ _LONGEST_HEADER: Final = 512
 """Bytes of a sequence header that are read; it has a dozen, with 32 operating points 300."""
 
 MOST_OBUS: Final = 1024
-"""That are looked at before a unit's first frame; it has two or three."""
+"""Of a temporal unit, which has two or three and one for each group of tiles; others are not looked
+at, and units out of packets have no more."""
 
 
 def obus(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:

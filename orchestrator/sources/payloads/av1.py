@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from orchestrator.sources.bitstreams.av1_units import MOST_OBUS
 from orchestrator.sources.payloads.unpacked import KeyframeStart, Unpacked
 
 _Z, _Y, _N = 0x80, 0x40, 0x08
@@ -44,9 +45,11 @@ def unpacked(payload: bytes) -> Unpacked:
 def temporal_unit(payloads: Sequence[bytes]) -> bytes:
     """The OBUs of all packets of a frame, each with its size (AV1 §5.2), without delimiters.
 
-    Raises ValueError if a piece is missing or makes no sense.
+    Raises ValueError if a piece is missing or makes no sense, and if there are more than
+    `MOST_OBUS`.
     """
     made: list[bytes] = []
+    begun = 0
     pieces: list[bytes] = []
     """Of the OBU that goes on in the next packet."""
     for payload in payloads:
@@ -58,6 +61,9 @@ def temporal_unit(payloads: Sequence[bytes]) -> bytes:
         elements = list(_elements(payload))
         if not elements:
             raise ValueError("a packet without an OBU")
+        begun += len(elements) - bool(pieces)
+        if begun > MOST_OBUS:
+            raise ValueError(f"more than {MOST_OBUS} OBUs")
         if pieces:
             pieces.append(elements.pop(0))
             if goes_on and not elements:

@@ -18,6 +18,10 @@ FRAGMENT: Final = 49
 _PACI: Final = 50
 """Types of payloads (§4.4); smaller ones are NAL units as they are."""
 
+_SHORTEST: Final = 2
+"""Bytes of a NAL unit: one that ends a sequence or the bitstream is its header alone (ITU-T H.265
+§7.3.1.2)."""
+
 _SPS: Final = 33
 _IRAP: Final = range(16, 24)
 """NAL unit types (ITU-T H.265 table 7-1)."""
@@ -25,7 +29,7 @@ _IRAP: Final = range(16, 24)
 
 def unpacked(payload: bytes) -> Unpacked:
     """Of one packet. Raises ValueError."""
-    if len(payload) < 3:
+    if len(payload) < _SHORTEST or (payload[0] >> 1 & 63 >= AGGREGATION and len(payload) == 2):
         raise ValueError("a NAL unit is cut")
     kind = payload[0] >> 1 & 63
     if kind < AGGREGATION:
@@ -71,10 +75,9 @@ def _inside_paci(payload: bytes) -> bytes:
     if kind == _PACI:
         raise ValueError("a PACI packet in another one")
     head = bytes((fields >> 8 & 0x80 | kind << 1 | payload[0] & 1, payload[1]))
-    inside = head + payload[4 + extension :]
-    if len(inside) < 3:
+    if len(payload) < 4 + extension:
         raise ValueError("a PACI packet is cut")
-    return inside
+    return head + payload[4 + extension :]
 
 
 def _begins(unit: bytes) -> KeyframeStart:

@@ -114,3 +114,24 @@ def test_a_packet_that_nobody_foresaw_ends_nothing(
     assert len(lines) == 1
     assert reassembly.left_out >= 1
     assert came[3].after_loss
+
+
+def test_where_the_codec_of_a_stream_changes_it_goes_on_with_a_keyframe() -> None:
+    """Of one SSRC: what was encoded for another decoder is of no use to the next one."""
+    reassembly, came = receiving("VP9")
+    names = {97: "VP9", 98: "AV1", 99: "VP8"}
+    form: Any = SimpleNamespace(
+        of=lambda kind: SimpleNamespace(name=names[kind], codec=names[kind])
+    )
+    reassembly._formats = form
+    for each in packets("VP9", encoded("VP9"), first=0):
+        reassembly.take(each)
+    number = 1000
+    for each in packets("AV1", [*encoded("AV1")[1:], *encoded("AV1")], first=number):
+        each.payload_type, each.timestamp = 98, each.timestamp + 3000 * FPS
+        reassembly.take(each)
+    assert [frame.payload_type for frame in came] == FPS * [97] + FPS * [98]
+    number = 3000
+    for step, payload in enumerate((b"\x10\x11", b"\x10\x10\0\0")):
+        reassembly.take(Packet(number + step, 3000 * (100 + step), 1, 99, 1, payload))
+    assert [frame.data for frame in came[2 * FPS :]] == [b"\x10\0\0"]

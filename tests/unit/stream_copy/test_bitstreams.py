@@ -56,3 +56,10 @@ def test_what_encoders_give_has_parameter_sets() -> None:
     for codec in ("h264", "h265", "av1"):
         assert parameter_sets(video_frames(codec, 2)[0])
         assert not parameter_sets(video_frames(codec, 2)[1])
+
+
+def test_what_is_behind_a_thousand_obus_of_av1_is_stored_as_it_is() -> None:
+    delimiter, empty = b"\x12\0", b"\x32\0"
+    few, many = EncodedFrame("av1", delimiter + empty), delimiter + 2000 * empty + delimiter
+    assert stored(few) == empty
+    assert stored(EncodedFrame("av1", many)) == many.removeprefix(delimiter)

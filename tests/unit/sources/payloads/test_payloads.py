@@ -56,6 +56,8 @@ OPTIONS = {
         ("AV1", "10 08 00", "10 08 00", KEY, True),  # a sequence header, no N
         ("AV1", "90 08 00", "90 08 00", NONE, True),  # the rest of an OBU
         ("H265", "40 01 0c", "00000001 40010c", NONE, False),
+        ("H265", "48 01", "00000001 4801", NONE, False),  # the end of a sequence
+        ("H265", "64 01 4800", "00000001 4801", NONE, False),
         ("H265", "42 01 01", "00000001 420101", KEY, False),
         ("H265", "26 01 af", "00000001 2601af", SLICE, False),
         ("H265", "26 01 2f", "00000001 26012f", NONE, False),  # a later slice
@@ -93,7 +95,8 @@ def test_what_a_payload_holds(
         ("AV1", "00 ff"),
         ("AV1", "00 05 32"),
         ("AV1", "20 05 32"),
-        ("H265", "26 01"),
+        ("H265", "26"),
+        ("H265", "62 01"),
         ("H265", "60 01 00"),
         ("H265", "60 01 0005 4001"),
         ("H265", "60 01 0001 40"),
@@ -146,6 +149,16 @@ def test_obus_of_several_payloads(payloads: list[str], unit: str) -> None:
 def test_a_missing_piece_of_an_obu_is_a_value_error(payloads: list[str]) -> None:
     with pytest.raises(ValueError, match=r"missing|OBU"):
         temporal_unit([*map(bytes.fromhex, payloads)])
+
+
+def test_a_unit_of_av1_has_an_end_of_obus() -> None:
+    """Thousands of empty ones held up the event loop."""
+    many = b"\0" + 700 * bytes.fromhex("01 30")
+    assert len(temporal_unit([many])) == 2 * 700
+    with pytest.raises(ValueError, match="more than 1024"):
+        temporal_unit([many, many])
+    pieces = [b"\x50\x30", *(2000 * [b"\xd0\xaa"]), b"\x90\xbb"]
+    assert temporal_unit(pieces).endswith(2000 * b"\xaa" + b"\xbb"), "a large one is one"
 
 
 @pytest.mark.parametrize("codec", CODECS)
