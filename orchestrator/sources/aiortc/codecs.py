@@ -23,8 +23,8 @@ ADDED: Final[Mapping[str, Mapping[str, str]]] = {
 """Format parameters as browsers and LiveKit give them (RFC 9628 §6, AV1 RTP §7, RFC 7798 §7)."""
 
 _TAKEN: Final = {"VP9": ("profile-id", "0"), "AV1": ("profile", "0"), "H265": ("profile-id", "1")}
-"""The only profile of each that is taken, which is also meant where none is named: 8 bits, 4:2:0.
-aiortc looks at H.264's alone, and would take all others."""
+"""The only profile of each that is taken, which is also meant where none is named: 4:2:0 with 8
+bits, and AV1's with 10 as well. aiortc looks at H.264's alone, and would take all others."""
 
 _FIRST: Final = 103
 """Of the payload types in our offers that aiortc leaves free (97 to 102 are its own)."""
@@ -54,17 +54,19 @@ def _add_codecs() -> None:
 
 
 def referring(answer: str) -> str:
-    """Our answer, in which redundant audio names the payload type that Opus has there."""
-    opus, lines = "", []
-    for line in answer.splitlines():
-        if (found := _RTPMAP.match(line)) and found[2].lower() == "opus":
-            opus = found[1]
-        same = _REDUNDANT.match(line)
-        lines.append(f"a=fmtp:{same[1]} {opus}/{opus}" if same and opus else line)
-    return "\r\n".join(lines) + "\r\n"
+    """Our answer, in which redundant audio names the payload type that Opus has in its m-line."""
+    return "\r\n".join(line for each in _sections(answer) for line in _referring(each)) + "\r\n"
 
 
-_REDUNDANT: Final = re.compile(r"a=fmtp:(\d+) \d+/\d+$")
+def _referring(section: list[str]) -> list[str]:
+    named = filter(None, map(_RTPMAP.match, section))
+    opus = next((found[1] for found in named if found[2].lower() == "opus"), None)
+    if opus is None:
+        return section
+    return [_REDUNDANT.sub(rf"\g<1>{opus}/{opus}", line) for line in section]
+
+
+_REDUNDANT: Final = re.compile(r"^(a=fmtp:\d+ )\d+/\d+$")
 """Format parameters of redundant audio (RFC 2198 §5)."""
 
 _RTPMAP: Final = re.compile(r"a=rtpmap:(\d+) ([\w-]+)/")
@@ -73,13 +75,21 @@ _FORMAT: Final = re.compile(r"a=(?:rtpmap|fmtp|rtcp-fb):(\d+) ")
 
 
 def acceptable(sdp: str) -> str:
-    """The description without the profiles that aren't taken, and their retransmissions."""
+    """The description without the profiles that aren't taken, and their retransmissions.
+
+    Raises ValueError where an m-line has no others.
+    """
+    return "\r\n".join(line for each in _sections(sdp) for line in _acceptable(each)) + "\r\n"
+
+
+def _sections(sdp: str) -> list[list[str]]:
+    """The session's lines, then those of each m-line."""
     sections: list[list[str]] = [[]]
     for line in sdp.splitlines():
         if line.startswith("m="):
             sections.append([])
         sections[-1].append(line)
-    return "\r\n".join(line for each in sections for line in _acceptable(each)) + "\r\n"
+    return sections
 
 
 def _acceptable(section: list[str]) -> list[str]:
@@ -98,7 +108,10 @@ def _acceptable(section: list[str]) -> list[str]:
         line for line in rest if (found := _FORMAT.match(line)) is None or found[1] not in refused
     ]
     head = media.split(" ")
-    return [" ".join([*head[:3], *(kind for kind in head[3:] if kind not in refused)]), *kept]
+    if not (taken := [kind for kind in head[3:] if kind not in refused]):
+        offered = ", ".join(sorted({names[kind] for kind in refused} - {"RTX"}))
+        raise ValueError(f"an m-line has no codec that can be received, only profiles of {offered}")
+    return [" ".join([*head[:3], *taken]), *kept]
 
 
 def _is_taken(name: str, fmtp: str) -> bool:

@@ -87,12 +87,12 @@ class Peer:
 
     async def answer(self, offer: str, labels: Mapping[str, str]) -> str:
         """Takes the server's offer, with the publication's sid for each mid; returns our answer."""
-        offer = acceptable(directed(bounded(offer)))
+        offer = directed(bounded(offer))
         async with self._negotiating:
-            description = RTCSessionDescription(sdp=offer, type="offer")
             try:
+                offer = acceptable(offer)
                 self._read_labels(offer, labels)
-                await self._connection.setRemoteDescription(description)
+                await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
                 self._apply(offer)
                 self.use_turn_servers(self._ice_servers)
                 await self._connection.setLocalDescription(await self._connection.createAnswer())

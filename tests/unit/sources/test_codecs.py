@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import SessionDescription
 
+from orchestrator.errors import SourceError
 from orchestrator.sources.aiortc.codecs import acceptable, referring
+from orchestrator.sources.aiortc.peer import Peer
+from tests.kit.sources.taps import Owner
 
 HEAD = (
     "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
@@ -72,16 +78,37 @@ def test_nothing_else_of_the_description_is_touched() -> None:
     assert all(any(f":{kind} " in line for kind in gone) or "m=video" in line for line in lines)
 
 
+@pytest.mark.parametrize("refused", [[118], [100, 118], [37]])
+async def test_an_offer_of_nothing_but_refused_profiles_is_refused_in_words(
+    refused: list[int],
+) -> None:
+    """aiortc failed at an m-line without formats."""
+    owner: Any = Owner()
+    peer = Peer(owner)
+    try:
+        with pytest.raises(SourceError, match="no codec that can be received") as failure:
+            await peer.answer(offer({kind: OFFERED[kind] for kind in refused}), {"0": "camera"})
+        assert all(OFFERED[kind][0] in failure.value.error for kind in refused)
+        answer = await peer.answer(offer(), {"0": "camera"})
+        assert "VP9/90000" in answer, "the connection takes the next one"
+    finally:
+        await peer.close()
+
+
 AUDIO = {111: ("opus/48000/2", "minptime=10"), 63: ("red/48000/2", "111/111")}
 
 
-async def test_redundant_audio_is_answered_with_the_payload_type_that_opus_has_there() -> None:
+@pytest.mark.parametrize("order", [[111, 63], [63, 111]])
+async def test_redundant_audio_is_answered_with_the_payload_type_that_opus_has_there(
+    order: list[int],
+) -> None:
     lines = [
         line
-        for kind, (name, fmtp) in AUDIO.items()
-        for line in (f"a=rtpmap:{kind} {name}", f"a=fmtp:{kind} {fmtp}")
+        for kind in order
+        for line in (f"a=rtpmap:{kind} {AUDIO[kind][0]}", f"a=fmtp:{kind} {AUDIO[kind][1]}")
     ]
-    given = HEAD.replace("m=video", "m=audio").format("111 63") + "\r\n".join(lines) + "\r\n"
+    kinds = " ".join(map(str, order))
+    given = HEAD.replace("m=video", "m=audio").format(kinds) + "\r\n".join(lines) + "\r\n"
     connection = RTCPeerConnection()
     try:
         await connection.setRemoteDescription(RTCSessionDescription(acceptable(given), "offer"))
@@ -90,3 +117,15 @@ async def test_redundant_audio_is_answered_with_the_payload_type_that_opus_has_t
         await connection.close()
     assert "a=rtpmap:63 red/48000/2" in answer
     assert [line for line in answer if line.startswith("a=fmtp:63 ")] == ["a=fmtp:63 111/111"]
+
+
+def test_each_m_line_has_its_own_opus() -> None:
+    sections = [
+        f"m=audio 9 UDP/TLS/RTP/SAVPF {red} {opus}\r\na=rtpmap:{red} red/48000/2\r\n"
+        f"a=fmtp:{red} 96/96\r\na=rtpmap:{opus} opus/48000/2\r\n"
+        for opus, red in ((111, 63), (109, 121))
+    ]
+    other = "m=audio 9 UDP/TLS/RTP/SAVPF 121\r\na=rtpmap:121 red/8000\r\na=fmtp:121 0/0\r\n"
+    answer = "v=0\r\n" + "".join(sections) + other
+    expected = answer.replace("63 96/96", "63 111/111").replace("121 96/96", "121 109/109")
+    assert referring(answer) == expected

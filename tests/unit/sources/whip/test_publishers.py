@@ -153,6 +153,23 @@ async def test_what_is_taken_of_one_kind_or_codec(
         assert [each.mime_type for each in session.publications.values()] == taken
 
 
+async def test_what_is_offered_in_other_profiles_alone_is_refused_in_words(stream: Stream) -> None:
+    async with offering(("video",)) as publisher:
+        sdp = ""
+        for line in publisher.sdp.splitlines():
+            kind = line.partition("a=rtpmap:")[2].partition(" ")[0]
+            named = "rtpmap" in line and "rtx/" not in line
+            main_10 = f"a=rtpmap:{kind} H265/90000\r\na=fmtp:{kind} profile-id=2"
+            sdp += (
+                ""
+                if "a=fmtp:" in line and "apt=" not in line
+                else (f"{main_10 if named else line}\r\n")
+            )
+        with pytest.raises(UnusableOffer, match="no codec that can be received"):
+            await stream.publishers.offer(sdp)
+        assert stream.publishers.is_empty
+
+
 async def test_one_that_never_connects_is_given_up(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
