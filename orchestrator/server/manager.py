@@ -114,6 +114,7 @@ class Manager:
                 self._maintenance.open()
             await self._watchdog.open(alone=await self._is_alone())
             if self._lock is not None:
+                await self.publishers.open()
                 self.watches.open()
                 self.encodes.open()
         except BaseException:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -59,6 +60,16 @@ class Publishers:
         self.on_connected: Callable[[], None] = lambda: None
         """Called when a publisher is connected."""
 
+    async def open(self) -> None:
+        """Ends the publishers that are connected with another key than their stream has now."""
+        for stream_id in (await self.processes()).values():
+            try:
+                await self._ask(stream_id, op="key", digest=self._key_digest(stream_id))
+            except NobodyListens:
+                continue
+            except HavenError as error:
+                log.warning("a publisher's key can't be checked", error=error.error)
+
     # -- what publishers ask for
 
     def key_of(self, stream_id: str) -> str | None:
@@ -71,12 +82,13 @@ class Publishers:
 
         Raises UnusableOffer, TooManyPublishers, and Unavailable if no process can be had.
         """
+        request = {"op": "offer", "sdp": sdp, "key": self._key_digest(stream_id)}
         async with self._lock(stream_id):
             try:
-                answered = await self._ask(stream_id, op="offer", sdp=sdp)
+                answered = await self._ask(stream_id, **request)
             except NobodyListens:
                 await self._begin(stream_id)
-                answered = await self._ask(stream_id, op="offer", sdp=sdp)
+                answered = await self._ask(stream_id, **request)
         self._follow(stream_id)
         return answered
 
@@ -137,6 +149,11 @@ class Publishers:
     @functools.cached_property
     def _folder(self) -> Path:
         return folder_of(self._settings.database_url)
+
+    def _key_digest(self, stream_id: str) -> str:
+        """Tells keys apart; empty without one."""
+        key = self.key_of(stream_id)
+        return hashlib.sha256(key.encode()).hexdigest() if key else ""
 
     async def _ask(self, stream_id: str, **request: Any) -> dict[str, Any]:
         return await ask(socket_of(self._folder, stream_id), **request)

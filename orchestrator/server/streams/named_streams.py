@@ -109,6 +109,8 @@ class NamedStreams:
             for id, sealed in rows.items():
                 if self._rows.get(id) != sealed:
                     defined, by_command = await asyncio.to_thread(self._unsealed, id, sealed)
+                    if id in self._rows and defined != self._named.definition(id):
+                        await self._forget(id)  # removed, and added in another way
                     self._put(id, sealed, defined, by_command=by_command)
 
     def _put(

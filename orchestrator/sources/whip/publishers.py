@@ -113,11 +113,11 @@ class Publishers:
         async with self._changed:
             await self._changed.wait_for(lambda: self._next is None)
 
-    def end(self) -> None:
+    def end(self, reason: str = "the recorder was stopped") -> None:
         """Ends all sessions, soon."""
         for each in (self.current, self._next):
             if each is not None:
-                each.end("the recorder was stopped")
+                each.end(reason)
 
     async def close(self) -> None:
         """Ends all sessions; returns when nothing of them is left."""

@@ -54,6 +54,8 @@ class _IngestProcess:
         self._changing_log = asyncio.Lock()
         self._recorders = RunningRecorders(self._end)
         self._recording: dict[str, asyncio.Task[None]] = {}
+        self._key: str | None = None
+        """A digest of the key with which the last publisher came, if it is known."""
         self._failure: BaseException | None = None
         self._done = asyncio.Event()
         self._ending = False
@@ -90,7 +92,11 @@ class _IngestProcess:
             case {"op": "until_connected"}:
                 return await self._until_connected()
             case {"op": "offer", "sdp": str(sdp)}:
-                return await self._offer(sdp)
+                return await self._offer(sdp, request.get("key"))
+            case {"op": "key", "digest": digest} if self._key not in (None, digest):
+                self._publishers.end("the stream's key was changed")
+            case {"op": "key"}:
+                pass  # it is the same
             case {"op": "candidates", "session": session, "etag": etag, "fragment": fragment}:
                 self._publishers.add_candidates(session, etag, fragment)
             case {"op": "session", "session": session}:
@@ -106,7 +112,7 @@ class _IngestProcess:
                 raise Unavailable("The process that holds the publisher is of another version.")
         return {}
 
-    async def _offer(self, sdp: str) -> dict[str, Any]:
+    async def _offer(self, sdp: str, key: str | None) -> dict[str, Any]:
         self._check_offers()
         answered = await self._publishers.offer(sdp)
         try:
@@ -114,6 +120,7 @@ class _IngestProcess:
         except Unavailable:  # it began to end meanwhile
             self._publishers.leave(answered.session)
             raise
+        self._key = key
         return {"sdp": answered.sdp, "session": answered.session, "etag": answered.etag}
 
     def _check_offers(self) -> None:

@@ -93,6 +93,28 @@ async def test_what_is_added_is_there_for_the_next_server_and_sealed(
     assert "geheim" not in everything
 
 
+async def test_what_another_process_adds_anew_loses_its_publisher(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten = []
+
+    async def remove(_: ConfiguredDiscovery, id: str) -> None:
+        forgotten.append(id)
+
+    keys = [StreamSettings(whip=f"the-key-of-the-lobby-{number}") for number in (1, 1, 2)]
+    first, other = server(), server()
+    await other.add("lobby", keys[0])
+    await first.read()
+    for number, key in enumerate(keys[1:]):
+        await other.remove("lobby")
+        await other.add("lobby", key)
+        with monkeypatch.context() as patched:
+            patched.setattr(ConfiguredDiscovery, "remove", remove)
+            await first.read()
+        assert forgotten == ["lobby"] * number, "only if it has another key"
+        assert first.definition("lobby") == key
+
+
 async def test_what_another_process_removes_is_gone(server: Server) -> None:
     first, other = server(), server()
     await first.add("lobby", LOBBY)

@@ -47,6 +47,7 @@ class Process:
 
     def __init__(self, path: Path) -> None:
         self.requests: list[str] = []
+        self.keys: list[str] = []
         self.publisher: dict[str, Any] | None = None
         self.version = "now"
         self.records = self.ends = True
@@ -54,6 +55,7 @@ class Process:
 
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         self.requests.append(request["op"])
+        self.keys += [request[each] for each in ("key", "digest") if each in request]
         match request["op"]:
             case "offer" if request["sdp"] == "bad":
                 raise UnusableOffer("The offer sends nothing.")
@@ -165,6 +167,20 @@ async def test_the_processes_that_answer_are_known(publishers: Publishers, hands
     other = await hands.listen("other")
     other.version = "old"
     assert await publishers.processes() == {os.getpid(): "lobby"}
+
+
+async def test_the_next_server_compares_keys(
+    publishers: Publishers, hands: Hands, settings: Settings
+) -> None:
+    await publishers.offer("lobby", "v=0")
+    await publishers.open()
+    for streams in ({"lobby": StreamSettings(whip="another-key-of-it")}, {}):
+        following = Publishers(settings, hands, ConfiguredDiscovery(streams))  # type: ignore[arg-type]
+        await following.open()
+    offered, same, changed, none = hands.processes["lobby"].keys
+    assert offered == same
+    assert changed not in (same, "", KEY)
+    assert none == ""
 
 
 async def test_only_so_many(publishers: Publishers, hands: Hands) -> None:

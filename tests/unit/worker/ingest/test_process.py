@@ -44,3 +44,22 @@ async def test_an_offer_that_is_answered_too_late_is_refused(
     with pytest.raises(Unavailable):
         await process._handle({"op": "offer", "sdp": "v=0"})
     assert len(sessions) == 1, "no other one is answered"
+
+
+async def test_a_publisher_with_another_key_than_the_stream_has_now_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path / 'catalog.db'}")
+    process = _IngestProcess(IngestJob("lobby", settings), StderrLog(tmp_path / "log"))
+
+    async def answer(_: Publisher, __: str) -> str:
+        return "v=0"
+
+    monkeypatch.setattr(Publisher, "answer", answer)
+    offered = await process._handle({"op": "offer", "sdp": "v=0", "key": "a"})
+    session = process._publishers.session(offered["session"])
+    await process._handle({"op": "key", "digest": "a"})
+    assert not session.ended.done()
+    await process._handle({"op": "key", "digest": "b"})
+    assert session.ended.result() == "the stream's key was changed"
+    await process._publishers.close()
