@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import SessionDescription
 
 from orchestrator.errors import SourceError
@@ -129,3 +129,11 @@ def test_each_m_line_has_its_own_opus() -> None:
     answer = "v=0\r\n" + "".join(sections) + other
     expected = answer.replace("63 96/96", "63 111/111").replace("121 96/96", "121 109/109")
     assert referring(answer) == expected
+
+
+async def test_senders_learn_that_opus_redundancy_is_of_use() -> None:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    connection.addTransceiver("audio", direction="recvonly")
+    offer = await connection.createOffer()
+    assert "useinbandfec=1" in offer.sdp
+    await connection.close()

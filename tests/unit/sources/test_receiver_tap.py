@@ -36,14 +36,6 @@ async def test_aiortc_has_every_attribute_that_is_read_or_replaced(kind: str) ->
     await connection.close()
 
 
-async def test_senders_learn_that_opus_redundancy_is_of_use() -> None:
-    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    connection.addTransceiver("audio", direction="recvonly")
-    offer = await connection.createOffer()
-    assert "useinbandfec=1" in offer.sdp
-    await connection.close()
-
-
 async def test_a_concealed_frame_arrived_as_the_packet_before_it_did() -> None:
     """Else the clock would take it for a late one, and after a long loss for another time line."""
     connection, owner = RTCPeerConnection(RTCConfiguration(iceServers=[])), Owner()
