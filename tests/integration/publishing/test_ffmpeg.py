@@ -30,7 +30,7 @@ async def test_one_publisher_is_recorded_as_it_comes_and_encoded(
         async with publishing(server.url, "lobby", path) as publisher:
             await until_live(machine, "lobby")
             shown = await server.get("/api/streams/lobby")
-            kinds = {(t["kind"], t["codec"], t["width"]) for t in shown["tracks"]}
+            kinds = {(t["kind"], t["codec"], t["width"]) for t in shown["published"]}
             assert kinds == {("audio", "OPUS", None), ("video", "H264", 320)}
             rows = []
             for begin in (server.start_copy, server.start):
