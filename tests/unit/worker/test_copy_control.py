@@ -23,12 +23,18 @@ async def test_a_codec_that_changes_on_and_on_makes_no_more_files_than_a_recordi
         note=lambda kind, message: notes.append(message),
     )
     capture = SimpleNamespace(
-        tracks=SimpleNamespace(begin_part=lambda: None), timeline=SimpleNamespace(held=False)
+        tracks=SimpleNamespace(begin_part=lambda: None),
+        timeline=SimpleNamespace(held=False),
+        left_out_by_writer=lambda reasons, written: None,
     )
     control = CopyControl(
         *(cast(Any, each) for each in (None, entry, capture)), stop=stopped.append, fail=_failed
     )
-    writer = SimpleNamespace(blocked_by=Track("video", TrackKind.VIDEO, "h264"))
+    writer = SimpleNamespace(
+        blocked_by=Track("video", TrackKind.VIDEO, "h264"),
+        opened=None,
+        left_out=SimpleNamespace(reasons={}),
+    )
     control._segments = cast(Any, SimpleNamespace(writer=writer, part=part))
     control.supervisor = cast(Any, SimpleNamespace(split=lambda: split.append(1)))
     for _ in range(3):

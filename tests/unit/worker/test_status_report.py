@@ -78,7 +78,7 @@ BEFORE_THE_FIRST_FRAME = {
     },
     "encoder": None,
     "measured_cores": None,
-    "processes": {"worker": USAGE, "ffmpeg": None},
+    "processes": {"worker": USAGE, "ffmpeg": None, "input": None},
     "encoding": None,
     "restarts": 0,
     "warnings": [
@@ -120,7 +120,7 @@ RUNNING = BEFORE_THE_FIRST_FRAME | {
         "size_bytes": 500000,
         "out_time_s": 2.9,
     },
-    "processes": {"worker": USAGE, "ffmpeg": USAGE},
+    "processes": {"worker": USAGE, "ffmpeg": USAGE, "input": None},
     "encoding": "running",
     "restarts": 2,
     "warnings": [
