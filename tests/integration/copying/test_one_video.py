@@ -24,7 +24,7 @@ from tests.kit.recordings.copied import (
     tracks,
     until_summed,
 )
-from tests.kit.recordings.waits import FPS, until_more, until_received
+from tests.kit.recordings.waits import FPS, until_more, until_participants, until_received
 from tests.kit.signals.reading import Reading
 from tests.kit.signals.tones import TONES
 
@@ -54,6 +54,7 @@ async def test_who_comes_late_goes_and_comes_back_is_in_one_file(
         await there.guests[0].leave()
         left_s = there.host.clock_s
         await until_more(manager, room, 2 * FPS)
+        await until_participants(manager, room, 3)  # else who comes back has two at once
         await there.guests[0].join()
         back_s = there.host.clock_s
         preview = await current(runtime_directory(started.id))

@@ -36,6 +36,15 @@ async def until_more(manager: Manager, stream_id: str, frames: int) -> None:
     await until_received(manager, stream_id, frames + (received(row) if row else 0))
 
 
+async def until_participants(manager: Manager, stream_id: str, count: int) -> None:
+    """Wait until so many take part, as the recording's server says."""
+    async with asyncio.timeout(30):
+        while (row := await manager.status(stream_id)) is None or (
+            row.figures.get("source", {}).get("participants") != count
+        ):
+            await asyncio.sleep(0.05)
+
+
 def received(row: Recording) -> int:
     """Frames that the worker which runs now has received."""
     return int(row.figures.get("video", {}).get("received", 0))
