@@ -38,7 +38,7 @@ async def until_more(manager: Manager, stream_id: str, frames: int) -> None:
 
 async def until_participants(manager: Manager, stream_id: str, count: int) -> None:
     """Wait until so many take part, as the recording's server says."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (row := await manager.status(stream_id)) is None or (
             row.figures.get("source", {}).get("participants") != count
         ):
