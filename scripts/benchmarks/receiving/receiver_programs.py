@@ -26,7 +26,6 @@ from livekit import rtc as sdk
 from livekit.protocol import rtc
 
 from orchestrator.media import Endpoint, LiveKitEndpoint, TrackKind
-from orchestrator.sources.create import create
 from orchestrator.sources.livekit.signalling import Signalling, SignallingLost
 from orchestrator.sources.source import (
     EncodedFrameReceived,
@@ -73,6 +72,9 @@ async def recorder(url: str, token: str, file: str, came: Counter[str]) -> None:
 
 async def encoded(url: str, token: str, file: str, came: Counter[str]) -> None:
     """Drops what our source gives without decoding."""
+    # It adds codecs to aiortc's table, and a bare aiortc is to have its own only.
+    from orchestrator.sources.create import create  # noqa: PLC0415
+
     kinds, updated = dict[str, TrackKind](), asyncio.Event()
 
     def take(event: SourceEvent) -> None:
