@@ -12,7 +12,6 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -172,17 +171,3 @@ def revealed(value: Any) -> Any:
     if isinstance(value, list):
         return [revealed(each) for each in value]
     return value
-
-
-def _parsed(value: object) -> object:
-    """A variable of the environment has JSON."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        raise ValueError('should be JSON like {"passphrase": "…"}') from None
-
-
-ConfiguredKeys = Annotated[E2eeKeys, BeforeValidator(_parsed)]
-"""The keys as a setting."""

@@ -23,7 +23,7 @@ class StreamKind(Protocol):
         """Whether it is live as far as is known on this machine; None: unknown."""
 
     async def endpoint(self, id: str, defined: StreamSettings) -> Endpoint:
-        """How to receive it; a SourceError if that can't be told now."""
+        """How to receive it; a SourceError if that isn't known now."""
 
     async def forget(self, id: str) -> None:
         """The stream is not defined any more: what is known of it is dropped."""

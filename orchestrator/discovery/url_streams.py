@@ -49,7 +49,7 @@ AGAIN_S: Final = 0.3
 """Before the port is opened again after a publisher who isn't ours."""
 
 AGAIN: Final[Mapping[str, float]] = {"retry_within_s": 60.0}
-"""A sender that is off can't be told from a wrong address: it is looked for every minute."""
+"""A sender that is off looks like a wrong address: it is looked for every minute."""
 
 _ABSENT: Final = re.compile(r"\b404\b|Not Found|StreamNotFound", re.I)
 """The server is there and has no such stream now."""
@@ -67,7 +67,7 @@ class UrlStreams:
         self._looks: dict[str, asyncio.Task[HavenError | None]] = {}
         self._seen: dict[str, float] = {}
         self.on_seen: Callable[[str], None] = lambda id: None
-        """Called with the id of a stream to which somebody publishes: he has to connect again."""
+        """Called with the id of a stream to which somebody publishes, who has to connect again."""
 
     async def look(self, id: str, defined: StreamSettings) -> list[Publication] | None:
         """Unknown."""

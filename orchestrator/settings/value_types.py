@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from ipaddress import ip_network
@@ -169,6 +170,20 @@ Network = Annotated[str, AfterValidator(_network)]
 BearerToken = Annotated[SecretStr, AfterValidator(_token)]
 ApiKey = Annotated[SecretStr, AfterValidator(_key)]
 StreamKey = Annotated[SecretStr, AfterValidator(_stream_key)]
+
+
+def from_json(example: str) -> BeforeValidator:
+    """Reads a value that the environment gives as JSON, such as the example."""
+
+    def parsed(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError(f"should be JSON like {example}") from None
+
+    return BeforeValidator(parsed)
 
 
 def masked(value: Any) -> Any:

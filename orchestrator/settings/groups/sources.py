@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
-from orchestrator.e2ee_keys import ConfiguredKeys
+from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.media import MAX_FRAME_PIXELS
-from orchestrator.settings.value_types import HttpUrl, Listed, RoomUrl
+from orchestrator.settings.value_types import HttpUrl, Listed, RoomUrl, from_json
 
 
 class SourceSettings(BaseModel):
@@ -35,7 +35,7 @@ class SourceSettings(BaseModel):
         "wss://pump-prod-tg2x8veh.livekit.cloud",
         description="LiveKit server that pump.fun's viewers join.",
     )
-    e2ee: ConfiguredKeys | None = Field(
+    e2ee: Annotated[E2eeKeys, from_json('{"passphrase": "…"}')] | None = Field(
         None,
         description="Keys of end-to-end encrypted LiveKit rooms, for those without keys of their "
         "own: a table with passphrase or key, as e2ee of POST /api/recording/start; in the "

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from typing import Annotated, Final, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     model_validator,
 )
 
 from orchestrator.e2ee_keys import E2eeKeys
-from orchestrator.settings.value_types import BearerToken, HttpUrl, MediaUrl, StreamKey
+from orchestrator.settings.value_types import (
+    BearerToken,
+    HttpUrl,
+    MediaUrl,
+    StreamKey,
+    from_json,
+)
 
 LONGEST_ID: Final = 256
 MOST_STREAMS: Final = 1000
@@ -63,21 +67,12 @@ def _id(value: str) -> str:
     return value
 
 
-def _parsed(value: object) -> object:
-    """A variable of the environment has JSON."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        raise ValueError('should be JSON like {"lobby": {"whep": "https://…"}}') from None
-
-
 class ConfiguredStreams(BaseModel):
     """Streams that no directory of a platform lists."""
 
     streams: Annotated[
-        dict[Annotated[str, AfterValidator(_id)], StreamSettings], BeforeValidator(_parsed)
+        dict[Annotated[str, AfterValidator(_id)], StreamSettings],
+        from_json('{"lobby": {"whep": "https://…"}}'),
     ] = Field(
         {},
         max_length=MOST_STREAMS,

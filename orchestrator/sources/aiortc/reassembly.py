@@ -54,7 +54,7 @@ class Reassembly:
         """Of the streams before."""
         self._decryption = FrameDecryption(kind)
         self._unforeseen = Repeated(log.exception)
-        self._told: str | None = None
+        self._reported: str | None = None
         """Why nothing can be decrypted, as it was reported."""
         self.label = ""
         """The publication whose frames come now; empty while it is unknown."""
@@ -64,7 +64,7 @@ class Reassembly:
         """What is held is of no use any more."""
         self._left_out, self._requested = self.left_out, self.keyframes_requested
         self._undecryptable = self.undecryptable
-        self._decryption, self._told = FrameDecryption(self._kind), None
+        self._decryption, self._reported = FrameDecryption(self._kind), None
         self.requests = KeyframeRequests(self._keyframe_interval_s)
         self._codec = ""
         """That of this stream's packets; empty until one came."""
@@ -149,9 +149,9 @@ class Reassembly:
     def report(self, listener: MediaListener) -> None:
         """Reports that no frame of what comes now can be decrypted, once."""
         why = self._decryption.trouble
-        if why is not None and why != self._told and self.label:
+        if why is not None and why != self._reported and self.label:
             listener.undecryptable(self.label, why)
-        self._told = why
+        self._reported = why
 
     @property
     def left_out(self) -> int:

@@ -77,7 +77,7 @@ class UrlSession:
         self._woken, self._subscribed = asyncio.Event(), asyncio.Event()
         self._reader: UrlReader | None = None
         self._delivering: asyncio.Task[None] | None = None
-        self._told_no_keyframe = False
+        self._reported_no_keyframe = False
 
     async def start(self) -> None:
         """Starts ffmpeg; what there is, is known when it returns.
@@ -245,8 +245,8 @@ class UrlSession:
         if reader.too_large is not None:
             size, reader.too_large = reader.too_large, None
             self._receiver.video_too_large(str(TrackKind.VIDEO), *size)
-        if reader.no_keyframe and not self._told_no_keyframe:
-            self._told_no_keyframe = True
+        if reader.no_keyframe and not self._reported_no_keyframe:
+            self._reported_no_keyframe = True
             self._receiver.no_keyframe(str(TrackKind.VIDEO))
         for each in reader.take():
             self._receiver.frame_timed(str(each.kind), each.time_ns, each.frame)
