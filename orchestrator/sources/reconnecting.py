@@ -16,16 +16,14 @@ from typing import Final, Protocol
 from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.errors import HavenError, NotFound, NotLive, SourceError, SourceRefused
 from orchestrator.media import MAX_FRAME_PIXELS, Endpoint
+from orchestrator.sources.connected_source import ConnectedSource, Connection
 from orchestrator.sources.e2ee.room_keys import RoomKeys
-from orchestrator.sources.received_media import PeerStatistics
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.source import (
     ConnectionLost,
     ConnectionRestored,
     OnEvent,
     Renew,
-    SourceClosed,
-    SourceStatistics,
 )
 from orchestrator.token_claims import has_expired
 
@@ -44,7 +42,7 @@ class SessionEnd:
     error: SourceError | None = None
 
 
-class Session(Protocol):
+class Session(Connection, Protocol):
     """One connection to the stream."""
 
     async def start(self) -> None:
@@ -57,20 +55,13 @@ class Session(Protocol):
 
     async def subscribe(self, sids: frozenset[str]) -> None: ...
 
-    async def request_keyframe(self, sid: str) -> None: ...
-
-    async def flush(self) -> None:
-        """Delivers the frames received so far, those still to decode included."""
-
     async def close(self) -> None: ...
-
-    def statistics(self) -> PeerStatistics: ...
 
     def last_endpoint(self) -> Endpoint | None:
         """The endpoint with the token as the server last renewed it."""
 
 
-class ReconnectingSource:
+class ReconnectingSource(ConnectedSource[Session]):
     """A Source (see `source`) over sessions that `begin` creates."""
 
     def __init__(
@@ -86,53 +77,28 @@ class ReconnectingSource:
         keyframe_interval_s: float | None = None,
         keys: E2eeKeys | None = None,
     ) -> None:
+        super().__init__(Receiver(on_event, max_frame_pixels, keyframe_interval_s, RoomKeys(keys)))
         self._endpoint = endpoint
         self._begin = begin
         self._renew = renew
         self._connect_timeout_s = connect_timeout_s
         self._reconnect_timeout_s = reconnect_timeout_s
-        self._receiver = Receiver(on_event, max_frame_pixels, keyframe_interval_s, RoomKeys(keys))
-        self._session: Session | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._past = SourceStatistics()
-        self._closing = False
 
     async def open(self) -> None:
         """Connects and joins; raises SourceError."""
         await self._start(self._endpoint)
-        self._task = asyncio.create_task(self._keep(), name="source")
-        self._task.add_done_callback(self._ended)
+        self._begin_keeping(self._keep())
 
     async def subscribe(self, sids: frozenset[str]) -> None:
         """Receives exactly these from now on."""
         self._receiver.wanted = sids
-        if self._session is not None:
-            await self._session.subscribe(sids)
-
-    async def request_keyframe(self, sid: str) -> None:
-        """Asks the publisher of this video for a keyframe."""
-        if self._session is not None:
-            await self._session.request_keyframe(sid)
-
-    async def flush(self) -> None:
-        """Gives the frames that have come; returns when they are decoded, or soon."""
-        if self._session is not None:
-            await self._session.flush()
-        self._receiver.finish()
+        if self._connection is not None:
+            await self._connection.subscribe(sids)
 
     async def close(self) -> None:
         """Leaves; returns when nothing is left running."""
-        self._closing = True
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._end_keeping()
         await self._end_session()
-
-    def statistics(self) -> SourceStatistics:
-        """A snapshot of the counters, over all sessions."""
-        if self._session is None:
-            return self._past
-        return self._past.plus(self._session.statistics(), self._receiver.drift_ppm())
 
     # -- inside
 
@@ -144,13 +110,13 @@ class ReconnectingSource:
         except BaseException:
             await session.close()
             raise
-        self._session = session
+        self._connection = session
 
     async def _end_session(self) -> None:
-        session = self._session
+        session = self._connection
         if session is not None:
             self._past = replace(self.statistics(), input_pid=None)
-            self._session = None
+            self._connection = None
             await session.close()
 
     async def _keep(self) -> None:
@@ -173,14 +139,14 @@ class ReconnectingSource:
             self._receiver.on_event(ConnectionRestored())
 
     async def _wait_for_end(self) -> SessionEnd:
-        session = self._session
+        session = self._connection
         if session is None:
             return SessionEnd("not connected", again=True)
         return await session.wait_until_ended()
 
     async def _reconnect(self, deadline: float) -> HavenError | None:
         """Retries until connected or out of time; returns the last failure, None on success."""
-        last = self._session.last_endpoint() if self._session is not None else None
+        last = self._connection.last_endpoint() if self._connection is not None else None
         await self._end_session()
         pause_s = FIRST_PAUSE_S
         failure: HavenError = SourceError("There was no time left to reconnect.")
@@ -222,7 +188,7 @@ class ReconnectingSource:
             raise
 
     async def _media(self) -> None:
-        session = self._session
+        session = self._connection
         if session is None:
             return
         media = asyncio.create_task(session.wait_until_media())
@@ -264,17 +230,6 @@ class ReconnectingSource:
             )
         )
         self._close(f"connection lost: {reason}", error)
-
-    def _close(self, reason: str, error: SourceError | None) -> None:
-        if not self._closing:
-            self._closing = True
-            self._receiver.on_event(SourceClosed(reason, error))
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """The task's boundary: a failure nobody foresaw must end the recording, not hang it."""
-        problem = None if task.cancelled() else task.exception()
-        if problem is not None:
-            self._close("an internal error", SourceError(f"Receiving failed: {problem!r}"))
 
 
 def _why(problem: HavenError | TimeoutError) -> str:

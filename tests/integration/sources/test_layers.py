@@ -31,7 +31,7 @@ async def quality(source: Source, sid: str, wanted: models.VideoQuality) -> None
     """Has the server send this layer and those below it."""
     session: Any = source
     setting = rtc.UpdateTrackSettings(track_sids=[sid], quality=wanted)
-    await session._session._signalling.send(track_setting=setting)
+    await session._connection._signalling.send(track_setting=setting)
 
 
 @pytest.mark.parametrize(("codec", "layers"), KINDS)

@@ -45,9 +45,9 @@ class Ears:
     def taps(self) -> list[ReceiverTap]:
         """What receives, inside."""
         assert isinstance(self.source, ReconnectingSource)
-        assert isinstance(self.source._session, LiveKitSession)
-        assert self.source._session._peer is not None
-        return list(self.source._session._peer._taps.values())
+        assert isinstance(self.source._connection, LiveKitSession)
+        assert self.source._connection._peer is not None
+        return list(self.source._connection._peer._taps.values())
 
     def _tones(self) -> list[int]:
         return [
