@@ -168,6 +168,6 @@ def revealed(value: Any) -> Any:
         return {name: revealed(each) for name, each in value if each is not None}
     if isinstance(value, dict):
         return {name: revealed(each) for name, each in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [revealed(each) for each in value]
     return value

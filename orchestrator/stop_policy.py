@@ -35,6 +35,8 @@ class StopPolicy:
     """From SIGKILL to the end of the process."""
     writer_s: float = 3.0
     """For the thread that writes the pipe, once ffmpeg is gone."""
+    outputs_s: float = 4.0
+    """For pushes and images to send or write what is left, once everything is recorded."""
     leave_s: float = 2.0
     """For the stream's server to hear that we leave."""
     disconnect_s: float = 5.0
@@ -63,7 +65,8 @@ class StopPolicy:
     def answer_s(self) -> float:
         """Until the file is final: what POST /stop waits, and a server that ends."""
         source_s = 2 * self.flush_s + self.leave_s + self.disconnect_s
-        return self.notice_s + source_s + self.ffmpeg_s + self.writer_s + self.file_s
+        ending_s = self.ffmpeg_s + self.writer_s + self.outputs_s
+        return self.notice_s + source_s + ending_s + self.file_s
 
     @property
     def exit_s(self) -> float:

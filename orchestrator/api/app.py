@@ -31,6 +31,7 @@ from orchestrator.api.routes import (
     depin,
     encodes,
     live_streams,
+    outputs,
     pipelines,
     recording_control,
     recordings,
@@ -51,7 +52,7 @@ their UTC offset; values that were not measured are null.
 """
 
 _ROUTES = (
-    *(recording_control, watches, recordings, encodes, thumbnails),
+    *(recording_control, watches, recordings, outputs, encodes, thumbnails),
     *(streams, live_streams, viewer_sessions, depin, video_library, pipelines),
     *(whip, capacity, health, processes, system, events, metrics, settings, session),
 )

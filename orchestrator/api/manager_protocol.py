@@ -18,10 +18,12 @@ from orchestrator.settings.groups.streams import StreamSettings
 
 if TYPE_CHECKING:
     from orchestrator.capacity.admission import Capacity
+    from orchestrator.catalog.outputs.model import OutputRow
     from orchestrator.catalog.video_library import VideoLibrary
     from orchestrator.encoding.pipeline.command import Pipeline
     from orchestrator.encoding.pipeline.loading import PipelineFailure
     from orchestrator.encoding.process.capabilities import FFmpeg
+    from orchestrator.outputs.specs import Output
     from orchestrator.recordings.encode_options import EncodeOptions
     from orchestrator.recordings.start_request import StartRequest
     from orchestrator.server.depin import Tick
@@ -161,6 +163,22 @@ class NamedStreams(Protocol):
         """Removes an added one; NotAdded, StreamConfigured, StillActive."""
 
 
+class Outputs(Protocol):
+    """What becomes of recordings besides their files."""
+
+    async def of_recording(self, recording_id: str, /) -> list[OutputRow]:
+        """All outputs of a recording, in order; RecordingNotFound."""
+
+    async def add(self, recording_id: str, output: Output, /) -> OutputRow:
+        """Adds one; InvalidRequest, OutputConflict, TooManyOutputs."""
+
+    async def remove(self, recording_id: str, id: str, /) -> OutputRow:
+        """Ends one; OutputNotFound, OutputConflict."""
+
+    async def retry(self, recording_id: str, id: str, /) -> OutputRow:
+        """Tries one anew; OutputNotFound, OutputConflict."""
+
+
 class Encodes(Protocol):
     """Finished recordings that are encoded again, in a queue."""
 
@@ -222,6 +240,10 @@ class Manager(Protocol):
     @property
     def depin(self) -> Agent:
         """What records the most watched stream."""
+
+    @property
+    def outputs(self) -> Outputs:
+        """What becomes of recordings besides their files."""
 
     @property
     def encodes(self) -> Encodes:

@@ -103,6 +103,12 @@ class Recording(Base):
     """The pipeline that was asked for, if there was no capacity for it and it copies instead."""
     e2ee: Mapped[str | None] = mapped_column(Text, default=None)
     """The keys of an end-to-end encrypted stream, sealed (sealing); None once it has ended."""
+    webhooks: Mapped[str | None] = mapped_column(Text, default=None)
+    """Those of its request, sealed (outputs.webhooks)."""
+    data: Mapped[bool | None] = mapped_column(default=None)
+    """Whether data, chat and what participants do are kept; None: as the setting says."""
+    hide_recording: Mapped[bool | None] = mapped_column(default=None)
+    """Whether participants aren't shown that they are recorded; None: as the setting says."""
     encode: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), default=None)
     """How it is encoded again when it is completed (recordings.encode_options.EncodeOptions)."""
     encode_id: Mapped[str | None] = mapped_column(String(32), default=None)
@@ -117,6 +123,8 @@ class Recording(Base):
 
     wanted: Mapped[str] = mapped_column(String(16), default="record")
     """`record` or `stop`; the server sets it."""
+    pause: Mapped[str | None] = mapped_column(String(16), default=None)
+    """Whether it is wanted to pause, and how: `cut` or `still` (pauses.model); None: to go on."""
     state: Mapped[str] = mapped_column(String(16), default="starting")
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None] = mapped_column(default=None)

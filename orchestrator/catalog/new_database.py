@@ -10,7 +10,11 @@ from sqlalchemy import Connection, inspect
 from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.migrations import REVISIONS
 from orchestrator.catalog.migrations.transaction import write_transaction
+from orchestrator.catalog.outputs.model import OutputRow
+from orchestrator.catalog.pauses.model import Pause
+from orchestrator.catalog.sidecars.model import SidecarFile
 from orchestrator.catalog.streams.model import AddedStream
+from orchestrator.catalog.webhooks.model import Delivery
 
 _VERSION_TABLE: Final = (
     "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
@@ -28,7 +32,8 @@ def create(path: Path, *, timeout_s: float) -> bool:
 
 
 def _make(connection: Connection) -> None:
-    for table in (Encode, AddedStream):  # imported, so that the metadata knows them
+    # Imported, so that the metadata knows them.
+    for table in (Encode, AddedStream, OutputRow, SidecarFile, Pause, Delivery):
         table.metadata.create_all(connection)
     connection.exec_driver_sql(_VERSION_TABLE)
     connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (REVISIONS[-1],))

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from orchestrator.catalog.connection import CatalogConnection
-from orchestrator.catalog.models import ACTIVE_STATES, Recording
+from orchestrator.catalog.models import ACTIVE_STATES, Base, Recording
 from orchestrator.catalog.reservations import Admit, Reservation, Reservations
 from orchestrator.catalog.statements import check_columns, is_active, matching
 from orchestrator.errors import RecordingNotFound
@@ -31,8 +31,12 @@ class Wanted(NamedTuple):
 class RecordingTable(CatalogConnection):
     """The table of recordings."""
 
-    async def create(self, recording: Recording, *, admit: Admit | None = None) -> None:
+    async def create(
+        self, recording: Recording, *, admit: Admit | None = None, beside: Sequence[Base] = ()
+    ) -> None:
         """Adds a recording durably; AlreadyActive if its stream is being recorded.
+
+        `beside`: rows of other tables that belong to it.
 
         `admit` gets it and the active recordings in the same transaction, and decides what they
         reserve, or raises. So of concurrent requests each one sees the earlier ones.
@@ -44,6 +48,8 @@ class RecordingTable(CatalogConnection):
                 if all(row.stream_id != recording.stream_id for row in active):
                     _carry_out(admit(recording, active), recording, active)
             session.add(recording)
+            session.flush()
+            session.add_all(beside)
 
         await self._write(add, about=recording.stream_id, durable=True)
 

@@ -11,6 +11,8 @@
     │  ├─ StreamNotFound               unknown or not live
     │  ├─ RecordingNotFound
     │  ├─ EncodeNotFound
+    │  ├─ OutputNotFound
+    │  ├─ SidecarNotFound              no such file beside a recording's
     │  ├─ VideoNotFound                no final file at this path
     │  ├─ NotWatched                   the stream isn't watched
     │  ├─ NotAdded                     no stream with a name of its own has this id
@@ -22,6 +24,7 @@
     ├─ StreamExists           409  a stream with a name of its own has this id
     ├─ StreamConfigured       409  the settings define the stream
     ├─ StillActive                409  the recording or its encode has to end first
+    ├─ OutputConflict             409  not in this state of the recording or its output
     ├─ StoppedWhileStarting       409  /stop came before the first frame
     ├─ Unavailable                503  not possible on this machine now
     │  ├─ FFmpegNotFound
@@ -30,6 +33,7 @@
     │  ├─ TooManyWatches               the limit of watches is reached
     │  ├─ TooManyStreams               the limit of added streams is reached
     │  ├─ TooManyEncodes               the queue of encodes is full
+    │  ├─ TooManyOutputs               a recording has as many outputs as it may have
     │  ├─ TooManyPublishers            max_publishers is reached
     │  ├─ NoCapacity                   too little CPU for another recording
     │  └─ PipelineBroken               a pipeline that doesn't load or build
@@ -69,6 +73,7 @@ from orchestrator.errors.machine import (
     NoCapacity,
     NotEnoughDisk,
     PipelineBroken,
+    TooManyOutputs,
     TooManyRecordings,
     TooManyStreams,
     TooManyWatches,
@@ -94,7 +99,10 @@ from orchestrator.errors.requests import (
     NotFound,
     NothingToStop,
     NotWatched,
+    OutputConflict,
+    OutputNotFound,
     RecordingNotFound,
+    SidecarNotFound,
     StillActive,
     StoppedWhileStarting,
     StreamConfigured,
@@ -148,12 +156,15 @@ __all__ = [
     "NotLive",
     "NotWatched",
     "NothingToStop",
+    "OutputConflict",
     "OutputLost",
+    "OutputNotFound",
     "PipelineBroken",
     "PublisherNotFound",
     "RecordingNotFound",
     "SessionTagMissing",
     "SettingsError",
+    "SidecarNotFound",
     "SourceBusy",
     "SourceDamaged",
     "SourceError",
@@ -167,6 +178,7 @@ __all__ = [
     "StreamExists",
     "StreamNotFound",
     "TooManyEncodes",
+    "TooManyOutputs",
     "TooManyPublishers",
     "TooManyRecordings",
     "TooManyStreams",

@@ -43,6 +43,18 @@ class NoCapacity(Unavailable):
     code = "no_capacity"
 
 
+class TooManyOutputs(Unavailable):
+    """The recording has as many outputs as it may have."""
+
+    code = "too_many_outputs"
+
+    def __init__(self, recording_id: str, most: int) -> None:
+        super().__init__(
+            f"Recording {recording_id} has {most} outputs, which is the limit.",
+            "Remove one with DELETE /api/recordings/{id}/outputs/{output_id}.",
+        )
+
+
 class TooManyWatches(Unavailable):
     """The limit of watched streams is reached."""
 

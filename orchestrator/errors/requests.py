@@ -61,6 +61,37 @@ class RecordingNotFound(NotFound):
         )
 
 
+class OutputNotFound(NotFound):
+    """The recording has no output with this id."""
+
+    code = "output_not_found"
+
+    def __init__(self, id: str) -> None:
+        super().__init__(
+            f"The recording has no output with id {id}",
+            "GET /api/recordings/{id}/outputs lists its outputs.",
+        )
+
+
+class SidecarNotFound(NotFound):
+    """No file of this name lies beside the recording's."""
+
+    code = "sidecar_not_found"
+
+    def __init__(self, recording_id: str, name: str) -> None:
+        super().__init__(
+            f"Recording {recording_id} has no file {name[:200]!r}",
+            "GET /api/recordings/{id}/sidecars lists the files beside its own.",
+        )
+
+
+class OutputConflict(HavenError):
+    """The recording or the output is in a state in which that can't be done."""
+
+    status = 409
+    code = "output_conflict"
+
+
 class VideoNotFound(NotFound):
     """No finished recording has a file at this path."""
 

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.errors import InvalidRequest
+from orchestrator.outputs.specs import Output
+from orchestrator.outputs.webhooks import Webhook
 from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.recordings.limits import NO_LIMITS, Limits
 
@@ -50,7 +52,10 @@ QUALITY_ALIASES: Final = {"best": "high"}
 DEFAULT_QUALITY: Final = "high"
 
 E2EE: Final = "e2ee"
-"""The name of the keys in a watch's row, where they are sealed."""
+OUTPUTS: Final = "outputs"
+WEBHOOKS: Final = "webhooks"
+SECRET: Final = (E2EE, OUTPUTS, WEBHOOKS)
+"""Names of what has secrets, and is sealed in a watch's row."""
 
 SELECTED: Final = "selected"
 ALL: Final = "all"
@@ -91,25 +96,36 @@ class StartRequest:
     """One of TRACKS, of a pipeline that copies; None: the selected ones."""
     e2ee: E2eeKeys | None = None
     """The keys of an end-to-end encrypted room; None: those of the settings, if any."""
+    outputs: tuple[Output, ...] | None = None
+    """What becomes of it besides its file; None: those of the settings."""
+    webhooks: tuple[Webhook, ...] | None = None
+    """Who is called besides those of the settings."""
+    data: bool | None = None
+    """Keep data, chat and what participants do; None: as the setting says."""
+    hide_recording: bool | None = None
+    """Don't show participants that they are recorded; None: as the setting says."""
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it but its keys as JSON values, for a row and for the API, which both call it
-        `mint_id`.
+        """All of it but what has secrets as JSON values, for a row and for the API, which both call
+        it `mint_id`.
         """
-        values = asdict(replace(self, e2ee=None)) | {"limits": self.limits.as_dict()}
-        del values[E2EE]
-        for name in ("encode", "tracks"):
+        open_part = replace(self, e2ee=None, outputs=None, webhooks=None)
+        values = asdict(open_part) | {"limits": self.limits.as_dict()}
+        for name in SECRET:
+            del values[name]
+        for name in ("encode", "tracks", "data", "hide_recording"):
             if values[name] is None:
                 del values[name]  # an older server can go on with it
         return {"mint_id": values.pop("stream_id"), **values}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> StartRequest:
-        """The request that `as_dict` gave, or a row that has its keys beside it, sealed."""
+        """The request that `as_dict` gave, or a row that has its secrets beside it, sealed."""
         limits, started_by = Limits.from_dict(given["limits"]), StartedBy(given["started_by"])
         encode = EncodeOptions.from_dict(given["encode"]) if given.get("encode") else None
         rest = {**given, "limits": limits, "started_by": started_by, "encode": encode}
-        rest.pop(E2EE, None)
+        for name in SECRET:
+            rest.pop(name, None)
         return cls(rest.pop("mint_id"), **rest)
 
 

@@ -35,6 +35,7 @@ from orchestrator.server.ingest.publishers import Publishers
 from orchestrator.server.launcher import Launcher, LocalLauncher
 from orchestrator.server.lock import ServerLock, is_served
 from orchestrator.server.output_folders import OutputFolders
+from orchestrator.server.outputs.recording_outputs import RecordingOutputs
 from orchestrator.server.recording_start import RecordingStart
 from orchestrator.server.recording_workers import RecordingWorkers
 from orchestrator.server.request_check import RequestCheck
@@ -83,6 +84,7 @@ class Manager:
         )
         self._resumption = Resumption(catalog, self.start)
         self.encodes = EncodeQueue(settings, catalog, self._encoders)
+        self.outputs = RecordingOutputs(settings, catalog, self._encoders, self._workers.wake)
         self._maintenance = Maintenance(settings, catalog, self._encoders)
         self.library = VideoLibrary(catalog)
         self.streams = NamedStreams(settings, catalog, directory.named)

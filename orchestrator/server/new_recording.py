@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ import structlog
 
 from orchestrator.capacity.admission import Capacity, admit_recording
 from orchestrator.catalog.models import Recording
+from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.catalog.reservations import Admit
 from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.pipeline.command import Pipeline
@@ -48,6 +50,10 @@ class PreparedRequest:
     created_at: datetime
     sealed_keys: str | None = None
     """Those of an end-to-end encrypted stream."""
+    outputs: Sequence[OutputRow] = ()
+    """Their rows, which don't name the recording yet."""
+    webhooks: str | None = None
+    """Those of the request, sealed."""
 
 
 async def admit(catalog: Catalog, prepared: PreparedRequest, most: int | None) -> Recording:
@@ -57,7 +63,9 @@ async def admit(catalog: Catalog, prepared: PreparedRequest, most: int | None) -
     comes second.
     """
     recording = recording_row(prepared)
-    await add_recording(catalog, recording, _admission(prepared, most))
+    for row in prepared.outputs:
+        row.recording_id = recording.id
+    await add_recording(catalog, recording, _admission(prepared, most), prepared.outputs)
     return recording
 
 
@@ -109,19 +117,28 @@ def recording_row(prepared: PreparedRequest) -> Recording:
         started_by=checked.started_by.value,
         created_at=prepared.created_at,
         e2ee=prepared.sealed_keys,
+        webhooks=prepared.webhooks,
+        data=checked.data,
+        hide_recording=checked.hide_recording,
         **(columns | {"tracks": checked.tracks}),
     )
 
 
-async def add_recording(catalog: Catalog, recording: Recording, admit: Admit | None = None) -> None:
-    """Writes the row into the catalog; if that fails, removes its work folder.
+async def add_recording(
+    catalog: Catalog,
+    recording: Recording,
+    admit: Admit | None = None,
+    outputs: Sequence[OutputRow] = (),
+) -> None:
+    """Writes the row, and those of its outputs, into the catalog; if that fails, removes its work
+    folder.
 
     Raises AlreadyActive if the stream is being recorded, and what `admit` raises (Catalog.create).
 
     If the caller is cancelled while the row is being written, first the row is removed and then
     its folder: no row in the catalog ever lacks its folder.
     """
-    adding = asyncio.ensure_future(_create_row(catalog, recording, admit))
+    adding = asyncio.ensure_future(_create_row(catalog, recording, admit, outputs))
     try:
         await asyncio.shield(adding)
     except asyncio.CancelledError:
@@ -129,9 +146,11 @@ async def add_recording(catalog: Catalog, recording: Recording, admit: Admit | N
         raise
 
 
-async def _create_row(catalog: Catalog, recording: Recording, admit: Admit | None) -> None:
+async def _create_row(
+    catalog: Catalog, recording: Recording, admit: Admit | None, outputs: Sequence[OutputRow]
+) -> None:
     try:
-        await catalog.create(recording, admit=admit)
+        await catalog.create(recording, admit=admit, beside=outputs)
     except (AlreadyActive, TooManyRecordings, NoCapacity):
         await _give_back(recording)
         raise

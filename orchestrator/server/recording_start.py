@@ -34,6 +34,7 @@ from orchestrator.errors import (
 )
 from orchestrator.media import Stream
 from orchestrator.recordings.catalog_polling import poll_until
+from orchestrator.recordings.encryption.request_secrets import sealed_webhooks
 from orchestrator.recordings.encryption.stream_keys import sealed
 from orchestrator.recordings.formats import extension_of
 from orchestrator.recordings.notes import notes_of
@@ -44,6 +45,7 @@ from orchestrator.server.deletion import delete_recording
 from orchestrator.server.encoders import Encoders
 from orchestrator.server.new_recording import PreparedRequest, admit
 from orchestrator.server.output_folders import OutputFolders
+from orchestrator.server.outputs.rows import output_rows
 from orchestrator.server.recording_workers import RecordingWorkers
 from orchestrator.server.request_check import CheckedRequest, RequestCheck
 from orchestrator.server.throttle import StartThrottle
@@ -117,9 +119,13 @@ class RecordingStart:
             self._encoders.capacity(pipeline), self._directory.with_video_known(resolved.stream)
         )
         keys = await sealed(self._catalog, checked.e2ee)
+        hooks = await sealed_webhooks(self._catalog, checked.webhooks)
+        outputs = await output_rows(self._catalog, checked.outputs, now)
         extension = extension_of(pipeline, self._settings.av1_extension)
         place = await self._folders.place(checked.folder, stream, now, extension, checked.file_name)
-        return PreparedRequest(checked, stream, capacity, place, now, keys)
+        return PreparedRequest(
+            *(checked, stream, capacity, place, now, keys), outputs=outputs, webhooks=hooks
+        )
 
     async def _log_notes(self, recording: Recording) -> None:
         for note in notes_of(recording):

@@ -11,6 +11,8 @@ from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.errors import InvalidRequest
 from orchestrator.mediafiles import paths
+from orchestrator.outputs.specs import Output
+from orchestrator.outputs.webhooks import Webhook
 from orchestrator.recordings.encode_options import EncodeOptions
 from orchestrator.recordings.formats import format_named, meant, pipeline_for
 from orchestrator.recordings.limits import Limits
@@ -25,6 +27,7 @@ from orchestrator.recordings.start_request import (
 from orchestrator.server.encoders import Encoders
 from orchestrator.server.encodes.request import check_options
 from orchestrator.server.output_folders import OutputFolders
+from orchestrator.server.outputs.checks import check_webhooks, checked_outputs
 from orchestrator.server.when_full import CopyInstead, copy_instead
 from orchestrator.settings import Settings
 
@@ -55,6 +58,12 @@ class CheckedRequest:
     """What it is if there is no capacity for it; None: it is refused then."""
     e2ee: E2eeKeys | None = None
     """The keys of an end-to-end encrypted stream."""
+    outputs: tuple[Output, ...] = ()
+    """What becomes of it besides its file."""
+    webhooks: tuple[Webhook, ...] = ()
+    """Who is called besides those of the settings."""
+    data: bool | None = None
+    hide_recording: bool | None = None
 
 
 class RequestCheck:
@@ -76,6 +85,8 @@ class RequestCheck:
         if request.encode is not None:
             await check_options(request.encode, self._encoders, self._settings)
             _check_replaceable(request.encode, tracks)
+        outputs = await checked_outputs(request, pipeline, self._settings)
+        await check_webhooks(request.webhooks or (), self._settings)
         instead = copy_instead(
             self._settings, self._encoders.pipelines, pipeline, video, request.encode
         )
@@ -93,6 +104,10 @@ class RequestCheck:
             tracks=tracks,
             instead=instead,
             e2ee=request.e2ee,
+            outputs=outputs,
+            webhooks=request.webhooks or (),
+            data=request.data,
+            hide_recording=request.hide_recording,
         )
 
 

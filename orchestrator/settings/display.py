@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from orchestrator.e2ee_keys import E2eeKeys
+from orchestrator.outputs.specs import masked_url
+from orchestrator.outputs.webhooks import Webhook
 from orchestrator.settings.fields import Settings
 from orchestrator.settings.loading import origins
 from orchestrator.settings.value_types import masked
@@ -32,10 +34,17 @@ def shown(settings: Settings) -> list[Shown]:
 
 def _words(value: Any) -> str:
     if isinstance(value, (list, dict)):  # of a table the names: its values may be secrets
-        return ", ".join(str(item) for item in value)
+        return ", ".join(_word(item) for item in value)
     if isinstance(value, E2eeKeys):
         return str(SecretStr("keys"))
     return "" if value is None else str(value)
+
+
+def _word(item: Any) -> str:
+    """Of a list's items only what is no secret."""
+    if isinstance(item, Webhook):
+        return masked_url(item.url.get_secret_value())
+    return str(getattr(item, "type", "")) if isinstance(item, BaseModel) else str(item)
 
 
 def _meaning(name: str) -> str:

@@ -23,6 +23,7 @@ from orchestrator.settings.groups.encodes import EncodeSettings
 from orchestrator.settings.groups.encoding import EncodingSettings
 from orchestrator.settings.groups.files import FileSettings
 from orchestrator.settings.groups.lifecycle import LifecycleSettings
+from orchestrator.settings.groups.outputs import OutputSettings
 from orchestrator.settings.groups.server import ServerSettings
 from orchestrator.settings.groups.sources import SourceSettings
 from orchestrator.settings.groups.streams import ConfiguredStreams
@@ -36,6 +37,7 @@ RENAMED: Final = {"grace_s": "unpublished_timeout_s", "picture": "video_track_pr
 class Settings(
     # Pydantic lists the fields of the last base first.
     LifecycleSettings,
+    OutputSettings,
     EncodeSettings,
     EncodingSettings,
     FileSettings,

@@ -8,7 +8,7 @@ from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from orchestrator.e2ee_keys import E2eeKeys
@@ -61,6 +61,8 @@ def _kind(annotation: Any) -> str:
         return "a table for each"
     if origin in (Annotated, Union, UnionType):
         return _kind(inside[0])
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return WORDS.get(annotation, "tables")
     return WORDS[annotation]
 
 

@@ -33,6 +33,7 @@ from orchestrator.worker.control.encoding_control import EncodingControl
 from orchestrator.worker.control.segment_control import SegmentControl
 from orchestrator.worker.finishing.finish import conclude
 from orchestrator.worker.first_frame import until_first_frame, until_written
+from orchestrator.worker.outputs.output_tasks import OutputTasks
 from orchestrator.worker.recording_setup import copied_capture, decoded_capture
 from orchestrator.worker.status_report import PERIOD_S, StatusReporter
 from orchestrator.worker.task_group import first_error
@@ -73,11 +74,13 @@ class Recorder:
                 EncodingControl(context, self._entry, decoded, stop=self.stop, fail=self._fail),
             )
         self._origin = TimeOrigin(self._entry, self._capture)
+        self._outputs = OutputTasks(self._entry, context, lambda: self._control.segments)
         self._undecodable = UndecodableSpans(self._entry.note)
 
     def wake(self) -> None:
         """Look now at what is wanted; called by the signal handler."""
         self._entry.look()
+        self._outputs.look()
 
     def stop(self, reason: str) -> None:
         """End the recording; the first reason is kept."""
@@ -92,7 +95,8 @@ class Recorder:
             orphaned = asyncio.create_task(orphans.wait_until_ended(await self._orphans()))
             try:
                 if not is_only_to_finish(self._recording):
-                    await self._record()
+                    async with self._outputs.running():
+                        await self._record()
             except* HavenError as group:
                 error = first_error(group)
                 log.warning("recording ended by an error", error=error.error, detail=error.detail)

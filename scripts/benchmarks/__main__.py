@@ -97,7 +97,9 @@ async def receivers(bench: Bench) -> Found:
 async def codecs(bench: Bench) -> Found:
     """What receiving each codec costs, beside the SDK."""
     async with bench.manager() as manager:
-        found = await measure_codecs(manager, bench.server, bench.seconds, bench.folder)
+        found = await measure_codecs(
+            manager, bench.server, bench.pipelines, bench.seconds, bench.folder
+        )
     show_codecs(found)
     return {"codecs": [asdict(one) | {"ratio": one.ratio} for one in found]}
 

@@ -127,6 +127,10 @@ def request_of(body: StartBody, settings: Settings) -> StartRequest:
         speed_step=body.speed_step,
         tracks=body.tracks,
         e2ee=body.e2ee,
+        outputs=None if body.outputs is None else tuple(body.outputs),
+        webhooks=None if body.webhooks is None else tuple(body.webhooks),
+        data=body.data,
+        hide_recording=body.hide_recording,
         encode=options_of(body.encode, settings) if body.encode else None,
         limits=requested_limits(
             body.max_duration_s, body.max_size_bytes, body.split_minutes, body.split_bytes

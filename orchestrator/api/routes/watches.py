@@ -15,7 +15,7 @@ from orchestrator.api.schemas.common import MINT_ID
 from orchestrator.api.schemas.recording_control import StartBody, StreamId
 from orchestrator.api.schemas.watches import Unwatched, Watched, WatchInfo, WatchList, WatchState
 from orchestrator.errors import NotWatched, TooManyWatches
-from orchestrator.recordings.start_request import E2EE
+from orchestrator.recordings.start_request import SECRET
 from orchestrator.server.watches.watches import WatchStatus
 
 router = APIRouter(prefix="/api/recording/watch", tags=["recording"])
@@ -60,7 +60,7 @@ def _values(outlook: WatchStatus) -> dict[str, Any]:
         "looked_at": outlook.looked_at,
         "error": body_of(outlook.error) if outlook.error else None,
         "next_try_at": outlook.next_try_at,
-        "request": watch.request | ({E2EE: "***"} if E2EE in watch.request else {}),
+        "request": watch.request | {name: "***" for name in SECRET if name in watch.request},
     }
 
 

@@ -16,6 +16,7 @@ from orchestrator.api.schemas.common import (
     example_of,
 )
 from orchestrator.api.schemas.encodes import EncodeBody
+from orchestrator.api.schemas.outputs import BesideTheFile
 from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.recordings.formats import DEFAULT_FORMAT
 from orchestrator.recordings.start_request import DEFAULT_QUALITY
@@ -27,7 +28,7 @@ Quality = Literal["low", "medium", "high", "best"]
 """`best` is what newer builds of the app call `high`."""
 
 
-class StartBody(Wire):
+class StartBody(BesideTheFile):
     """Which stream to record, and how."""
 
     mint_id: StreamId

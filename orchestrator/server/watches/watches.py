@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Protocol
@@ -35,10 +35,10 @@ from orchestrator.errors import (
     StreamNotFound,
 )
 from orchestrator.media import Stream
-from orchestrator.recordings.encryption.stream_keys import sealed, unsealed
+from orchestrator.recordings.encryption.request_secrets import sealed_secrets, unsealed_request
 from orchestrator.recordings.limits import is_limit
 from orchestrator.recordings.outcome import failure_of
-from orchestrator.recordings.start_request import E2EE, StartedBy, StartRequest
+from orchestrator.recordings.start_request import StartedBy, StartRequest
 from orchestrator.recordings.states import ACTIVE, RecordingState
 from orchestrator.server.retry_delay import RetryDelay
 from orchestrator.server.throttle import AT_ONCE
@@ -118,9 +118,7 @@ class Watches:
         Raises InvalidRequest and InvalidOutputDirectory as /start does, and TooManyWatches.
         """
         await self._check(request)
-        more = {"started_by": StartedBy.WATCH.value}
-        if (keys := await sealed(self._catalog, request.e2ee)) is not None:
-            more[E2EE] = keys
+        more = {"started_by": StartedBy.WATCH.value, **await sealed_secrets(self._catalog, request)}
         watch = Watch(
             stream_id=request.stream_id,
             request=request.as_dict() | more,
@@ -248,8 +246,8 @@ class Watches:
                 return
             keys = None
             try:
-                keys = await unsealed(self._catalog, watch.request.get(E2EE))
-                request = replace(StartRequest.from_dict(watch.request), e2ee=keys)
+                request = await unsealed_request(self._catalog, watch.request)
+                keys = request.e2ee
                 recording = await self._start(request)
             except (AlreadyActive, StoppedWhileStarting):
                 return

@@ -31,7 +31,6 @@ PUBLISHED: Final = (
 """Codec and layers. Without layers VP8, H.264 and VP9 are encoded beforehand, each with a keyframe
 a second; the SDK encodes the others."""
 
-ROUNDS: Final = 2
 SIZE: Final = "1280x720"
 
 
@@ -41,6 +40,7 @@ class Cost:
 
     codec: str
     layers: str
+    pipeline: str
     ours_cores: float
     sdk_cores: float
     ours_fps: float
@@ -61,9 +61,9 @@ class Cost:
 
 
 async def measure_codecs(
-    manager: Manager, server: Server, seconds: float, folder: Path
+    manager: Manager, server: Server, pipelines: list[str], seconds: float, folder: Path
 ) -> list[Cost]:
-    """One codec after the other."""
+    """One codec after the other, each recorded by one pipeline after the other."""
     found = []
     for codec, layers in PUBLISHED:
         room = f"{codec} {layers}".strip()
@@ -73,17 +73,17 @@ async def measure_codecs(
         elif codec != "av1":
             options += ["--prepare", "60"]
         async with publishing(server, room, *options):
-            for _ in range(ROUNDS):
-                found.append(await _together(manager, server, seconds, folder, room))
+            for pipeline in pipelines:
+                found.append(await _together(manager, server, pipeline, seconds, folder, room=room))
     return found
 
 
 async def _together(
-    manager: Manager, server: Server, seconds: float, folder: Path, room: str
+    manager: Manager, server: Server, pipeline: str, seconds: float, folder: Path, *, room: str
 ) -> Cost:
     sdk, joined_s = await started("livekit", server, folder / "none", room), time.monotonic()
     await asyncio.sleep(SETTLE_S)
-    row = await manager.start(StartRequest(room, "mp4"))
+    row = await manager.start(StartRequest(room, pipeline=pipeline))
     assert row.worker_pid is not None
     ours, theirs = await asyncio.gather(*(watch(pid, seconds) for pid in (row.worker_pid, sdk.pid)))
     now = await manager.get(row.id)
@@ -95,6 +95,7 @@ async def _together(
     return Cost(
         codec,
         layers,
+        pipeline,
         ours[0],
         theirs[0],
         now.figures["video"]["received"] / now.figures["duration_s"],
@@ -109,12 +110,23 @@ async def _together(
 def show_codecs(found: list[Cost]) -> None:
     """A row for each run."""
     table = Table(title=f"A worker without its ffmpeg beside the livekit SDK's receiver, {SIZE}")
-    columns = ("codec", "worker", "SDK", "ratio", "fps", "SDK's", "in file", "missing", "dropped")
+    columns = (
+        "codec",
+        "pipeline",
+        "worker",
+        "SDK",
+        "ratio",
+        "fps",
+        "SDK's",
+        "in file",
+        "missing",
+        "dropped",
+    )
     for column in (*columns, "A/V ms"):
-        table.add_column(column, justify="left" if column == "codec" else "right")
+        table.add_column(column, justify="left" if column in ("codec", "pipeline") else "right")
     for cost in found:
         table.add_row(
-            f"{cost.codec} {cost.layers}",
+            *(f"{cost.codec} {cost.layers}", cost.pipeline),
             *(f"{cost.ours_cores:.3f}", f"{cost.sdk_cores:.3f}", f"{cost.ratio:.2f}"),
             *(f"{cost.ours_fps:.1f}", f"{cost.sdk_fps:.1f}", str(cost.frames)),
             *(str(cost.missing), str(cost.dropped)),

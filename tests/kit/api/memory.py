@@ -36,6 +36,7 @@ from orchestrator.settings import Settings
 from tests.kit.api.directory import MemoryDirectory
 from tests.kit.api.memory_details import MemoryDetails
 from tests.kit.api.memory_encodes import MemoryEncodes
+from tests.kit.api.memory_outputs import MemoryOutputs
 from tests.kit.api.memory_publishers import MemoryPublishers
 
 MINT = "V5cCiSixPLAiEDX2zZquT5VuLm4prr5t35PWmjNpump"
@@ -197,6 +198,7 @@ class MemoryManager(MemoryDetails):
         self.depin = Depin(self.directory, self.active, self.start, self.stop)
         self.watches = Watches(unopened, self.directory, self.start, self.start, 20, unmute=never)
         self.encodes = MemoryEncodes()
+        self.outputs = MemoryOutputs(lambda id: next((r for r in self.rows if r.id == id), None))
         self.publishers = MemoryPublishers()
         self.requests: list[StartRequest] = []
         self.opened, self.closed = False, False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from orchestrator.capacity.admission import Capacity
 from orchestrator.capacity.costs import costs_of
-from orchestrator.catalog.models import Recording
+from orchestrator.catalog.models import Base, Recording
 from orchestrator.catalog.reservations import Admit
 from orchestrator.catalog.store import Catalog
 from orchestrator.discovery.configured import ConfiguredDiscovery
@@ -99,10 +99,12 @@ class Watched(Catalog):
         self._steps.append("active")
         return await super().active_of(stream_id)
 
-    async def create(self, recording: Recording, *, admit: Admit | None = None) -> None:
+    async def create(
+        self, recording: Recording, *, admit: Admit | None = None, beside: Sequence[Base] = ()
+    ) -> None:
         """Notes it."""
         self._steps.append("create")
-        await super().create(recording, admit=admit)
+        await super().create(recording, admit=admit, beside=beside)
 
 
 @asynccontextmanager

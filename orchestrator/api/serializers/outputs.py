@@ -1,0 +1,29 @@
+"""From the rows of outputs to the wire's types. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.api.errors import body_of
+from orchestrator.api.schemas.outputs import OutputInfo
+from orchestrator.catalog.outputs.model import OutputRow
+from orchestrator.errors import restore
+from orchestrator.recordings.output_states import OutputState
+
+
+def values(row: OutputRow) -> dict[str, Any]:
+    """The fields of OutputInfo."""
+    same = "id recording_id figures attempts created_at started_at ended_at next_try_at"
+    error = row.error and restore(row.error_code or "internal", row.error, row.detail or "")
+    return {
+        **{name: getattr(row, name) for name in same.split()},
+        "type": row.kind,
+        "state": OutputState(row.state),
+        "request": row.shown,
+        "error": body_of(error) if error else None,
+    }
+
+
+def info(row: OutputRow) -> OutputInfo:
+    """One output."""
+    return OutputInfo(**values(row))

@@ -1,0 +1,1 @@
+"""The catalog's queue of web hook deliveries."""

@@ -1,0 +1,40 @@
+"""Whether this server can do what a request wants besides a file."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+from orchestrator.encoding.pipeline.command import Pipeline
+from orchestrator.outputs.specs import Output
+from orchestrator.outputs.webhooks import Webhook
+from orchestrator.recordings.start_request import StartRequest
+from orchestrator.settings import Settings
+
+Check = Callable[[Any, Pipeline, Settings], Awaitable[None]]
+"""Raises InvalidRequest, with `field`, for an output that a request may not have or that can't be
+made of what the pipeline records. Those of the settings are asked, too, but may lead anywhere."""
+
+CHECKS: Final[Mapping[str, Check]] = {}
+"""By kind."""
+
+
+async def checked_outputs(
+    request: StartRequest, pipeline: Pipeline, settings: Settings
+) -> tuple[Output, ...]:
+    """Those of the request, else of the settings."""
+    if request.outputs is None:
+        return tuple(settings.outputs)
+    for output in request.outputs:
+        await check_output(output, pipeline, settings)
+    return request.outputs
+
+
+async def check_output(output: Output, pipeline: Pipeline, settings: Settings) -> None:
+    """InvalidRequest if it can't be had of a recording with this pipeline."""
+    if (check := CHECKS.get(output.type)) is not None:
+        await check(output, pipeline, settings)
+
+
+async def check_webhooks(webhooks: Sequence[Webhook], settings: Settings) -> None:
+    """InvalidRequest if a request may not have one of them."""

@@ -1,0 +1,1 @@
+"""Outputs that a recording's worker makes itself: pushes and images."""

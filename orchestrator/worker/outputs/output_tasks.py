@@ -1,0 +1,135 @@
+"""Begins and ends the outputs that a recording's worker makes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+
+from orchestrator.catalog.outputs.model import OutputRow
+from orchestrator.catalog.outputs.table import Outputs
+from orchestrator.errors import HavenError, Unavailable
+from orchestrator.recordings.encryption.sealed_text import output_of
+from orchestrator.recordings.output_states import ENDED, OutputState
+from orchestrator.stop_policy import STOP
+from orchestrator.worker.catalog_entry import CatalogEntry
+from orchestrator.worker.context import WorkerContext
+from orchestrator.worker.outputs.running_output import Make, RunningOutput
+from orchestrator.worker.segments.listed_segments import ListedSegments
+
+log = structlog.get_logger(__name__)
+
+LOOK_S: Final = 1.0
+IDLE_LOOK_S: Final = 10.0
+"""Seconds between two looks at what outputs are wanted, unless the worker is woken: with and
+without any."""
+
+MAKERS: Final[Mapping[str, Make]] = {}
+"""By kind; others are made elsewhere."""
+
+
+class OutputTasks:
+    """A task for each output of the recording that its worker makes."""
+
+    def __init__(
+        self,
+        entry: CatalogEntry,
+        context: WorkerContext,
+        segments: Callable[[], ListedSegments | None],
+        makers: Mapping[str, Make] = MAKERS,
+    ) -> None:
+        self._entry, self._context, self._segments, self._makers = entry, context, segments, makers
+        self._table = Outputs(context.catalog)
+        self._running: dict[str, tuple[RunningOutput, asyncio.Task[None]]] = {}
+        self._look_now = asyncio.Event()
+
+    def look(self) -> None:
+        """Look now at what is wanted."""
+        self._look_now.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Outputs are made in here; behind it they have the time of the policy to send the rest."""
+        following = asyncio.create_task(self._follow())
+        try:
+            yield
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+            await self._end()
+
+    async def _follow(self) -> None:
+        while True:
+            self._look_now.clear()
+            try:
+                for row in await self._table.of_recording(self._entry.recording.id):
+                    await self._look_at(row)
+            except Unavailable as error:
+                log.warning("can't read what outputs are wanted", error=error.error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S if self._running else IDLE_LOOK_S):
+                    await self._look_now.wait()
+
+    async def _look_at(self, row: OutputRow) -> None:
+        known = self._running.get(row.id)
+        if known is not None and known[1].done():
+            known = self._running.pop(row.id)
+            await self._report(*known)
+            known = None
+        if known is None and row.kind in self._makers and row.state not in ENDED:
+            await self._begin(row)
+        elif known is not None and row.wanted == "remove":
+            known[0].removed.set()
+
+    async def _begin(self, row: OutputRow) -> None:
+        if row.wanted == "remove":
+            await self._table.change(row.id, state=OutputState.REMOVED)
+            return
+        output = RunningOutput(
+            id=row.id,
+            spec=await output_of(self._context.catalog, row),
+            recording=self._entry.recording,
+            context=self._context,
+            segments=self._segments,
+            note=self._entry.note,
+            table=self._table,
+            state=OutputState(row.state),
+        )
+        if row.started_at is None:
+            await output.change(started_at=datetime.now(UTC))
+        make = self._makers[row.kind]
+        self._running[row.id] = output, asyncio.create_task(_made(make, output))
+
+    async def _report(self, output: RunningOutput, task: asyncio.Task[None]) -> None:
+        """Of a task that has ended; one that raised has failed."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("an output failed", output=output.id, error=repr(error))
+            known = error if isinstance(error, HavenError) else None
+            await output.change(
+                OutputState.FAILED,
+                error_code=known.code if known else HavenError.code,
+                error=known.error if known else f"{type(error).__name__}: {error}",
+                detail=known.detail if known else "This is a fault of the recorder; see its log.",
+            )
+
+    async def _end(self) -> None:
+        for output, _ in self._running.values():
+            output.recorded.set()
+        tasks = [task for _, task in self._running.values()]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=STOP.outputs_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for known in self._running.values():
+            await self._report(*known)
+
+
+async def _made(make: Make, output: RunningOutput) -> None:
+    await make(output)
