@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.catalog.encode_model import Encode
+from orchestrator.api.recording_parts import Encodes, Outputs
 from orchestrator.catalog.models import Event, File, Recording, Segment
 from orchestrator.errors import HavenError
 from orchestrator.media import Endpoint, Stream
@@ -18,16 +18,12 @@ from orchestrator.settings.groups.streams import StreamSettings
 
 if TYPE_CHECKING:
     from orchestrator.capacity.admission import Capacity
-    from orchestrator.catalog.outputs.model import OutputRow
     from orchestrator.catalog.video_library import VideoLibrary
     from orchestrator.encoding.pipeline.command import Pipeline
     from orchestrator.encoding.pipeline.loading import PipelineFailure
     from orchestrator.encoding.process.capabilities import FFmpeg
-    from orchestrator.outputs.specs import Output
-    from orchestrator.recordings.encode_options import EncodeOptions
     from orchestrator.recordings.start_request import StartRequest
     from orchestrator.server.depin import Tick
-    from orchestrator.server.encodes.power import PauseReason
     from orchestrator.server.streams.details import StreamDetails
     from orchestrator.server.streams.named_streams import DefinedBy
     from orchestrator.server.watches.watches import WatchStatus
@@ -161,53 +157,6 @@ class NamedStreams(Protocol):
 
     async def remove(self, id: str, /) -> None:
         """Removes an added one; NotAdded, StreamConfigured, StillActive."""
-
-
-class Outputs(Protocol):
-    """What becomes of recordings besides their files."""
-
-    async def of_recording(self, recording_id: str, /) -> list[OutputRow]:
-        """All outputs of a recording, in order; RecordingNotFound."""
-
-    async def add(self, recording_id: str, output: Output, /) -> OutputRow:
-        """Adds one; InvalidRequest, OutputConflict, TooManyOutputs."""
-
-    async def remove(self, recording_id: str, id: str, /) -> OutputRow:
-        """Ends one; OutputNotFound, OutputConflict."""
-
-    async def retry(self, recording_id: str, id: str, /) -> OutputRow:
-        """Tries one anew; OutputNotFound, OutputConflict."""
-
-
-class Encodes(Protocol):
-    """Finished recordings that are encoded again, in a queue."""
-
-    @property
-    def pause_reason(self) -> PauseReason | None:
-        """Why nothing is encoded now; None while the queue runs."""
-
-    async def add(self, recording_id: str, options: EncodeOptions, /) -> Encode:
-        """Queues a finished recording."""
-
-    async def get(self, encode_id: str, /) -> Encode:
-        """One encode, or EncodeNotFound."""
-
-    async def pause(self, *, paused: bool) -> PauseReason | None:
-        """Pauses or resumes the queue; why it is paused then."""
-
-    async def active(self) -> list[Encode]:
-        """The queue, in its order."""
-
-    async def page(
-        self, *, limit: int, offset: int, state: str | None = None, recording_id: str | None = None
-    ) -> tuple[list[Encode], int]:
-        """Encodes, newest first, and how many there are in all."""
-
-    async def counts(self) -> dict[str, int]:
-        """How many encodes there are in each state."""
-
-    async def cancel(self, encode_id: str, /) -> Encode:
-        """Cancels an encode; returns when it has ended."""
 
 
 class Manager(Protocol):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from orchestrator.catalog.models import Base
 
 ACTIVE_ENCODES = ("queued", "running", "paused")
-"""Kept equal to recordings.encode_states.ACTIVE by a test; the index below needs the literals."""
+"""Kept equal to recordings.encodes.states.ACTIVE by a test; the index below needs the literals."""
 
 _IS_ACTIVE = text("state IN ({})".format(", ".join(f"'{s}'" for s in ACTIVE_ENCODES)))
 
@@ -35,7 +35,7 @@ class Encode(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"))
     request: Mapped[dict[str, Any]]
-    """How it is encoded (recordings.encode_options.EncodeOptions)."""
+    """How it is encoded (recordings.encodes.options.EncodeOptions)."""
     wanted: Mapped[str] = mapped_column(String(16), default="encode")
     """`encode` or `cancel`; the server sets it."""
     state: Mapped[str] = mapped_column(String(16), default="queued")

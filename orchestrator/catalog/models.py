@@ -61,12 +61,7 @@ class Recording(Base):
     __tablename__ = "recordings"
     __table_args__ = (
         # At most one active recording of a stream, across all servers.
-        Index(
-            "one_active_recording_per_stream",
-            "mint_id",
-            unique=True,
-            sqlite_where=_IS_ACTIVE,
-        ),
+        Index("one_active_recording_per_stream", "mint_id", unique=True, sqlite_where=_IS_ACTIVE),
         Index("recordings_newest_first", "created_at", "id"),
         Index("recordings_of_stream", "mint_id", "created_at", "id"),
         Index("recordings_by_state", "state", "created_at", "id"),
@@ -81,7 +76,7 @@ class Recording(Base):
     """The stream as discovery described it at the start (media.Stream as a dict)."""
 
     output_format: Mapped[str] = mapped_column(String(16))
-    """A pipeline's `FORMAT` may be longer, up to `loading.LONGEST_NAME`: SQLite keeps it whole."""
+    """A pipeline's `FORMAT` may be longer (`loading.LONGEST_NAME`): SQLite keeps it whole."""
     pipeline: Mapped[str] = mapped_column(String(64))
     video_quality: Mapped[str] = mapped_column(String(16))
     audio_quality: Mapped[str] = mapped_column(String(16))
@@ -104,13 +99,13 @@ class Recording(Base):
     e2ee: Mapped[str | None] = mapped_column(Text, default=None)
     """The keys of an end-to-end encrypted stream, sealed (sealing); None once it has ended."""
     webhooks: Mapped[str | None] = mapped_column(Text, default=None)
-    """Those of its request, sealed (outputs.webhooks)."""
+    """Those of its request, sealed."""
     data: Mapped[bool | None] = mapped_column(default=None)
     """Whether data, chat and what participants do are kept; None: as the setting says."""
     hide_recording: Mapped[bool | None] = mapped_column(default=None)
-    """Whether participants aren't shown that they are recorded; None: as the setting says."""
+    """Whether participants aren't shown that they are recorded; None: likewise."""
     encode: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), default=None)
-    """How it is encoded again when it is completed (recordings.encode_options.EncodeOptions)."""
+    """How it is encoded again when it is completed (encodes.options.EncodeOptions)."""
     encode_id: Mapped[str | None] = mapped_column(String(32), default=None)
     """The encode that was made of that, once only."""
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from orchestrator.catalog.models import Recording
 from orchestrator.cli.formatting import UNKNOWN, console, duration, number, plain, print_table, size
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.recordings.figures import (
     LiveFigures,
     ProcessesFigures,

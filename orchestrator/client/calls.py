@@ -14,11 +14,11 @@ from orchestrator.api.schemas.health import Health
 from orchestrator.api.schemas.recording_control import (
     Formats,
     OutputDirectory,
-    Quality,
     Started,
     Stopped,
 )
 from orchestrator.api.schemas.recordings import Deleted, History, RecordingDetails
+from orchestrator.api.schemas.start import Quality
 from orchestrator.api.schemas.status import Active, Status
 from orchestrator.api.schemas.streams import Added, Removed, StreamDetails, Streams
 from orchestrator.api.schemas.watches import Unwatched, Watched, WatchList

@@ -20,13 +20,18 @@ _CONFIG: Final = ConfigDict(
     frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
 )
 
+
+def _example(value: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [value]})
+
+
 _SecretUrl = Annotated[SecretStr, Field(min_length=1, max_length=4096)]
 
 
 class HlsOutput(BaseModel):
     """A playlist of fragmented MP4 (CMAF), playable while it is recorded."""
 
-    model_config = _CONFIG
+    model_config = _CONFIG | _example({"type": "hls", "low_latency": True})
 
     type: Literal["hls"]
     window_s: float | None = Field(None, ge=10, le=1e6)
@@ -38,7 +43,7 @@ class HlsOutput(BaseModel):
 class UploadOutput(BaseModel):
     """The files, in object storage or another folder."""
 
-    model_config = _CONFIG
+    model_config = _CONFIG | _example({"type": "upload", "url": "s3://bucket/prefix"})
 
     type: Literal["upload"]
     url: _SecretUrl
@@ -61,7 +66,9 @@ class UploadOutput(BaseModel):
 class PushOutput(BaseModel):
     """A live stream to another server."""
 
-    model_config = _CONFIG
+    model_config = _CONFIG | _example(
+        {"type": "push", "url": "rtmp://live.example.org/app/stream-key"}
+    )
 
     type: Literal["push"]
     url: _SecretUrl
@@ -73,7 +80,7 @@ class PushOutput(BaseModel):
 class ImagesOutput(BaseModel):
     """Still images."""
 
-    model_config = _CONFIG
+    model_config = _CONFIG | _example({"type": "images", "interval_s": 10})
 
     type: Literal["images"]
     interval_s: float | None = Field(None, ge=1, le=86_400)

@@ -18,7 +18,13 @@ class Webhook(BaseModel):
     """Who is called when something happens to a recording."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+        json_schema_extra={
+            "examples": [{"url": "https://example.org/hook", "events": ["finished"]}]
+        },
     )
 
     url: Annotated[SecretStr, Field(min_length=1, max_length=4096)]

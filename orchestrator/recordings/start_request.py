@@ -11,7 +11,7 @@ from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.errors import InvalidRequest
 from orchestrator.outputs.specs import Output
 from orchestrator.outputs.webhooks import Webhook
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.recordings.limits import NO_LIMITS, Limits
 
 

@@ -29,7 +29,7 @@ from orchestrator.errors import (
 )
 from orchestrator.media import Stream
 from orchestrator.mediafiles.paths import Place
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.recordings.start_request import SELECTED
 from orchestrator.server.request_check import CheckedRequest
 from orchestrator.server.when_full import one_or_the_other

@@ -13,7 +13,7 @@ from orchestrator.errors import InvalidRequest
 from orchestrator.mediafiles import paths
 from orchestrator.outputs.specs import Output
 from orchestrator.outputs.webhooks import Webhook
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.recordings.formats import format_named, meant, pipeline_for
 from orchestrator.recordings.limits import Limits
 from orchestrator.recordings.start_request import (

@@ -17,7 +17,7 @@ from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HavenError
 from orchestrator.recordings.catalog_polling import poll_until
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.recordings.encryption.stream_keys import unsealed
 from orchestrator.recordings.limits import LEAST_BYTES, LEAST_S, Limits
 from orchestrator.recordings.outcome import is_final

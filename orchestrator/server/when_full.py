@@ -14,7 +14,7 @@ from orchestrator.catalog.models import Recording
 from orchestrator.catalog.reservations import Admit, Reservations
 from orchestrator.encoding.pipeline.command import Pipeline, Pipelines
 from orchestrator.errors import NoCapacity
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.settings import Settings
 
 COPYING_PIPELINE: Final = "copy"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.recordings.encode_options import DEFAULT_PIPELINE, DEFAULT_QUALITY
+from orchestrator.recordings.encodes.options import DEFAULT_PIPELINE, DEFAULT_QUALITY
 
 
 @dataclass(frozen=True, slots=True)

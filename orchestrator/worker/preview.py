@@ -1,4 +1,4 @@
-"""Makes a preview image of what is recorded, while somebody asks (recordings.preview_files)."""
+"""Makes a preview of what is recorded, while somebody asks (recordings.images.preview_files)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import structlog
 
 from orchestrator.media import EncodedFrame
 from orchestrator.periodic import Periodic
-from orchestrator.recordings.preview_files import WANTED_S, is_newer
-from orchestrator.recordings.thumbnails import jpeg
+from orchestrator.recordings.images.preview_files import WANTED_S, is_newer
+from orchestrator.recordings.images.thumbnails import jpeg
 
 log = structlog.get_logger(__name__)
 

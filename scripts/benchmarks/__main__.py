@@ -97,9 +97,8 @@ async def receivers(bench: Bench) -> Found:
 async def codecs(bench: Bench) -> Found:
     """What receiving each codec costs, beside the SDK."""
     async with bench.manager() as manager:
-        found = await measure_codecs(
-            manager, bench.server, bench.pipelines, bench.seconds, bench.folder
-        )
+        asked = (bench.pipelines, bench.seconds, bench.folder)
+        found = await measure_codecs(manager, bench.server, *asked)
     show_codecs(found)
     return {"codecs": [asdict(one) | {"ratio": one.ratio} for one in found]}
 
@@ -290,8 +289,7 @@ def main() -> None:
         parser.error(f"{', '.join(sorted(unknown))}: choose from {', '.join((*names, *ALONE))}")
     with tempfile.TemporaryDirectory(prefix="haven-bench-") as folder:
         found = asyncio.run(run(arguments, Path(folder)))
-    text = json.dumps(found, indent=2)
-    print(text)
+    print(text := json.dumps(found, indent=2))
     if arguments.json:
         arguments.json.write_text(text + "\n")
     if arguments.chart:

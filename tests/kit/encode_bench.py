@@ -10,7 +10,7 @@ from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.encodes import Encodes
 from orchestrator.catalog.models import File
 from orchestrator.catalog.store import Catalog
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.settings import Settings
 from orchestrator.transcoding.process.encode import EncodeProcess
 from tests.kit.catalog.rows import NOON, recording

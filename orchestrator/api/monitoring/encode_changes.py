@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fastapi.sse import ServerSentEvent
 
-from orchestrator.api.manager_protocol import Encodes
+from orchestrator.api.recording_parts import Encodes
 from orchestrator.api.monitoring.event_hub import frame
 from orchestrator.api.schemas.encodes import QueueState
 from orchestrator.api.serializers import encodes as serialize

@@ -21,7 +21,7 @@ from orchestrator.api.schemas.health import Check
 from orchestrator.catalog.models import Recording
 from orchestrator.errors import HavenError
 from orchestrator.mediafiles.headroom import LEAST_FILE_BYTES, largest_file_bytes
-from orchestrator.recordings.encode_states import EncodeState
+from orchestrator.recordings.encodes.states import EncodeState
 
 TIMEOUT_S: Final = 3.0
 """Time limit of a check; all checks run at the same time."""

@@ -32,7 +32,7 @@ from orchestrator.errors import (
     TooManyEncodes,
     Unavailable,
 )
-from orchestrator.recordings.encode_states import EncodeState
+from orchestrator.recordings.encodes.states import EncodeState
 
 router = APIRouter(prefix="/api", tags=["encodes"])
 

@@ -26,7 +26,7 @@ from orchestrator.api.schemas.live_streams import (
     StreamToken,
     Validity,
 )
-from orchestrator.api.schemas.recording_control import StreamId
+from orchestrator.api.schemas.start import StreamId
 from orchestrator.errors import (
     SourceBusy,
     SourceGarbled,

@@ -17,12 +17,11 @@ from orchestrator.api.schemas.recording_control import (
     Formats,
     OutputDirectory,
     SetOutputDirectoryBody,
-    StartBody,
     Started,
     StopBody,
     Stopped,
-    StreamId,
 )
+from orchestrator.api.schemas.start import StartBody, StreamId
 from orchestrator.api.schemas.status import Active, Status
 from orchestrator.api.serializers import recordings as serialize
 from orchestrator.api.serializers.encodes import options_of

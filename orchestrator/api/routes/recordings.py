@@ -18,8 +18,8 @@ from orchestrator.api.errors import RangeNotSatisfiable
 from orchestrator.api.file_responses import VideoFile
 from orchestrator.api.manager_protocol import Manager
 from orchestrator.api.schemas.common import OUTPUT_PATH, RECORDING_ID
-from orchestrator.api.schemas.recording_control import StreamId
 from orchestrator.api.schemas.recordings import Deleted, EventLog, History, RecordingDetails
+from orchestrator.api.schemas.start import StreamId
 from orchestrator.api.serializers import event_log
 from orchestrator.api.serializers import recordings as serialize
 from orchestrator.catalog.event_tables import MAX_EVENTS

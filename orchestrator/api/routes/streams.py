@@ -12,7 +12,7 @@ from orchestrator.api.dependencies import ManagerHere
 from orchestrator.api.documented_errors import failures, failures_of_post
 from orchestrator.api.routes.live_streams import DIRECTORY_ERRORS
 from orchestrator.api.schemas.common import MINT_ID
-from orchestrator.api.schemas.recording_control import StreamId
+from orchestrator.api.schemas.start import StreamId
 from orchestrator.api.schemas.streams import Added, Removed, StreamBody, StreamDetails, Streams
 from orchestrator.api.serializers.stream_details import details
 from orchestrator.api.stream_list import streams_of, summary_of

@@ -18,10 +18,10 @@ from orchestrator.api.documented_errors import Responses, failures
 from orchestrator.api.file_responses import not_modified
 from orchestrator.api.routes.recordings import FILE_ERRORS, RecordingId, path_of, status_of
 from orchestrator.api.schemas.common import MINT_ID
-from orchestrator.api.schemas.recording_control import StreamId
+from orchestrator.api.schemas.start import StreamId
 from orchestrator.errors import NoFrame
-from orchestrator.recordings import preview_files
 from orchestrator.recordings.figures import LiveFigures
+from orchestrator.recordings.images import preview_files
 from orchestrator.recordings.job import runtime_directory
 
 router = APIRouter(tags=["thumbnails"])
@@ -80,7 +80,7 @@ async def thumbnail(
 
 @lru_cache(MOST_KEPT)
 def _thumbnail(path: Path, etag: str) -> bytes:
-    from orchestrator.recordings.thumbnails import thumbnail  # PyAV: 20 MB, on demand
+    from orchestrator.recordings.images.thumbnails import thumbnail  # PyAV: 20 MB, on demand
 
     return thumbnail(path)
 

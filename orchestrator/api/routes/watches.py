@@ -12,7 +12,7 @@ from orchestrator.api.documented_errors import failures, failures_of_post
 from orchestrator.api.errors import body_of
 from orchestrator.api.routes.recording_control import REQUEST_ERRORS, request_of
 from orchestrator.api.schemas.common import MINT_ID
-from orchestrator.api.schemas.recording_control import StartBody, StreamId
+from orchestrator.api.schemas.start import StartBody, StreamId
 from orchestrator.api.schemas.watches import Unwatched, Watched, WatchInfo, WatchList, WatchState
 from orchestrator.errors import NotWatched, TooManyWatches
 from orchestrator.recordings.start_request import SECRET

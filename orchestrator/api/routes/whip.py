@@ -15,7 +15,7 @@ from orchestrator.api.access.proxies import client_address
 from orchestrator.api.access.stream_keys import StreamKeys
 from orchestrator.api.dependencies import ManagerHere
 from orchestrator.api.documented_errors import failures_of_stream
-from orchestrator.api.schemas.recording_control import StreamId
+from orchestrator.api.schemas.start import StreamId
 from orchestrator.errors import (
     NoIceRestart,
     PublisherNotFound,

@@ -13,7 +13,7 @@ from orchestrator.api.schemas.common import (
     example_of,
 )
 from orchestrator.api.schemas.live_streams import Connection, LiveStream
-from orchestrator.api.schemas.recording_control import StreamId
+from orchestrator.api.schemas.start import StreamId
 
 
 class TopStream(Wire):

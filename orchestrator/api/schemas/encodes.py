@@ -14,8 +14,8 @@ from orchestrator.api.schemas.common import (
     example,
     example_of,
 )
-from orchestrator.recordings.encode_options import DEFAULT_PIPELINE, DEFAULT_QUALITY
-from orchestrator.recordings.encode_states import EncodeState
+from orchestrator.recordings.encodes.options import DEFAULT_PIPELINE, DEFAULT_QUALITY
+from orchestrator.recordings.encodes.states import EncodeState
 
 ENCODE_ID = "7b1c9e2f4a5d4c3e8f6a0b1c2d3e4f50"
 """The encode's id of every example."""

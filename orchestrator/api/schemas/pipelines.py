@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from orchestrator.api.schemas.common import Wire, example, example_of
-from orchestrator.api.schemas.recording_control import Quality
+from orchestrator.api.schemas.start import Quality
 from orchestrator.recordings.start_request import DEFAULT_QUALITY
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from orchestrator.api.schemas.common import MINT_ID, Failure, Wire, example, example_of
-from orchestrator.api.schemas.recording_control import StreamId
+from orchestrator.api.schemas.start import StreamId
 from orchestrator.e2ee_keys import E2eeKeys
 
 Kind = Literal["whep", "whip", "url"]

@@ -11,8 +11,8 @@ from orchestrator.api.schemas.encodes import (
     EncodeProgress,
 )
 from orchestrator.catalog.encode_model import Encode
-from orchestrator.recordings.encode_options import EncodeOptions
-from orchestrator.recordings.encode_states import EncodeState
+from orchestrator.recordings.encodes.options import EncodeOptions
+from orchestrator.recordings.encodes.states import EncodeState
 from orchestrator.settings import Settings
 
 

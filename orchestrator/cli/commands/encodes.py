@@ -136,7 +136,7 @@ def _with_table(work: Callable[[Encodes], Awaitable[_T]], config: Config) -> _T:
 
 def _checked(state: str | None) -> str | None:
     from orchestrator.errors import InvalidRequest
-    from orchestrator.recordings.encode_states import EncodeState
+    from orchestrator.recordings.encodes.states import EncodeState
 
     if state is not None and state not in list(EncodeState):
         raise InvalidRequest(f"No such state: {state}.", f"It is one of {', '.join(EncodeState)}.")

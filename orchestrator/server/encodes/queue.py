@@ -25,8 +25,8 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.errors import AlreadyEncoding, HavenError, Unavailable, WorkerFailed
 from orchestrator.monitor.usage import boot_id
 from orchestrator.periodic import Periodic
-from orchestrator.recordings.encode_options import EncodeOptions
-from orchestrator.recordings.encode_states import FINAL, EncodeState
+from orchestrator.recordings.encodes.options import EncodeOptions
+from orchestrator.recordings.encodes.states import FINAL, EncodeState
 from orchestrator.server.encoders import Encoders
 from orchestrator.server.encodes.power import PauseReason, PauseSwitch
 from orchestrator.server.encodes.processes import STOP_S, EncodeProcesses, last_words

@@ -13,7 +13,7 @@ from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.pipeline.later import require_later
 from orchestrator.encoding.process.capabilities import usable_ffmpeg
 from orchestrator.errors import InvalidRequest
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.recordings.start_request import quality_named
 from orchestrator.server.encoders import Encoders
 from orchestrator.settings import Settings

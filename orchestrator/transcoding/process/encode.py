@@ -24,8 +24,8 @@ from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.errors import EncodeNotFound, HavenError, InvalidRequest, Unavailable
 from orchestrator.periodic import Periodic
-from orchestrator.recordings.encode_options import EncodeOptions
-from orchestrator.recordings.encode_states import EncodeState
+from orchestrator.recordings.encodes.options import EncodeOptions
+from orchestrator.recordings.encodes.states import EncodeState
 from orchestrator.recordings.start_request import quality_named
 from orchestrator.settings import Settings
 from orchestrator.transcoding.process.encoded_file import encoded_file, ended_in_words, found_made

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.errors import HavenError
 from orchestrator.mediafiles.probe import probe
-from orchestrator.recordings.encode_states import EncodeState
+from orchestrator.recordings.encodes.states import EncodeState
 from orchestrator.transcoding.result import TranscodingResult
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from orchestrator.catalog.models import File
 from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.mediafiles.probe import probe
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.recordings.formats import extension_of
 from orchestrator.transcoding.request import TranscodingRequest
 from orchestrator.transcoding.work_folder import LOCK, PLAN, work_folder_of

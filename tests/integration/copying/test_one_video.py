@@ -10,9 +10,9 @@ from pathlib import Path
 import av
 import pytest
 
+from orchestrator.recordings.images.preview_files import current
+from orchestrator.recordings.images.thumbnails import thumbnail
 from orchestrator.recordings.job import runtime_directory
-from orchestrator.recordings.preview_files import current
-from orchestrator.recordings.thumbnails import thumbnail
 from orchestrator.server.manager import Manager
 from tests.kit.livekit.crowd import GUESTS, conference
 from tests.kit.livekit.server import Server

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.catalog.encode_model import ACTIVE_ENCODES, Encode
 from orchestrator.errors import EncodeNotFound
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.server.encodes.power import PauseReason
 from orchestrator.server.encodes.request import new_encode
 

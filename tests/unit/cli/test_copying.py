@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from tests.kit.catalog.rows import recording
 from tests.kit.cli import Here
 from tests.kit.terminal import Memory, running, within

@@ -12,7 +12,7 @@ from orchestrator.api.schemas.common import example_of
 from orchestrator.api.schemas.encodes import EncodedFile, EncodeProgress
 from orchestrator.catalog.encodes import Encodes
 from orchestrator.catalog.store import Catalog
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.server.encodes.request import new_encode
 from tests.kit.catalog.rows import recording
 from tests.kit.cli import Here

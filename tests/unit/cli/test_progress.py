@@ -13,7 +13,7 @@ from orchestrator.cli.error_messages import report
 from orchestrator.cli.formatting import duration, number, print_table, size
 from orchestrator.cli.progress import PLAIN_EVERY_S, Screen, facts, line
 from orchestrator.errors import EncodingFailed, SourceRefused
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 
 FIGURES: dict[str, Any] = {
     "duration_s": 62.04,

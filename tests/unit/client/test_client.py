@@ -15,7 +15,8 @@ import pytest
 from pydantic import SecretStr
 
 import orchestrator.client
-from orchestrator.api.schemas.recording_control import StartBody, Stopped
+from orchestrator.api.schemas.recording_control import Stopped
+from orchestrator.api.schemas.start import StartBody
 from orchestrator.catalog.store import Catalog
 from orchestrator.client import AsyncClient, Client, ClientError, calls
 from orchestrator.client.calls import Call, Options

@@ -11,8 +11,8 @@ import av
 import pytest
 
 from orchestrator.errors import NoFrame
-from orchestrator.recordings import preview_files
-from orchestrator.recordings.preview_files import WANTED_S, current
+from orchestrator.recordings.images import preview_files
+from orchestrator.recordings.images.preview_files import WANTED_S, current
 from orchestrator.worker.preview import Preview
 
 FRAME = av.VideoFrame(64, 48, "yuv420p")

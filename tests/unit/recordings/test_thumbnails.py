@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from orchestrator.errors import NoFrame
-from orchestrator.recordings.thumbnails import jpeg, thumbnail
+from orchestrator.recordings.images.thumbnails import jpeg, thumbnail
 from tests.kit.mediafiles.synthetic import (
     AudioTrack,
     Film,

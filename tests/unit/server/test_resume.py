@@ -10,7 +10,7 @@ import pytest
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.e2ee_keys import E2eeKeys
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.recordings.encryption.stream_keys import sealed
 from orchestrator.recordings.limits import NO_LIMITS, Limits
 from orchestrator.recordings.start_request import StartRequest

@@ -12,7 +12,7 @@ from orchestrator.catalog.encodes import Encodes
 from orchestrator.catalog.models import File
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import RecordingNotFound
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.server.encodes.request import new_encode
 from orchestrator.server.housekeeping.retention import Retention, Rule
 from orchestrator.settings import Settings

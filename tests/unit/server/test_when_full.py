@@ -18,7 +18,7 @@ from orchestrator.errors import (
     NoCapacity,
     TooManyRecordings,
 )
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.recordings.notes import notes_of
 from orchestrator.recordings.start_request import StartRequest
 from orchestrator.server.when_full import one_or_the_other

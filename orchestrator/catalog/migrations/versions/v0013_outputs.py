@@ -56,7 +56,7 @@ def upgrade() -> None:
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("size_bytes", sa.Integer(), nullable=False),
         sa.Column("sha256", sa.String(64)),
-        sa.Column("at_s", sa.Float()),
+        sa.Column("at_s", sa.Double()),
         sa.Column("made_at", sa.DateTime(), nullable=False),
     )
     op.create_table(
@@ -66,8 +66,8 @@ def upgrade() -> None:
         sa.Column("mode", sa.String(16), nullable=False),
         sa.Column("began_at", sa.DateTime(), nullable=False),
         sa.Column("ended_at", sa.DateTime()),
-        sa.Column("at_s", sa.Float(), nullable=False),
-        sa.Column("length_s", sa.Float()),
+        sa.Column("at_s", sa.Double(), nullable=False),
+        sa.Column("length_s", sa.Double()),
     )
     op.create_table(
         "webhook_deliveries",

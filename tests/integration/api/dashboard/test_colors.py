@@ -37,7 +37,7 @@ from orchestrator.pipes.fifo import Fifo
 from orchestrator.pipes.frame_queue import FrameQueue
 from orchestrator.pipes.timeline_items import AudioItem, VideoItem
 from orchestrator.pipes.writer import SegmentWriter
-from orchestrator.recordings.thumbnails import jpeg, thumbnail
+from orchestrator.recordings.images.thumbnails import jpeg, thumbnail
 from orchestrator.sources.aiortc.codecs import ADDED
 from orchestrator.sources.aiortc.decoding.decoder import complete_colors, decoder_for
 from orchestrator.sources.aiortc.video_frame import VideoFrame

@@ -16,9 +16,9 @@ from orchestrator.api.schemas.encodes import EncodeProgress
 from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.errors import NotEnoughDisk, SourceUnreachable
 from orchestrator.media import Stream
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
+from orchestrator.recordings.images.thumbnails import jpeg
 from orchestrator.recordings.job import runtime_directory
-from orchestrator.recordings.thumbnails import jpeg
 from orchestrator.settings import Settings
 from tests.integration.api.dashboard.conftest import OpenPage, faults
 from tests.kit.api.memory import FIGURES, STARTED, MemoryManager, recording

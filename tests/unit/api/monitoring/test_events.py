@@ -13,7 +13,7 @@ from orchestrator.api.schemas.common import example_of
 from orchestrator.api.schemas.encodes import EncodeProgress
 from orchestrator.catalog.models import Event
 from orchestrator.media import Stream
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.settings import Settings
 from orchestrator.settings.groups.streams import StreamSettings
 from tests.kit.api.callers import PAGE, calling

@@ -16,7 +16,7 @@ from orchestrator import __version__
 from orchestrator.api.schemas.common import example_of
 from orchestrator.api.schemas.encodes import EncodeProgress
 from orchestrator.errors import SourceUnreachable
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from tests.kit.api.memory import FIGURES, MINT, MemoryManager, recording
 
 DASHBOARD = Path(__file__).parents[4] / "docs" / "grafana.json"

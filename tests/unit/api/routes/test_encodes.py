@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.api.schemas.common import example_of
 from orchestrator.api.schemas.encodes import EncodedFile, EncodeProgress
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.settings import Settings
 from tests.kit.api.callers import APP, calling
 from tests.kit.api.memory import MINT, MemoryManager, recording

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.catalog.models import Recording
 from orchestrator.errors import FFmpegNotFound, InvalidOutputDirectory, SettingsError, Unavailable
-from orchestrator.recordings.encode_options import EncodeOptions
+from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.recordings.start_request import StartRequest
 from tests.kit.api.memory import MINT, MemoryManager, recording
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.api.schemas.recording_control import StartBody
+from orchestrator.api.schemas.start import StartBody
 from orchestrator.encoding.pipeline.command import Pipeline, Pipelines, command
 from orchestrator.encoding.pipeline.loading import LONGEST_NAME
 from orchestrator.errors import InvalidRequest, PipelineBroken

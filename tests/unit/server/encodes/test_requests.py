@@ -22,8 +22,8 @@ from orchestrator.errors import (
     StillActive,
     TooManyEncodes,
 )
-from orchestrator.recordings.encode_options import EncodeOptions
-from orchestrator.recordings.encode_states import ACTIVE
+from orchestrator.recordings.encodes.options import EncodeOptions
+from orchestrator.recordings.encodes.states import ACTIVE
 from orchestrator.recordings.start_request import StartedBy, StartRequest
 from orchestrator.server.encoders import Encoders
 from orchestrator.server.encodes import power

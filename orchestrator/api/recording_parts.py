@@ -1,0 +1,59 @@
+"""What the API needs of the parts that deal with recordings after their start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from orchestrator.catalog.encode_model import Encode
+    from orchestrator.catalog.outputs.model import OutputRow
+    from orchestrator.outputs.specs import Output
+    from orchestrator.recordings.encodes.options import EncodeOptions
+    from orchestrator.server.encodes.power import PauseReason
+
+
+class Outputs(Protocol):
+    """What becomes of recordings besides their files."""
+
+    async def of_recording(self, recording_id: str, /) -> list[OutputRow]:
+        """All outputs of a recording, in order; RecordingNotFound."""
+
+    async def add(self, recording_id: str, output: Output, /) -> OutputRow:
+        """Adds one; InvalidRequest, OutputConflict, TooManyOutputs."""
+
+    async def remove(self, recording_id: str, id: str, /) -> OutputRow:
+        """Ends one; OutputNotFound, OutputConflict."""
+
+    async def retry(self, recording_id: str, id: str, /) -> OutputRow:
+        """Tries one anew; OutputNotFound, OutputConflict."""
+
+
+class Encodes(Protocol):
+    """Finished recordings that are encoded again, in a queue."""
+
+    @property
+    def pause_reason(self) -> PauseReason | None:
+        """Why nothing is encoded now; None while the queue runs."""
+
+    async def add(self, recording_id: str, options: EncodeOptions, /) -> Encode:
+        """Queues a finished recording."""
+
+    async def get(self, encode_id: str, /) -> Encode:
+        """One encode, or EncodeNotFound."""
+
+    async def pause(self, *, paused: bool) -> PauseReason | None:
+        """Pauses or resumes the queue; why it is paused then."""
+
+    async def active(self) -> list[Encode]:
+        """The queue, in its order."""
+
+    async def page(
+        self, *, limit: int, offset: int, state: str | None = None, recording_id: str | None = None
+    ) -> tuple[list[Encode], int]:
+        """Encodes, newest first, and how many there are in all."""
+
+    async def counts(self) -> dict[str, int]:
+        """How many encodes there are in each state."""
+
+    async def cancel(self, encode_id: str, /) -> Encode:
+        """Cancels an encode; returns when it has ended."""

@@ -1,0 +1,1 @@
+"""Still images of recordings: previews while they run, thumbnails of their files."""
