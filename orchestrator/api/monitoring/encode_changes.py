@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from fastapi.sse import ServerSentEvent
 
-from orchestrator.api.recording_parts import Encodes
 from orchestrator.api.monitoring.event_hub import frame
+from orchestrator.api.recording_parts import Encodes
 from orchestrator.api.schemas.encodes import QueueState
 from orchestrator.api.serializers import encodes as serialize
 from orchestrator.catalog.encode_model import Encode
