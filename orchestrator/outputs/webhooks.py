@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import binascii
 import json
+from base64 import b64decode
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
 
 from orchestrator.e2ee_keys import revealed
+from orchestrator.outputs.webhook_events import WebhookEvent
 
 MOST_WEBHOOKS: Final = 8
 """Of one request, and of the settings."""
+
+KEY_PREFIX: Final = "whsec_"
+"""Of keys that are base64 (Standard Webhooks); others are signed with as they are."""
 
 
 class Webhook(BaseModel):
@@ -30,12 +45,78 @@ class Webhook(BaseModel):
     url: Annotated[SecretStr, Field(min_length=1, max_length=4096)]
     """http:// or https://, called with POST."""
     key: Annotated[SecretStr, Field(min_length=1, max_length=1024)] | None = None
-    """What calls are signed with; null: they aren't."""
+    """What calls are signed with; null: they aren't. hmac: whsec_ and 24 to 64 bytes in base64, or
+    any text. livekit: the API key, a colon and its secret."""
     signature: Literal["hmac", "livekit"] = "hmac"
-    """hmac: HMAC-SHA256 of timestamp and body. livekit: a JWT with the body's SHA-256, as LiveKit
-    signs its own."""
-    events: list[Annotated[str, Field(max_length=64)]] | None = Field(None, max_length=64)
-    """Names of the events that it is called for; null: all."""
+    """hmac: HMAC-SHA256 of id, time and body (Standard Webhooks). livekit: a JWT with the body's
+    SHA-256, as LiveKit signs its own."""
+    events: Annotated[list[WebhookEvent], Field(max_length=64)] | None = None
+    """The events that it is called for; null: all."""
+
+    @field_validator("url")
+    @classmethod
+    def _checked_url(cls, url: SecretStr) -> SecretStr:
+        _check_url(url.get_secret_value())
+        return url
+
+    @model_validator(mode="after")
+    def _checked_key(self) -> Webhook:
+        key = None if self.key is None else self.key.get_secret_value()
+        if self.signature == "livekit":
+            _check_livekit_key(key)
+        elif key is not None and key.startswith(KEY_PREFIX):
+            signing_key(key)
+        return self
+
+    @property
+    def host(self) -> str:
+        """Whom it calls: a name, or an address without brackets."""
+        return urlsplit(self.url.get_secret_value()).hostname or ""
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as anybody may know it: where it leads often is the receiver's only secret."""
+        parts = urlsplit(self.url.get_secret_value())
+        path = "/***" if parts.path.strip("/") or parts.query else parts.path
+        return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def signing_key(key: str) -> bytes:
+    """What is signed with; ValueError if it begins with whsec_ and isn't base64."""
+    if not key.startswith(KEY_PREFIX):
+        return key.encode()
+    try:
+        return b64decode(key.removeprefix(KEY_PREFIX), validate=True)
+    except binascii.Error as error:
+        raise ValueError("a key that begins with whsec_ goes on in base64") from error
+
+
+def _check_url(url: str) -> None:
+    """ValueError, which doesn't show it."""
+    parts = _split(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("a web hook's URL begins with http:// or https:// and a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a web hook's URL has no user and password: it is signed with its key")
+    if parts.fragment or not url.isprintable() or " " in url or "\\" in url:
+        raise ValueError(
+            "a web hook's URL has no fragment, spaces, backslashes or others that can't be shown"
+        )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # ValueError unless it is a port
+    except ValueError as error:
+        raise ValueError("a web hook's URL can't be read") from error
+    return parts
+
+
+def _check_livekit_key(key: str | None) -> None:
+    name, colon, secret = (key or "").partition(":")
+    if not (name and colon and secret):
+        raise ValueError("a web hook that is signed as LiveKit's has the key API_KEY:SECRET")
 
 
 Webhooks = Annotated[list[Webhook], Field(max_length=MOST_WEBHOOKS)]

@@ -10,6 +10,7 @@ from orchestrator.outputs.specs import Output
 from orchestrator.outputs.webhooks import Webhook
 from orchestrator.recordings.start_request import StartRequest
 from orchestrator.settings import Settings
+from orchestrator.target_addresses import checked_addresses
 
 Check = Callable[[Any, Pipeline, Settings], Awaitable[None]]
 """Raises InvalidRequest, with `field`, for an output that a request may not have or that can't be
@@ -37,4 +38,10 @@ async def check_output(output: Output, pipeline: Pipeline, settings: Settings) -
 
 
 async def check_webhooks(webhooks: Sequence[Webhook], settings: Settings) -> None:
-    """InvalidRequest if a request may not have one of them."""
+    """InvalidRequest if a request may not have one of them: it leads to a private address.
+
+    A name that can't be looked up now is none: a recording is worth more than its web hooks.
+    """
+    for number, webhook in enumerate(webhooks):
+        field = f"webhooks.{number}.url"
+        await checked_addresses(webhook.host, field, private=settings.allow_private_targets)
