@@ -82,11 +82,13 @@ class Job:
         """MP4 that is whole up to the last second when ffmpeg is killed, as this ffmpeg can."""
         # delay_moov: without the edit list that it makes room for, the encoder's priming samples
         # would move everything but the first frame by 21 ms.
-        common = "+delay_moov+use_metadata_tags"
+        # frag_keyframe, default_base_moof: fragments can be played from where they begin, and
+        # wherever they lie, as HLS and media source extensions want them.
+        common = "+frag_keyframe+default_base_moof+delay_moov+use_metadata_tags"
         if HYBRID_FRAGMENTED in self.features:
             # Fragments while it grows, one plain moov when it is closed (ffmpeg 7.1 and later).
             return f"+hybrid_fragmented{common}"
-        return f"+frag_keyframe+default_base_moof{common}"
+        return common
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ HEAD = (
     "-probesize 65536 -protocol_whitelist file -seek_timestamp 1 -thread_queue_size 16 "
     "-threads 1 -i /p/in.nut -map 0:v -map 0:a"
 )
-MP4_FLAGS = "-movflags +hybrid_fragmented+delay_moov+use_metadata_tags"
+MP4_FLAGS = (
+    "-movflags +hybrid_fragmented+frag_keyframe+default_base_moof+delay_moov+use_metadata_tags"
+)
 GOLDEN = {
     "av1": (
         "-f mp4 -aom-params cpu-used=10:coeff-cost-upd-freq=3:mode-cost-upd-freq=3"
