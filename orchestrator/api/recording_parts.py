@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -17,6 +18,18 @@ class Outputs(Protocol):
 
     async def of_recording(self, recording_id: str, /) -> list[OutputRow]:
         """All outputs of a recording, in order; RecordingNotFound."""
+
+    async def of_recordings(self, ids: Collection[str], /) -> dict[str, list[OutputRow]]:
+        """Those of several recordings, by recording."""
+
+    async def get(self, recording_id: str, id: str, /) -> OutputRow:
+        """One of a recording; OutputNotFound."""
+
+    async def current(self) -> list[OutputRow]:
+        """Those that haven't ended, and all of recordings that run."""
+
+    async def counts(self) -> dict[tuple[str, str], int]:
+        """How many there are, by type and state."""
 
     async def add(self, recording_id: str, output: Output, /) -> OutputRow:
         """Adds one; InvalidRequest, OutputConflict, TooManyOutputs."""

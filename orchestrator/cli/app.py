@@ -17,6 +17,7 @@ from orchestrator.cli.commands import (
     encode,
     encodes,
     inspect,
+    outputs,
     pipelines,
     record,
     recordings,
@@ -46,6 +47,7 @@ app.command()(serve.serve)
 app.command()(record.record)
 app.add_typer(streams.app, name="streams")
 app.add_typer(recordings.app, name="recordings")
+app.add_typer(outputs.app, name="outputs")
 app.add_typer(pipelines.app, name="pipelines")
 app.command()(settings.settings)
 app.command()(inspect.inspect)

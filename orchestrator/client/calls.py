@@ -5,12 +5,14 @@ The names are those of the routes; the types are the server's own (orchestrator.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
 from orchestrator.api.schemas.encodes import EncodeAnswer, EncodeList, QueueAnswer
 from orchestrator.api.schemas.health import Health
+from orchestrator.api.schemas.outputs import OutputAnswer, OutputList
 from orchestrator.api.schemas.recording_control import (
     Formats,
     OutputDirectory,
@@ -24,6 +26,7 @@ from orchestrator.api.schemas.streams import Added, Removed, StreamDetails, Stre
 from orchestrator.api.schemas.watches import Unwatched, Watched, WatchList
 
 Answer = TypeVar("Answer")
+OutputType = Literal["hls", "upload", "push", "images"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,10 @@ class Options(TypedDict, total=False):
     split_minutes: float
     split_bytes: int
     encode: EncodeOptions
+    outputs: Sequence[Mapping[str, Any]]
+    webhooks: Sequence[Mapping[str, Any]]
+    data: bool
+    hide_recording: bool
 
 
 class StreamSource(TypedDict, total=False):
@@ -73,6 +80,7 @@ class StreamSource(TypedDict, total=False):
     whep: str
     token: str
     whip: str
+    url: str
     e2ee: dict[str, Any]
 
 
@@ -158,6 +166,29 @@ def recording(id: str) -> Call[RecordingDetails]:
 def delete(id: str) -> Call[Deleted]:
     """Deletes a finished recording and its files."""
     return Call("DELETE", f"recordings/{_escaped(id)}", Deleted)
+
+
+def outputs(recording_id: str) -> Call[OutputList]:
+    """All outputs of a recording, in the order in which they were asked for."""
+    return Call("GET", f"recordings/{_escaped(recording_id)}/outputs", OutputList)
+
+
+def add_output(recording_id: str, type: OutputType, **options: Any) -> Call[OutputAnswer]:
+    """Adds an output to a recording that runs; to one that has ended, an upload."""
+    path = f"recordings/{_escaped(recording_id)}/outputs"
+    return Call("POST", path, OutputAnswer, {"type": type, **options})
+
+
+def remove_output(recording_id: str, id: str) -> Call[OutputAnswer]:
+    """Ends an output; what it made so far stays, and the recording goes on."""
+    path = f"recordings/{_escaped(recording_id)}/outputs/{_escaped(id)}"
+    return Call("DELETE", path, OutputAnswer)
+
+
+def retry_output(recording_id: str, id: str) -> Call[OutputAnswer]:
+    """Tries an output at once that failed or waits for its next try."""
+    path = f"recordings/{_escaped(recording_id)}/outputs/{_escaped(id)}/retry"
+    return Call("POST", path, OutputAnswer)
 
 
 def encode(recording_id: str, **options: Unpack[EncodeOptions]) -> Call[EncodeAnswer]:

@@ -15,11 +15,13 @@ from orchestrator.api.manager_protocol import Manager
 from orchestrator.api.monitoring.encode_changes import EncodeChanges
 from orchestrator.api.monitoring.event_hub import REMEMBERED, Client, EventHub, frame
 from orchestrator.api.monitoring.observer import Observer
+from orchestrator.api.monitoring.output_changes import OutputChanges
 from orchestrator.api.monitoring.snapshot import Snapshot
 from orchestrator.api.schemas.events import Deleted, Figures, LiveRecording, Name, Present
 from orchestrator.api.schemas.streams import Streams
 from orchestrator.api.serializers import encodes as serialize_encodes
 from orchestrator.api.serializers import event_log
+from orchestrator.api.serializers import outputs as serialize_outputs
 from orchestrator.api.serializers import recordings as serialize
 from orchestrator.api.stream_list import streams_of
 from orchestrator.catalog.models import Recording
@@ -50,6 +52,7 @@ class EventFeed:
         self._has_clients = asyncio.Event()
         self._states: dict[str, str] = {}
         self._encodes = EncodeChanges(manager.encodes)
+        self._outputs = OutputChanges(manager.outputs)
         self._published: Snapshot | None = None
         self._streams: Streams | None = None
         self._streams_version = manager.streams.version
@@ -101,7 +104,7 @@ class EventFeed:
     async def _publish_changes(self) -> None:
         async with self._joining:
             await self._publish_events()
-            await self._publish_encodes()
+            await self._publish_parts()
         snapshot = await self._observer.latest()
         if self._manager.streams.version != self._streams_version:
             await self._publish_streams()
@@ -122,8 +125,9 @@ class EventFeed:
         for event in recordings + self.hub.remember(lines):
             self.hub.publish(event)
 
-    async def _publish_encodes(self) -> None:
-        for event in await self._encodes.look():
+    async def _publish_parts(self) -> None:
+        """What has changed of encodes and outputs."""
+        for event in [*await self._encodes.look(), *await self._outputs.look()]:
             self._present = None
             self.hub.publish(event)
 
@@ -136,7 +140,7 @@ class EventFeed:
 
     async def _first(self, last_id: int | None) -> list[ServerSentEvent]:
         missed = self.hub.missed(last_id)
-        await self._publish_encodes()
+        await self._publish_parts()
         name: Name = "reset" if missed is None else "snapshot"
         snapshot = await self._observer.latest()
         current = frame(name, await self._current_state(snapshot), self.hub.newest)
@@ -152,7 +156,8 @@ class EventFeed:
     async def _current_state(self, snapshot: Snapshot) -> str:
         """The snapshot as text; computed once for all clients that join within a second."""
         if self._present is None or self._present[0] is not snapshot:
-            text = await asyncio.to_thread(_present, snapshot, self._encodes, self._streams)
+            parts = self._encodes, self._outputs, self._streams
+            text = await asyncio.to_thread(_present, snapshot, *parts)
             self._present = (snapshot, text)
         return self._present[1]
 
@@ -172,12 +177,15 @@ def _figures(snapshot: Snapshot) -> str:
     return _of(snapshot).model_dump_json()
 
 
-def _present(snapshot: Snapshot, encodes: EncodeChanges, streams: Streams | None) -> str:
+def _present(
+    snapshot: Snapshot, encodes: EncodeChanges, outputs: OutputChanges, streams: Streams | None
+) -> str:
     present = Present(
         figures=_of(snapshot),
         recordings=[serialize.summary(row) for row in snapshot.recordings],
         encodes=[serialize_encodes.info(row) for row in encodes.active],
         encode_queue=encodes.queue,
+        outputs=[serialize_outputs.info(row) for row in outputs.current],
         streams=streams,
     )
     return present.model_dump_json()

@@ -17,6 +17,7 @@ from orchestrator.api.monitoring.snapshot import Snapshot
 from orchestrator.api.schemas.monitoring import Process, System
 from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.models import Recording
+from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.recordings.figures import LiveFigures
 from orchestrator.recordings.written import codecs_of, written_bytes
 
@@ -31,6 +32,10 @@ class ServerCounters:
     encodes: dict[str, int]
     """Number of encodes in the catalog, by state."""
     active_encodes: Sequence[Encode]
+    outputs: dict[tuple[str, str], int]
+    """Number of outputs in the catalog, by type and state."""
+    current_outputs: Sequence[OutputRow]
+    """Those that haven't ended, and all of recordings that run."""
     discovery: dict[str, bool]
     """Whether each directory's last query failed."""
     clients: int
@@ -63,6 +68,7 @@ def _server(own: ServerCounters) -> Iterator[Metric]:
     states = [((state,), count) for state, count in own.recordings.items()]
     yield _gauge("haven_recordings", "Recordings in the catalog.", ("state",), states)
     yield from _encodes(own)
+    yield from _outputs(own)
     failing = [((name,), int(failed)) for name, failed in own.discovery.items()]
     help = "Whether the directory's last query failed."
     yield _gauge("haven_discovery_failing", help, ("directory",), failing)
@@ -85,6 +91,19 @@ def _encodes(own: ServerCounters) -> Iterator[Metric]:
     help = "Time until an encode is done, as it goes now."
     left = [(id, values["left_s"]) for id, values in progress]
     yield _gauge("haven_encode_left_seconds", help, labels, left)
+
+
+def _outputs(own: ServerCounters) -> Iterator[Metric]:
+    counts = list(own.outputs.items())
+    yield _gauge("haven_outputs", "Outputs in the catalog.", ("type", "state"), counts)
+    labels = ("output_id", "recording_id", "type")
+    rows = [((row.id, row.recording_id, row.kind), row) for row in own.current_outputs]
+    sent = [(label, row.figures.get("sent_bytes")) for label, row in rows]
+    help = "Bytes uploaded or pushed of an output that hasn't ended."
+    yield _counter("haven_output_sent_bytes", help, labels, sent)
+    failures = [(label, row.attempts) for label, row in rows]
+    help = "How often an output failed that hasn't ended."
+    yield _counter("haven_output_failures", help, labels, failures)
 
 
 def _recordings(rows: Sequence[Recording]) -> Iterator[Metric]:

@@ -48,6 +48,8 @@ async def metrics(
         recordings=await manager.catalog.counts(),
         encodes=await manager.encodes.counts(),
         active_encodes=await manager.encodes.active(),
+        outputs=await manager.outputs.counts(),
+        current_outputs=await manager.outputs.current(),
         discovery={name: name in failing for name in manager.directory.names},
         clients=feed.hub.clients,
         slow_clients=feed.hub.too_slow,

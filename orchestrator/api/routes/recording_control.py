@@ -161,14 +161,16 @@ async def status(
     """
     recording = await manager.status(stream_id)
     if recording is not None:
-        return serialize.status(recording)
+        return serialize.status(recording, await manager.outputs.of_recording(recording.id))
     return serialize.idle(stream_id, await manager.catalog.latest_of(stream_id))
 
 
 @router.get("/active", responses=failures(), summary="Get Active Recordings")
 async def active(manager: ManagerHere) -> Active:
     """All running recordings, by stream id."""
-    recordings = {r.stream_id: serialize.active(r) for r in await manager.active()}
+    running = await manager.active()
+    outputs = await manager.outputs.of_recordings([r.id for r in running])
+    recordings = {r.stream_id: serialize.active(r, outputs[r.id]) for r in running}
     return Active(active_recordings=recordings, recordings=recordings, count=len(recordings))
 
 

@@ -95,7 +95,8 @@ async def get(id: RecordingId, manager: ManagerHere) -> RecordingDetails:
     recording = await manager.get(id)
     catalog = manager.catalog
     segments, events = await catalog.segments(id), await catalog.events(id)
-    return serialize.details(recording, await catalog.files(id), segments, events)
+    outputs = await manager.outputs.of_recording(id)
+    return serialize.details(recording, await catalog.files(id), segments, events, outputs)
 
 
 @router.get("/{id}/events", responses=failures(_UNKNOWN), summary="Get Event Log")

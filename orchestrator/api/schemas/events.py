@@ -7,6 +7,7 @@ from typing import Any, Literal
 from orchestrator.api.schemas.common import Moment, Wire, example, example_of
 from orchestrator.api.schemas.encodes import EncodeInfo, QueueState
 from orchestrator.api.schemas.monitoring import Process, System
+from orchestrator.api.schemas.outputs import OutputInfo
 from orchestrator.api.schemas.recordings import LoggedEvent, RecordingSummary
 from orchestrator.api.schemas.status import Live
 from orchestrator.api.schemas.streams import Streams
@@ -63,6 +64,8 @@ class Present(Wire):
     encodes: list[EncodeInfo]
     """Encodes that haven't ended, in the order of the queue."""
     encode_queue: QueueState
+    outputs: list[OutputInfo]
+    """Outputs that haven't ended, and all of running recordings."""
     streams: Streams | None
     """The newest list of live streams; null until there is one."""
 
@@ -72,6 +75,7 @@ class Present(Wire):
             "recordings": [example_of(RecordingSummary)],
             "encodes": [example_of(EncodeInfo)],
             "encode_queue": {"paused": None},
+            "outputs": [example_of(OutputInfo)],
             "streams": example_of(Streams),
         }
     )
@@ -95,6 +99,7 @@ EVENTS: dict[str, type[Wire]] = {
     "figures": Figures,
     "encode": EncodeInfo,
     "encode_queue": QueueState,
+    "output": OutputInfo,
 }
 """The data type of each kind of event."""
 
@@ -108,6 +113,7 @@ Name = Literal[
     "figures",
     "encode",
     "encode_queue",
+    "output",
 ]
 
 EXAMPLE: dict[str, Any] = {name: example_of(model) for name, model in EVENTS.items()}

@@ -42,6 +42,19 @@ class OutputBody(RootModel[Annotated[Output, Field(discriminator="type")]]):
     model_config = example({"type": "push", "url": "rtmp://live.example.org/app/stream-key"})
 
 
+class OutputStanding(Wire):
+    """How one output of a recording stands, in short."""
+
+    id: str
+    type: Literal["hls", "upload", "push", "images"]
+    state: OutputState
+    """waiting, active, retrying, complete, failed or removed."""
+    error: str | None
+    """Of the last failure; null once it works again."""
+
+    model_config = example({"id": OUTPUT_ID, "type": "push", "state": "active", "error": None})
+
+
 class OutputInfo(Wire):
     """One output of a recording."""
 

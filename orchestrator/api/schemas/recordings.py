@@ -14,6 +14,7 @@ from orchestrator.api.schemas.common import (
     example_of,
 )
 from orchestrator.api.schemas.encodes import EncodeBody
+from orchestrator.api.schemas.outputs import OutputInfo
 from orchestrator.api.schemas.recording_control import StreamInfo
 
 
@@ -174,7 +175,7 @@ class EventInfo(Wire):
     failed."""
     kind: str
     """state, joined, connection, published, unpublished, muted, unmuted, missing, arriving,
-    picture, ffmpeg, segment, split, worker, recovered, resumed, file, integrity, …"""
+    picture, ffmpeg, segment, split, worker, recovered, resumed, file, integrity, output, …"""
     message: str
     data: dict[str, Any]
     """Details for programs; what it holds depends on the kind."""
@@ -228,6 +229,8 @@ class RecordingDetails(RecordingSummary):
     files: list[FileInfo]
     segments: list[SegmentInfo]
     events: list[EventInfo]
+    outputs: list[OutputInfo]
+    """What becomes of it besides its file, in the order in which it was asked for."""
 
     model_config = example(
         {
@@ -243,6 +246,7 @@ class RecordingDetails(RecordingSummary):
             "files": [example_of(FileInfo)],
             "segments": [example_of(SegmentInfo)],
             "events": [example_of(EventInfo)],
+            "outputs": [example_of(OutputInfo)],
         }
     )
 

@@ -14,6 +14,7 @@ from orchestrator.api.schemas.common import (
     example,
     example_of,
 )
+from orchestrator.api.schemas.outputs import OutputStanding
 from orchestrator.api.schemas.recording_control import StreamInfo
 
 _LIVE: dict[str, Any] = {
@@ -161,6 +162,8 @@ class Status(Live, Standing):
     """Everything the recording's worker reports, unchanged."""
     notes: tuple[str, ...] = ()
     """What is done otherwise than asked for, as in the answer of /start."""
+    outputs: tuple[OutputStanding, ...] = ()
+    """What becomes of it besides its file; GET /api/recordings/{id}/outputs has more of them."""
 
     model_config = example(
         {
@@ -168,6 +171,7 @@ class Status(Live, Standing):
             **_LIVE,
             "figures": {"duration_s": 45.2, "video": {"fps": 29.97, "dropped": 0}},
             "notes": [],
+            "outputs": [example_of(OutputStanding)],
         }
     )
 

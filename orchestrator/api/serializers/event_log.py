@@ -20,6 +20,8 @@ _LEVELS: Final[dict[tuple[str, str, Any], Level]] = {
     ("integrity", "outcome", "incomplete"): "error",
     ("connection", "connected", False): "warning",
     ("encoded", "state", "failed"): "error",
+    ("output", "to", "failed"): "error",
+    ("output", "to", "retrying"): "warning",
 }
 """By the kind of event and one value of its data."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.api.errors import body_of
-from orchestrator.api.schemas.outputs import OutputInfo
+from orchestrator.api.schemas.outputs import OutputInfo, OutputStanding
 from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.errors import restore
 from orchestrator.recordings.output_states import OutputState
@@ -22,6 +22,12 @@ def values(row: OutputRow) -> dict[str, Any]:
         "request": row.shown,
         "error": body_of(error) if error else None,
     }
+
+
+def standing(row: OutputRow) -> OutputStanding:
+    """One output, in short."""
+    state = OutputState(row.state)
+    return OutputStanding(id=row.id, type=row.kind, state=state, error=row.error)
 
 
 def info(row: OutputRow) -> OutputInfo:

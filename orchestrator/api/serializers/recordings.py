@@ -15,7 +15,9 @@ from orchestrator.api.schemas.recordings import (
 )
 from orchestrator.api.schemas.status import ActiveConfig, ActiveRecording, Status
 from orchestrator.api.serializers import event_log
+from orchestrator.api.serializers import outputs as serialize_outputs
 from orchestrator.catalog.models import Event, File, Recording, Segment
+from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.recordings.figures import LiveFigures, total
 from orchestrator.recordings.integrity import INCOMPLETE
 from orchestrator.recordings.notes import notes_of
@@ -92,9 +94,9 @@ def stopped(recording: Recording) -> Stopped:
     )
 
 
-def status(recording: Recording) -> Status:
+def status(recording: Recording, outputs: Sequence[OutputRow] = ()) -> Status:
     """The response of /status for a running recording."""
-    return Status(**_status(recording))
+    return Status(**_status(recording, outputs))
 
 
 def idle(stream_id: str, last: Recording | None) -> Status:
@@ -109,13 +111,14 @@ def idle(stream_id: str, last: Recording | None) -> Status:
     )
 
 
-def active(recording: Recording) -> ActiveRecording:
+def active(recording: Recording, outputs: Sequence[OutputRow] = ()) -> ActiveRecording:
     """One recording in the response of /active."""
     config = ActiveConfig(format=recording.output_format, **_encoding(recording))
-    return ActiveRecording(**_status(recording), stream_info=stream_info(recording), config=config)
+    status = _status(recording, outputs)
+    return ActiveRecording(**status, stream_info=stream_info(recording), config=config)
 
 
-def _status(recording: Recording) -> dict[str, Any]:
+def _status(recording: Recording, outputs: Sequence[OutputRow]) -> dict[str, Any]:
     figures = LiveFigures.of(recording)
     return {
         **live_values(recording, figures),
@@ -132,6 +135,7 @@ def _status(recording: Recording) -> dict[str, Any]:
         "error": recording.error,
         "figures": recording.figures,
         "notes": notes_of(recording),
+        "outputs": tuple(serialize_outputs.standing(row) for row in outputs),
     }
 
 
@@ -183,6 +187,7 @@ def details(
     files: Sequence[File],
     segments: Iterable[Segment],
     events: Iterable[Event],
+    outputs: Iterable[OutputRow] = (),
 ) -> RecordingDetails:
     """Everything known about one recording."""
     return RecordingDetails(
@@ -197,6 +202,7 @@ def details(
         files=[_file(f) for f in files],
         segments=[_segment(s) for s in segments],
         events=[event_log.event(e) for e in events],
+        outputs=[serialize_outputs.info(row) for row in outputs],
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from orchestrator.catalog.models import Recording
+from orchestrator.catalog.models import ACTIVE_STATES, Recording
 from orchestrator.catalog.outputs.model import ENDED, OutputRow
 from orchestrator.catalog.statements import changed, check_columns
 from orchestrator.catalog.store import Catalog
@@ -69,6 +69,17 @@ class Outputs:
         for row in await self._read(lambda session: list(session.scalars(query))):
             found[row.recording_id].append(row)
         return found
+
+    async def current(self, limit: int = 2000) -> list[OutputRow]:
+        """Those that haven't ended, and all of recordings that run; the newest `limit` of them."""
+        running = select(Recording.id).where(Recording.state.in_(ACTIVE_STATES))
+        query = (
+            select(OutputRow)
+            .where(OutputRow.state.not_in(ENDED) | OutputRow.recording_id.in_(running))
+            .order_by(*(column.desc() for column in _ORDER))
+            .limit(limit)
+        )
+        return await self._read(lambda session: list(session.scalars(query))[::-1])
 
     async def unfinished(self, kind: str, limit: int = 1000) -> list[OutputRow]:
         """Those of a kind that haven't ended, oldest first."""

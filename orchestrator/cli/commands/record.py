@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from orchestrator.cli.formatting import Config
+from orchestrator.cli.named_outputs import HOW
 
 if TYPE_CHECKING:
     from orchestrator.catalog.models import Recording
@@ -69,6 +70,35 @@ Output = Annotated[
     str | None,
     typer.Option("--output", "-o", metavar="PATH", help="Folder or file to record to: talk.mp4."),
 ]
+Also = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--also",
+        metavar="OUTPUT",
+        help=f"What else becomes of it, once for each: {HOW} none: not those of the settings.",
+    ),
+]
+WebhookUrl = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--webhook", metavar="URL", help="Who is called when something happens to it, or @FILE."
+    ),
+]
+KeepData = Annotated[
+    bool | None,
+    typer.Option(
+        "--data/--no-data",
+        help="Keep chat, data messages and what participants do. [default: by setting]",
+    ),
+]
+HideRecording = Annotated[
+    bool | None,
+    typer.Option(
+        "--hide-recording/--show-recording",
+        help="Whether participants of a LiveKit room see that they are recorded. "
+        "[default: by setting]",
+    ),
+]
 PassphraseFile = Annotated[
     str | None,
     typer.Option(
@@ -94,18 +124,24 @@ def record(
     tracks: Tracks = None,
     duration: Duration = None,
     output: Output = None,
+    also: Also = None,
+    webhook: WebhookUrl = None,
+    data: KeepData = None,
+    hide_recording: HideRecording = None,
     token_file: TokenFile = None,
     e2ee_passphrase_file: PassphraseFile = None,
     wait: Wait = False,
     config: Config = None,
 ) -> None:
     """Record a live stream until it ends, --duration is over, or Ctrl-C. Needs no server."""
+    from orchestrator.cli.named_outputs import outputs_of, webhooks_of
     from orchestrator.cli.standard_streams import outlive_readers
     from orchestrator.cli.stream_address import with_address
     from orchestrator.recordings.limits import requested_limits
     from orchestrator.recordings.start_request import StartedBy, StartRequest
 
     keys = _keys(e2ee_passphrase_file) if e2ee_passphrase_file else None
+    outputs, webhooks = outputs_of(also or ()), webhooks_of(webhook or ())
     where = _target(output, format, pipeline, config) if output else None
     folder = _made(where.folder, config) if where else None
     outlive_readers()
@@ -122,6 +158,10 @@ def record(
         limits=requested_limits(duration, None, None, None),
         tracks=tracks,
         e2ee=keys,
+        outputs=outputs,
+        webhooks=webhooks,
+        data=data,
+        hide_recording=hide_recording,
     )
     _run(settings, request, wait)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from orchestrator.catalog.models import Recording
@@ -37,6 +37,22 @@ class RecordingOutputs:
         """All outputs of a recording, in order; RecordingNotFound."""
         await self._catalog.get(recording_id)
         return await self._table.of_recording(recording_id)
+
+    async def of_recordings(self, ids: Collection[str]) -> dict[str, list[OutputRow]]:
+        """Those of several recordings, by recording."""
+        return await self._table.of_recordings(ids) if ids else {}
+
+    async def get(self, recording_id: str, id: str) -> OutputRow:
+        """One of a recording; OutputNotFound."""
+        return await self._table.get(recording_id, id)
+
+    async def current(self) -> list[OutputRow]:
+        """Those that haven't ended, and all of recordings that run."""
+        return await self._table.current()
+
+    async def counts(self) -> dict[tuple[str, str], int]:
+        """How many there are, by type and state."""
+        return await self._table.counts()
 
     async def add(self, recording_id: str, output: Output) -> OutputRow:
         """Adds one to a recording; of one that has ended only an upload.
