@@ -30,17 +30,17 @@ class OutputChanges:
         changed = [row for row in rows if before.get(row.id) != self._versions[row.id]]
         for old in self.current:
             if old.id not in self._versions:
-                changed += await self._ended(old)
+                changed += await self._ended(old, before[old.id])
         self.current = rows
         return [frame("output", serialize.info(row).model_dump_json()) for row in changed]
 
-    async def _ended(self, old: OutputRow) -> list[OutputRow]:
+    async def _ended(self, old: OutputRow, version: tuple[object, ...]) -> list[OutputRow]:
         """As it is now, unless it was deleted with its recording, or only its recording ended."""
         try:
             row = await self._outputs.get(old.recording_id, old.id)
         except OutputNotFound:
             return []
-        return [row] if _version(row) != _version(old) else []
+        return [row] if _version(row) != version else []
 
 
 def _version(row: OutputRow) -> tuple[object, ...]:

@@ -17,9 +17,10 @@ from pydantic import SecretStr
 import orchestrator.client
 from orchestrator.api.schemas.recording_control import Stopped
 from orchestrator.api.schemas.start import StartBody
+from orchestrator.api.schemas.streams import StreamBody
 from orchestrator.catalog.store import Catalog
 from orchestrator.client import AsyncClient, Client, ClientError, calls
-from orchestrator.client.calls import Call, Options
+from orchestrator.client.calls import Call, Options, StreamSource
 from orchestrator.errors import SourceBusy
 from orchestrator.media import Stream
 from orchestrator.recordings.start_request import StartRequest
@@ -70,6 +71,11 @@ def everything(client: Client, folder: str) -> Stopped:
     assert (started.config.output_format, started.config.video_quality) == ("mp4", "low")
     assert client.status(ROOM).is_recording
     assert list(client.active().recordings) == [ROOM]
+    output = client.add_output(started.id, "push", url="rtmp://media.example/app/key")
+    assert [each.id for each in client.outputs(started.id).outputs] == [output.id]
+    assert client.remove_output(started.id, output.id).state == "removed"
+    with pytest.raises(ClientError, match="can't be tried again"):
+        client.retry_output(started.id, output.id)
     stopped = client.stop(ROOM)
     assert client.recordings(limit=10, mint_id=ROOM).total == 1
     assert client.recording(started.id).mint_id == ROOM
@@ -110,6 +116,10 @@ def test_each_description_is_a_method_of_both() -> None:
 
 def test_options_are_those_of_the_api() -> None:
     assert Options.__optional_keys__ == set(StartBody.model_fields) - {"mint_id"}
+
+
+def test_sources_are_those_of_the_api() -> None:
+    assert StreamSource.__optional_keys__ == set(StreamBody.model_fields) - {"mint_id"}
 
 
 def test_exported_names() -> None:

@@ -13,6 +13,7 @@ from orchestrator.api.schemas.common import example_of
 from orchestrator.api.schemas.encodes import EncodeProgress
 from orchestrator.catalog.models import Event
 from orchestrator.media import Stream
+from orchestrator.outputs.specs import HlsOutput
 from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.settings import Settings
 from orchestrator.settings.groups.streams import StreamSettings
@@ -85,6 +86,29 @@ async def test_encodes(manager: MemoryManager, served: Served) -> None:
         assert (await listener.next("encode_queue")).data == {"paused": "battery"}
     async with served(manager) as url, listening(url) as listener:
         assert (await listener.next()).data["encode_queue"] == {"paused": "battery"}
+
+
+async def test_outputs(manager: MemoryManager, served: Served) -> None:
+    """Those there are at first, then each change: new figures, another state, an end."""
+    manager.rows.append(row := recording(id="r1"))
+    first = await manager.outputs.add("r1", HlsOutput(type="hls"))
+    async with served(manager) as url, listening(url) as listener:
+        assert [o["id"] for o in (await listener.next()).data["outputs"]] == [first.id]
+        second = await manager.outputs.add("r1", HlsOutput(type="hls", low_latency=True))
+        added = await listener.next("output")
+        assert (added.data["id"], added.data["state"], added.id) == (second.id, "waiting", None)
+        first.state, first.figures = "active", {"sent_bytes": 10}
+        assert (await listener.next("output")).data["figures"] == {"sent_bytes": 10}
+        first.figures = {"sent_bytes": 20}
+        assert (await listener.next("output")).data["figures"] == {"sent_bytes": 20}
+        row.state, second.state, second.error = "completed", "failed", "It is gone."
+        ended = await listener.next("output")
+        assert (ended.data["id"], ended.data["state"]) == (second.id, "failed")
+        assert ended.data["error"]["error"] == "It is gone."
+        manager.outputs.rows.remove(first)
+        manager.rows.append(recording("other", id="r2"))
+        third = await manager.outputs.add("r2", HlsOutput(type="hls"))
+        assert (await listener.next("output")).data["id"] == third.id
 
 
 async def test_who_comes_back(manager: MemoryManager, served: Served) -> None:

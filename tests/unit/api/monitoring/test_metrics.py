@@ -11,20 +11,23 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
 from orchestrator import __version__
 from orchestrator.api.schemas.common import example_of
 from orchestrator.api.schemas.encodes import EncodeProgress
 from orchestrator.errors import SourceUnreachable
+from orchestrator.outputs.specs import PushOutput
 from orchestrator.recordings.encodes.options import EncodeOptions
 from tests.kit.api.memory import FIGURES, MINT, MemoryManager, recording
 
 DASHBOARD = Path(__file__).parents[4] / "docs" / "grafana.json"
+PUSH = PushOutput(type="push", url=SecretStr("rtmp://media.example/app/key"))
 UNITS = ("_total", "_bytes", "_seconds", "_ratio", "_cores")
 PLAIN = {
     *("haven_build_info", "haven_recordings", "haven_recording_info", "haven_recording_warnings"),
     *("haven_discovery_failing", "haven_event_clients", "haven_process_threads"),
-    *("haven_recording_frame_rate", "haven_machine_load1", "haven_encodes"),
+    *("haven_recording_frame_rate", "haven_machine_load1", "haven_encodes", "haven_outputs"),
 }
 """Counts of things and a load: they have no unit."""
 
@@ -56,6 +59,20 @@ def rows(manager: MemoryManager, usage: dict[str, Any]) -> None:
         recording("gone", id="r0", state="failed"),
     ]
     manager.directory.failures["demo"] = SourceUnreachable("Nothing answers.")
+
+
+async def test_outputs(client: httpx.AsyncClient, manager: MemoryManager) -> None:
+    sending = await manager.outputs.add("r1", PUSH)
+    sending.state, sending.figures, sending.attempts = "active", {"sent_bytes": 4711}, 2
+    ended = await manager.outputs.add("r0", PUSH)
+    ended.state = "failed"
+    found = samples((await client.get("/metrics")).text)
+    for state in ("active", "failed"):
+        assert found["haven_outputs", frozenset({("type", "push"), ("state", state)})] == 1
+    which = {("output_id", sending.id), ("recording_id", "r1"), ("type", "push")}
+    assert found["haven_output_sent_bytes_total", frozenset(which)] == 4711
+    assert found["haven_output_failures_total", frozenset(which)] == 2
+    assert not any(("output_id", ended.id) in labels for _, labels in found)
 
 
 async def test_what_is_measured(client: httpx.AsyncClient) -> None:

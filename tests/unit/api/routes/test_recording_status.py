@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from orchestrator.catalog.models import Recording
+from orchestrator.outputs.specs import HlsOutput
 from tests.kit.api.memory import MINT, MemoryManager, recording
 from tests.unit.api.routes.test_recording_control import DOCUMENT_START, START
 
@@ -101,3 +102,22 @@ async def test_active_answers_both(client: httpx.AsyncClient) -> None:
     assert (one["stream_info"]["name"], one["stream_info"]["symbol"]) == ("Example Coin", "EXC")
     codecs = {"format": "av1", "video_codec": "libaom-av1", "audio_codec": "aac"}
     assert codecs.items() <= one["config"].items()
+
+
+async def test_outputs_are_named_wherever_a_recording_is(
+    client: httpx.AsyncClient, manager: MemoryManager
+) -> None:
+    manager.rows.append(recording(id="r1"))
+    output = await manager.outputs.add("r1", HlsOutput(type="hls"))
+    output.state, output.error = "retrying", "The disk is full."
+    named = [
+        {"id": output.id, "type": "hls", "state": "retrying", "error": "The disk is full."},
+    ]
+    assert (await client.get(f"/api/recording/status/{MINT}")).json()["outputs"] == named
+    active = (await client.get("/api/recording/active")).json()["recordings"][MINT]
+    assert active["outputs"] == named
+    (whole,) = (await client.get("/api/recordings/r1")).json()["outputs"]
+    assert (whole["request"]["low_latency"], whole["error"]["error"]) == (
+        False,
+        "The disk is full.",
+    )
