@@ -1,6 +1,6 @@
 """A browser that publishes end-to-end encrypted, with LiveKit's own client for browsers.
 
-`HAVEN_LIVEKIT_CLIENT` names the folder of the npm package livekit-client (in node_modules, say).
+`./scripts/livekit-client` gets LiveKit's client for browsers.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.recordings.start_request import StartRequest
 from orchestrator.server.manager import Manager
 from tests.kit.chromium import NAMES
+from tests.kit.livekit.browsers import client
 from tests.kit.livekit.server import Server
 from tests.kit.recordings.copied import decode_errors
 from tests.kit.recordings.waits import FPS, until_received
@@ -55,17 +56,17 @@ async ([url, token, passphrase, raw, codec]) => {
 async def browser() -> AsyncIterator[Page]:
     """A page with LiveKit's client, a camera and a microphone; skipped where something lacks."""
     chromium = next(filter(None, map(shutil.which, NAMES)), None)
-    package = os.environ.get("HAVEN_LIVEKIT_CLIENT")
-    if chromium is None or package is None:
-        pytest.skip("needs a Chromium, and livekit-client (HAVEN_LIVEKIT_CLIENT)")
+    if chromium is None:
+        pytest.skip("needs a Chromium")
+    files = {name: client(file) for name, file in SCRIPTS.items()}
 
     async def answer(route: Route) -> None:
-        script = SCRIPTS.get(route.request.url.removeprefix(SITE))
+        script = files.get(route.request.url.removeprefix(SITE))
         if script is None:
             page = "<script src='client.js'></script>"
             await route.fulfill(body=page, content_type="text/html")
         else:
-            await route.fulfill(path=Path(package) / "dist" / script)
+            await route.fulfill(path=script)
 
     async with async_playwright() as playwright:
         running = await playwright.chromium.launch(

@@ -62,10 +62,10 @@ async () => {
 """
 
 
-def client() -> Path:
-    """The file with LiveKit's client; the test is skipped where there is none."""
+def client(name: str = "livekit-client.umd.js") -> Path:
+    """A file of LiveKit's client; the test is skipped where there is none."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    found = cache / "haven-recorder" / f"livekit-client-{VERSION}" / "livekit-client.umd.js"
+    found = cache / "haven-recorder" / f"livekit-client-{VERSION}" / name
     if not found.exists():
         pytest.skip("no LiveKit client for browsers: ./scripts/livekit-client gets it, with npm")
     return found

@@ -198,6 +198,12 @@ class ServerProcess:
             while ((await self.recording(id))["duration_seconds"] or 0) < seconds:
                 await asyncio.sleep(0.05)
 
+    async def until_state(self, id: str, state: str) -> None:
+        """Until the recording is in this state; a publisher that vanishes is missed after 30 s."""
+        async with asyncio.timeout(60):
+            while (await self.recording(id))["state"] != state:
+                await asyncio.sleep(0.1)
+
     async def recording(self, id: str) -> dict[str, Any]:
         """All that is known of it."""
         return await self.get(f"/api/recordings/{id}")
