@@ -37,6 +37,7 @@ from orchestrator.api.routes import (
     recordings,
     session,
     settings,
+    sidecars,
     streams,
     thumbnails,
     video_library,
@@ -52,7 +53,7 @@ their UTC offset; values that were not measured are null.
 """
 
 _ROUTES = (
-    *(recording_control, watches, recordings, outputs, encodes, thumbnails),
+    *(recording_control, watches, recordings, outputs, sidecars, encodes, thumbnails),
     *(streams, live_streams, viewer_sessions, depin, video_library, pipelines),
     *(whip, capacity, health, processes, system, events, metrics, settings, session),
 )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.api.recording_parts import Encodes, Outputs
+from orchestrator.api.recording_parts import Encodes, Outputs, Sidecars
 from orchestrator.catalog.models import Event, File, Recording, Segment
 from orchestrator.errors import HavenError
 from orchestrator.media import Endpoint, Stream
@@ -193,6 +193,10 @@ class Manager(Protocol):
     @property
     def outputs(self) -> Outputs:
         """What becomes of recordings besides their files."""
+
+    @property
+    def sidecars(self) -> Sidecars:
+        """The files beside recordings' own."""
 
     @property
     def encodes(self) -> Encodes:

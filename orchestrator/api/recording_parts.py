@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from orchestrator.catalog.encode_model import Encode
     from orchestrator.catalog.outputs.model import OutputRow
+    from orchestrator.catalog.sidecars.model import SidecarFile
     from orchestrator.outputs.specs import Output
     from orchestrator.recordings.encodes.options import EncodeOptions
     from orchestrator.server.encodes.power import PauseReason
@@ -39,6 +40,18 @@ class Outputs(Protocol):
 
     async def retry(self, recording_id: str, id: str, /) -> OutputRow:
         """Tries one anew; OutputNotFound, OutputConflict."""
+
+
+class Sidecars(Protocol):
+    """The files beside recordings' own."""
+
+    async def page(
+        self, recording_id: str, /, *, kind: str | None, limit: int, offset: int
+    ) -> tuple[list[SidecarFile], int]:
+        """Those of a recording by name, and how many there are in all."""
+
+    async def get(self, recording_id: str, name: str, /) -> SidecarFile:
+        """One by its name, or SidecarNotFound."""
 
 
 class Encodes(Protocol):

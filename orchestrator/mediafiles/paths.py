@@ -2,8 +2,7 @@
 
 The form of a file name is the HTTP contract's, ``{name}_{mint_id[:8]}_{YYYYmmdd_HHMMSS}.{ext}``.
 Nothing is ever overwritten. Sources: POSIX NAME_MAX (255 bytes, limits.h); Windows' reserved
-device names (learn.microsoft.com/windows/win32/fileio/naming-a-file); link(2), which refuses a
-target that exists.
+device names (learn.microsoft.com/windows/win32/fileio/naming-a-file).
 """
 
 from __future__ import annotations
@@ -12,11 +11,9 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from errno import EMLINK, ENOSYS, ENOTSUP, EOPNOTSUPP, EPERM
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +21,7 @@ from orchestrator.errors import HavenError, InvalidOutputDirectory, InvalidReque
 from orchestrator.file_access import FileAccess, give, make_folder
 from orchestrator.media import Stream
 from orchestrator.mediafiles.headroom import not_enough_disk
+from orchestrator.mediafiles.links import TRIES, link, numbered, sync, sync_folder
 
 MAX_NAME: Final = 60
 MAX_ID: Final = 8
@@ -31,12 +29,10 @@ MAX_FILE_NAME_BYTES: Final = 240
 """NAME_MAX less what the work folder (``.….haven``) and a number (``_1000``) add."""
 
 MAX_STREAM_ID: Final = 256
-_TRIES: Final = 1000
 _RESERVED: Final = frozenset(
     {"CON", "PRN", "AUX", "NUL"}
     | {f"{device}{digit}" for device in ("COM", "LPT") for digit in "123456789¹²³"}
 )
-_NO_HARD_LINKS: Final = frozenset({EPERM, ENOTSUP, EOPNOTSUPP, ENOSYS, EMLINK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +96,7 @@ def check_stream_id(stream_id: str) -> str:
 def reserve(directory: Path, stream: Stream, when: datetime, extension: str) -> Place:
     """Makes the work folder (0700) of a new recording, which reserves its file name. Blocking."""
     wanted = directory / file_name(stream, when, extension)
-    for output in _numbered(wanted):
+    for output in numbered(wanted):
         if place := _taken(output):
             return place
     raise _too_many(wanted)
@@ -145,60 +141,18 @@ def publish(source: Path, output: Path, access: FileAccess = "private") -> Path:
     When it returns the file outlives a power cut. OSError if the folder can't be written to.
     """
     give(source, access)
-    _sync(source)
-    for target in _numbered(output):
-        if _move(source, target):
-            with suppress(OSError):  # not every file system can sync a folder
-                _sync(target.parent)
+    sync(source)
+    for target in numbered(output):
+        if link(source, target):
+            source.unlink(missing_ok=True)
+            sync_folder(target.parent)
             return target
     raise _too_many(output)
 
 
-def _move(source: Path, target: Path) -> bool:
-    """False if the target exists: link(2), unlike rename(2), never replaces it."""
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_HARD_LINKS:
-            raise
-        return _replace_own(source, target)
-    source.unlink()
-    return True
-
-
-def _replace_own(source: Path, target: Path) -> bool:
-    """Without hard links: claims the name with an empty file and replaces only that one."""
-    try:
-        target.touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    try:
-        source.replace(target)
-    except OSError:
-        target.unlink()
-        raise
-    return True
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _numbered(path: Path) -> Iterator[Path]:
-    yield path
-    for number in range(2, _TRIES + 1):
-        yield path.with_name(f"{path.stem}_{number}{path.suffix}")
-
-
 def _too_many(path: Path) -> HavenError:
     return HavenError(
-        f"{path} and {_TRIES - 1} numbered variants already exist.", "Record to another folder."
+        f"{path} and {TRIES - 1} numbered variants already exist.", "Record to another folder."
     )
 
 

@@ -1,4 +1,4 @@
-"""Deletes a recording that has ended: its files, its work folder and its row."""
+"""Deletes a recording that has ended: its files, its sidecars, its work folder and its row."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 from orchestrator.catalog.encodes import Encodes
 from orchestrator.catalog.ended_recordings import EndedRecordings
 from orchestrator.catalog.models import Recording
+from orchestrator.catalog.sidecars.table import SidecarFiles
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import FilesNotDeleted, StillActive
+from orchestrator.recordings.sidecars.publishing import remove_sidecars
 from orchestrator.recordings.states import ACTIVE
 
 
@@ -34,9 +36,10 @@ async def delete_recording(catalog: Catalog, recording_id: str) -> None:
         )
     files = [Path(file.path) for file in await catalog.files(recording_id)]
     files += [made.path for made in await encodes.made_files(recording_id)]
+    sidecars = [Path(row.path) for row in await SidecarFiles(catalog).of_recording(recording_id)]
     if not await EndedRecordings(catalog).is_replaced(recording):
         try:
-            await asyncio.to_thread(_remove_files, recording, files)
+            await asyncio.to_thread(_remove_files, recording, files, sidecars)
         except OSError as error:
             raise FilesNotDeleted(
                 f"{error.filename} can't be deleted: {error.strerror}.",
@@ -46,7 +49,8 @@ async def delete_recording(catalog: Catalog, recording_id: str) -> None:
     await catalog.delete(recording_id)
 
 
-def _remove_files(recording: Recording, files: list[Path]) -> None:
+def _remove_files(recording: Recording, files: list[Path], sidecars: list[Path]) -> None:
     for path in {Path(recording.output_path), *files}:
         path.unlink(missing_ok=True)
+    remove_sidecars(sidecars)
     shutil.rmtree(recording.work_directory, ignore_errors=True)

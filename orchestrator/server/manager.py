@@ -13,6 +13,7 @@ import structlog
 
 from orchestrator.capacity.admission import Capacity
 from orchestrator.catalog.models import Recording
+from orchestrator.catalog.sidecars.table import SidecarFiles
 from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.video_library import VideoLibrary
 from orchestrator.discovery.directory import Directory, ForWatches
@@ -85,6 +86,7 @@ class Manager:
         self._resumption = Resumption(catalog, self.start)
         self.encodes = EncodeQueue(settings, catalog, self._encoders)
         self.outputs = RecordingOutputs(settings, catalog, self._encoders, self._workers.wake)
+        self.sidecars = SidecarFiles(catalog)
         self._maintenance = Maintenance(settings, catalog, self._encoders)
         self.library = VideoLibrary(catalog)
         self.streams = NamedStreams(settings, catalog, directory.named)

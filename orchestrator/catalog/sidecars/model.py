@@ -18,10 +18,10 @@ class SidecarFile(Base):
     recording_id: Mapped[str] = mapped_column(
         ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True
     )
-    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    name: Mapped[str] = mapped_column(String(512), primary_key=True)
     """As it is asked for: its path below the folder of the recording's files, with /."""
     kind: Mapped[str] = mapped_column(String(32))
-    """recordings.sidecars.KINDS."""
+    """recordings.sidecars.names.SidecarKind."""
     path: Mapped[str] = mapped_column(Text)
     """Where it lies now: in the work folder while it is recorded."""
     size_bytes: Mapped[int]

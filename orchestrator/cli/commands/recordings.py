@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -23,6 +24,7 @@ from orchestrator.cli.formatting import (
 
 if TYPE_CHECKING:
     from orchestrator.catalog.models import Base, Event, File, Recording, Segment
+    from orchestrator.catalog.sidecars.model import SidecarFile
     from orchestrator.settings import Settings
 
 app = typer.Typer(help="List recordings, or show one.", no_args_is_help=False)
@@ -34,6 +36,9 @@ State = Annotated[str | None, typer.Option(help="List only recordings in this st
 
 
 _FILE: Final = ("part", "at", "duration", "size", "integrity", "SHA-256", "file")
+_SIDECAR: Final = ("beside the file", "at", "size", "SHA-256", "file")
+_MOST_SIDECARS: Final = 20
+"""Of the same kind, in the table."""
 _SEGMENT: Final = ("segment", "at", "outcome", "exit", "frames", "file")
 
 
@@ -43,6 +48,7 @@ class _Details:
 
     recording: Recording
     files: Sequence[File]
+    sidecars: Sequence[SidecarFile]
     segments: Sequence[Segment]
     events: Sequence[Event]
 
@@ -86,13 +92,16 @@ def show_recording(id: str, as_json: AsJson = False, config: Config = None) -> N
 
     one = asyncio.run(_one(load_settings(config=config), id))
     if as_json:
-        parts = {"files": one.files, "segments": one.segments, "events": one.events}
+        parts: dict[str, Sequence[Base]] = {"files": one.files, "sidecars": one.sidecars}
+        parts |= {"segments": one.segments, "events": one.events}
         rows = {name: [_as_dict(row) for row in found] for name, found in parts.items()}
         print_json(_as_dict(one.recording) | rows)
         return
     print_table(("", ""), _facts(one.recording), head=False)
     if one.files:
         print_table(_FILE, [_file(file) for file in one.files])
+    if one.sidecars:
+        print_table(_SIDECAR, [_sidecar(row) for row in _first_of_each(one.sidecars)])
     if one.segments:
         print_table(_SEGMENT, [_segment(segment) for segment in one.segments])
     for event in one.events:
@@ -113,6 +122,7 @@ async def _history(
 
 
 async def _one(settings: Settings, id: str) -> _Details:
+    from orchestrator.catalog.sidecars.table import SidecarFiles
     from orchestrator.catalog.store import Catalog
 
     catalog = Catalog(settings.database_url)
@@ -121,6 +131,7 @@ async def _one(settings: Settings, id: str) -> _Details:
         return _Details(
             await catalog.get(id),
             await catalog.files(id),
+            await SidecarFiles(catalog).of_recording(id),
             await catalog.segments(id),
             await catalog.events(id),
         )
@@ -185,6 +196,20 @@ def _file(file: File) -> tuple[str, ...]:
         file.sha256 or UNKNOWN,
         file.path,
     )
+
+
+def _first_of_each(sidecars: Sequence[SidecarFile]) -> Iterator[SidecarFile]:
+    """As many of each kind as anybody wants to read; --json has all."""
+    seen: Counter[str] = Counter()
+    for row in sidecars:
+        seen[row.kind] += 1
+        if seen[row.kind] <= _MOST_SIDECARS:
+            yield row
+
+
+def _sidecar(row: SidecarFile) -> tuple[str, ...]:
+    at = "" if row.at_s is None else duration(row.at_s)
+    return (row.kind, at, size(row.size_bytes), row.sha256 or UNKNOWN, row.path)
 
 
 def _segment(segment: Segment) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Removes what a crash left behind when a server starts, and only what is certainly ours.
 
 That is what the catalog names: the runtime folder of a recording that has ended, and the work
-folder of one whose files are all there and whole. Any other work folder holds what was recorded,
-and stays. A calibration's film is named after its process.
+folder of one whose files are all there and whole, once no sidecar is in it. Any other work folder
+holds what was recorded, and stays. A calibration's film is named after its process.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from orchestrator.catalog.ended_recordings import EndedRecordings
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HavenError, RecordingNotFound
+from orchestrator.file_access import FileAccess
 from orchestrator.recordings.integrity import WHOLE
 from orchestrator.recordings.job import runtime_directory
+from orchestrator.recordings.sidecars.publishing import publish_sidecars
 from orchestrator.recordings.states import FINAL, RecordingState
 
 log = structlog.get_logger(__name__)
@@ -36,8 +38,8 @@ _PAUSE_S: Final = 0.05
 _PREFIX: Final = runtime_directory("").name
 
 
-async def clean_up(catalog: Catalog) -> None:
-    """Removes the leftovers of recordings that have ended."""
+async def clean_up(catalog: Catalog, access: FileAccess = "private") -> None:
+    """Removes the leftovers of recordings that have ended; sidecars get beside their files."""
     await asyncio.to_thread(_remove_films)
     for path in await asyncio.to_thread(_folders, _PREFIX):
         try:
@@ -49,7 +51,7 @@ async def clean_up(catalog: Catalog) -> None:
     ended_recordings = EndedRecordings(catalog)
     while page := await ended_recordings.needing_cleanup():
         for recording in await asyncio.to_thread(_with_work_folder, page):
-            await _clean_work_folder(catalog, recording)
+            await _clean_work_folder(catalog, recording, access)
         await ended_recordings.set_cleaned_up([recording.id for recording in page])
         await asyncio.sleep(_PAUSE_S)
 
@@ -57,8 +59,8 @@ async def clean_up(catalog: Catalog) -> None:
 class CleanUp:
     """Cleans up once, in the background: nobody waits for it, however much there is."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, catalog: Catalog, access: FileAccess = "private") -> None:
+        self._catalog, self._access = catalog, access
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -73,7 +75,7 @@ class CleanUp:
 
     async def _run(self) -> None:
         try:
-            await clean_up(self._catalog)
+            await clean_up(self._catalog, self._access)
         except (HavenError, OSError) as error:
             log.warning("clean-up failed; the next start tries again", error=str(error))
 
@@ -91,11 +93,22 @@ def _with_work_folder(recordings: list[Recording]) -> list[Recording]:
     return [row for row in recordings if is_work_folder(Path(row.work_directory))]
 
 
-async def _clean_work_folder(catalog: Catalog, recording: Recording) -> None:
-    if await _is_whole(catalog, recording) and not await EndedRecordings(catalog).is_replaced(
-        recording
-    ):
+async def _clean_work_folder(catalog: Catalog, recording: Recording, access: FileAccess) -> None:
+    if await EndedRecordings(catalog).is_replaced(recording):
+        return
+    published = await _sidecars_published(catalog, recording, access)
+    if published and await _is_whole(catalog, recording):
         await _remove(Path(recording.work_directory), recording)
+
+
+async def _sidecars_published(catalog: Catalog, recording: Recording, access: FileAccess) -> bool:
+    """Whether none is in the work folder any more: a worker may have died before, or failed."""
+    if not (files := await catalog.files(recording.id)):
+        return True
+    published = await publish_sidecars(catalog, recording, Path(files[0].path), access)
+    for problem in published.problems:
+        log.warning("sidecar not published", recording=recording.id, problem=problem)
+    return not published.problems
 
 
 def _folders(prefix: str) -> list[Path]:

@@ -18,7 +18,7 @@ class Maintenance:
 
     def __init__(self, settings: Settings, catalog: Catalog, encoders: Encoders) -> None:
         self._settings, self._catalog, self._encoders = settings, catalog, encoders
-        self._clean_up = CleanUp(catalog)
+        self._clean_up = CleanUp(catalog, settings.file_access)
         self._retention = Retention(Rule.of(settings), catalog)
         self._calibration = BackgroundCalibration(catalog, encoders.ffmpeg)
         self._adding_checksums: asyncio.Task[None] | None = None

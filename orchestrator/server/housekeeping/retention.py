@@ -2,11 +2,11 @@
 
 Off unless `retention_days` or `retention_bytes` is set. Only files that we made and nobody has
 changed are deleted: every final file of the recording lies where the catalog says, is a regular
-file and has the size in the catalog; the work folder, if there is one, holds only kept segments of
-a failed recording or an incomplete file. A recording of which something was moved, changed or added
-is left alone, and so is one that is recorded or encoded again; what encodes made of it goes with
-it. Each deletion is a log line with its reason; files and row go together, as with DELETE
-/api/recordings/{id}.
+file and has the size in the catalog, and so does every sidecar; the work folder, if there is one,
+holds only kept segments of a failed recording or an incomplete file, and kept sidecars. A recording
+of which something was moved, changed or added is left alone, and so is one that is recorded or
+encoded again; what encodes made of it goes with it. Each deletion is a log line with its reason;
+files and row go together, as with DELETE /api/recordings/{id}.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,9 +27,12 @@ import structlog
 from orchestrator.catalog.encodes import Encodes, MadeFile
 from orchestrator.catalog.ended_recordings import EndedRecordings
 from orchestrator.catalog.models import Recording
+from orchestrator.catalog.sidecars.table import SidecarFiles
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HavenError
 from orchestrator.periodic import Periodic
+from orchestrator.recordings.sidecars.files import FOLDER
+from orchestrator.recordings.sidecars.publishing import remove_sidecars
 from orchestrator.recordings.states import FINAL
 from orchestrator.server.housekeeping.cleanup import ended_recordings, is_work_folder
 from orchestrator.settings import Settings
@@ -50,10 +53,11 @@ class Kept:
     id: str
     ended_at: datetime
     paths: tuple[Path, ...]
+    sidecars: tuple[Path, ...]
     work: Path
     """Its work folder, which is there only if segments had to be kept."""
     size_bytes: int
-    """Of files and segments."""
+    """Of files, sidecars and segments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,21 +151,45 @@ class Retention:
         ]
         files += await encodes.made_files(recording.id)
         work = Path(recording.work_directory)
-        size_bytes = await asyncio.to_thread(_size_as_made, files, work)
+        sidecars = [
+            MadeFile(Path(row.path), row.size_bytes)
+            for row in await SidecarFiles(self._catalog).of_recording(recording.id)
+            if not Path(row.path).is_relative_to(work)
+        ]
+        size_bytes = await asyncio.to_thread(_size_as_made, files + sidecars, work)
         if recording.ended_at is None or not size_bytes:
             return None
         paths = tuple(file.path for file in files)
-        return Kept(recording.id, recording.ended_at, paths, work, size_bytes)
+        return Kept(
+            id=recording.id,
+            ended_at=recording.ended_at,
+            paths=paths,
+            sidecars=tuple(sidecar.path for sidecar in sidecars),
+            work=work,
+            size_bytes=size_bytes,
+        )
 
 
 def _size_as_made(files: list[MadeFile], work: Path) -> int | None:
     """Bytes of files and segments; None if anything isn't as we made it."""
     if not all(_is_as_made(file.path, file.size_bytes) for file in files):
         return None
-    inside = [*work.iterdir()] if is_work_folder(work) else []
-    if not all(_OURS.fullmatch(path.name) and _is_file(path.lstat()) for path in inside):
+    inside = [*_inside(work)] if is_work_folder(work) else []
+    if not all(_is_ours(work, path) and _is_file(path.lstat()) for path in inside):
         return None
     return sum(file.size_bytes for file in files) + sum(path.stat().st_size for path in inside)
+
+
+def _inside(work: Path) -> Iterator[Path]:
+    """What isn't a folder in a work folder; sidecars have folders there."""
+    for path in work.rglob("*"):
+        if path.is_symlink() or not path.is_dir() or path.relative_to(work).parts[0] != FOLDER:
+            yield path
+
+
+def _is_ours(work: Path, path: Path) -> bool:
+    below = path.relative_to(work)
+    return below.parts[0] == FOLDER or bool(_OURS.fullmatch(below.name) and len(below.parts) == 1)
 
 
 def _is_as_made(path: Path, size_bytes: int) -> bool:
@@ -179,5 +207,6 @@ def _is_file(status: os.stat_result) -> bool:
 def _remove(one: Kept) -> None:
     for path in one.paths:
         path.unlink(missing_ok=True)
+    remove_sidecars(one.sidecars)
     if is_work_folder(one.work):
         shutil.rmtree(one.work, ignore_errors=True)

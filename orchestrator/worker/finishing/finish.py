@@ -25,9 +25,10 @@ from orchestrator.mediafiles.headroom import drop_ballast
 from orchestrator.recordings.figures import LiveFigures
 from orchestrator.recordings.integrity import CUT_TOLERANCE_S, WHOLE
 from orchestrator.recordings.outcome import RETRY_AFTER, is_only_to_finish, stopped_early
+from orchestrator.recordings.sidecars.files import sidecar_folder
 from orchestrator.recordings.states import STOP_REQUESTED, RecordingState
 from orchestrator.worker.catalog_entry import CatalogEntry
-from orchestrator.worker.finishing import part_file
+from orchestrator.worker.finishing import part_file, sidecars
 from orchestrator.worker.finishing.unlisted_segments import list_segments
 from orchestrator.worker.segments.segment_encoding import SegmentEncoding
 
@@ -130,9 +131,12 @@ async def _all_made(
             errors.append(error)
     if not made and not errors:
         raise await _nothing(entry, segments)
+    if made:
+        first = Path(made[min(made)].path)
+        await sidecars.publish(entry, first, (await encoding).file_access)
     whole = all(file.integrity == WHOLE for file in made.values())
     if not errors and (whole or not await part_file.with_media(segments)):
-        await discard(entry)
+        await _discard_needless(entry)
     return [made[number] for number in sorted(made)], errors[0] if errors else None
 
 
@@ -259,7 +263,25 @@ def _copied_codecs(recording: Recording, files: Sequence[File]) -> dict[str, Any
 async def discard(entry: CatalogEntry) -> None:
     """Remove the work folder: nothing in it is needed."""
     work = entry.recording.work_directory
+    await sidecars.forget(entry)
     await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+
+
+async def _discard_needless(entry: CatalogEntry) -> None:
+    """Remove the work folder, or what is in it besides sidecars that had to stay."""
+    kept = sidecar_folder(entry.recording)
+    await asyncio.to_thread(_remove_all_but, kept)
+
+
+def _remove_all_but(kept: Path) -> None:
+    if not kept.exists():
+        shutil.rmtree(kept.parent, ignore_errors=True)
+        return
+    for path in kept.parent.iterdir():
+        if path.is_dir() and path != kept:
+            shutil.rmtree(path, ignore_errors=True)
+        elif path != kept:
+            path.unlink(missing_ok=True)
 
 
 def _advice(error: HavenError) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from orchestrator.discovery.directory import Directory
 from orchestrator.server.streams.details import PublishedTrack, StreamDetails, details_of
 from tests.kit.api.directory import MemoryDirectory
+from tests.kit.api.memory_sidecars import MemorySidecars
 
 
 class MemoryDetails:
-    """The part of a manager that looks into streams."""
+    """The part of a manager that looks into streams, and beside files."""
 
     def __init__(self, directory: MemoryDirectory) -> None:
         self.directory = directory
         self.published: dict[str, tuple[PublishedTrack, ...]] = {}
         """What is in streams, by their ids."""
+        self.sidecars = MemorySidecars()
 
     async def details(self, stream_id: str) -> StreamDetails:
         """What the test says is in it; of one with a name of its own what its server says."""

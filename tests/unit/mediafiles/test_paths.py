@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.errors import HavenError, InvalidOutputDirectory, InvalidRequest, NotEnoughDisk
 from orchestrator.media import Stream
-from orchestrator.mediafiles import paths
+from orchestrator.mediafiles import links, paths
 from orchestrator.mediafiles.paths import publish, reserve, reserve_name
 
 WHEN = datetime(2024, 12, 1, 14, 30, 22)
@@ -64,7 +64,8 @@ def test_reserve_at_once(tmp_path: Path) -> None:
 
 
 def test_reserve_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "_TRIES", 2)
+    monkeypatch.setattr(links, "TRIES", 2)
+    monkeypatch.setattr(paths, "TRIES", 2)
     reserve(tmp_path, stream(), WHEN, "mp4")
     reserve(tmp_path, stream(), WHEN, "mp4")
     with pytest.raises(HavenError, match="already exist"):

@@ -51,7 +51,7 @@ def upgrade() -> None:
     op.create_table(
         "sidecar_files",
         _of_recording(key=True),
-        sa.Column("name", sa.String(255), primary_key=True, nullable=False),
+        sa.Column("name", sa.String(512), primary_key=True, nullable=False),
         sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("size_bytes", sa.Integer(), nullable=False),

@@ -1,0 +1,68 @@
+"""Kinds of sidecars, and their names: `talk.mp4` has `talk.sprite.vtt`, `talk.images/…`.
+
+A sidecar belongs to a recording as a whole, and its times are those of the recording: one that was
+split has its sidecars beside its first file, by that one's name.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+
+class SidecarKind(StrEnum):
+    """What a sidecar is."""
+
+    IMAGE = "image"
+    SPRITE = "sprite"
+    """Small images in one, for a player's time line."""
+    SPRITE_VTT = "sprite_vtt"
+    """WebVTT that says where in the sprite each time is."""
+    DATA = "data"
+    """JSON lines of what participants sent and did."""
+    VTT = "vtt"
+    """The same as WebVTT."""
+    MANIFEST = "manifest"
+
+
+_ENDINGS: Final = {
+    SidecarKind.SPRITE: "sprite.jpg",
+    SidecarKind.SPRITE_VTT: "sprite.vtt",
+    SidecarKind.DATA: "data.jsonl",
+    SidecarKind.VTT: "vtt",
+    SidecarKind.MANIFEST: "manifest.json",
+}
+"""What follows the name of the recording's file, less its suffix, and a dot."""
+
+_MEDIA_TYPES: Final = {
+    "jpg": "image/jpeg",
+    "webp": "image/webp",
+    "vtt": "text/vtt; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+    "json": "application/json",
+}
+
+IMAGES: Final = "images"
+"""The folder of a recording's images."""
+
+
+def ending(kind: SidecarKind) -> str:
+    """What follows the name of the recording's file, less its suffix, and a dot."""
+    return _ENDINGS[kind]
+
+
+def image_ending(at_s: float, suffix: str) -> str:
+    """The same of an image at so many seconds: `images/00000010.0.jpg`."""
+    return f"{IMAGES}/{at_s:010.1f}.{suffix}"
+
+
+def name_of(output: Path, ending: str) -> str:
+    """The name of a sidecar of this file: its path below the file's folder, with /."""
+    return f"{output.stem}.{ending}"
+
+
+def media_type(name: str) -> str:
+    """By its suffix."""
+    suffix = PurePosixPath(name).suffix.removeprefix(".").lower()
+    return _MEDIA_TYPES.get(suffix, "application/octet-stream")
