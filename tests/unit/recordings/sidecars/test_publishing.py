@@ -11,7 +11,6 @@ import pytest
 
 from orchestrator.catalog.sidecars.table import SidecarFiles
 from orchestrator.catalog.store import Catalog
-from orchestrator.mediafiles import links
 from orchestrator.recordings.checksums import add_checksums, add_missing_checksums
 from orchestrator.recordings.sidecars.names import SidecarKind, name_of
 from orchestrator.recordings.sidecars.publishing import Published, publish_sidecars
@@ -109,7 +108,7 @@ async def test_without_hard_links_they_are_moved(
     def refused(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, "no hard links")
 
-    monkeypatch.setattr(links.os, "link", refused)
+    monkeypatch.setattr(os, "link", refused)
     (talk.folder / "talk.data.jsonl").write_bytes(b"mine")
     assert (await published(talk)).problems == []
     rows = await talk.rows()
@@ -140,7 +139,7 @@ async def test_what_cant_be_published_is_kept_and_goes_the_next_time(
         link(source, target, **given)
 
     with monkeypatch.context() as patched:
-        patched.setattr(links.os, "link", full)
+        patched.setattr(os, "link", full)
         assert (await published(talk)).problems == ["talk.sprite.jpg: No space left on device"]
     rows = await talk.rows()
     assert Path(rows["talk.sprite.jpg"].path).read_bytes() == b"sprite"

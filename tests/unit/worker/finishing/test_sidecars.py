@@ -12,7 +12,6 @@ from typing import Any, cast
 import pytest
 
 from orchestrator.catalog.store import Catalog
-from orchestrator.mediafiles import links
 from orchestrator.recordings.states import STOPPED, RecordingState
 from orchestrator.server.housekeeping.cleanup import clean_up
 from orchestrator.worker.catalog_entry import CatalogEntry
@@ -72,7 +71,7 @@ async def test_what_cant_be_published_fails_nothing_and_the_next_server_tries_ag
         link(source, target, **given)
 
     with monkeypatch.context() as patched:
-        patched.setattr(links.os, "link", full)
+        patched.setattr(os, "link", full)
         problem, rest = await concluded(talk)
     assert "talk.sprite.jpg: No space left on device" in problem
     assert str(talk.work) in problem
