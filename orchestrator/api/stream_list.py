@@ -36,10 +36,10 @@ def summary_of(
     live = stream.is_currently_live
     if live is None and stream.id in recorded:
         live = True
-    own = {"mint_id": stream.id, "is_currently_live": live, "kind": None, "defined_by": None}
+    own = {"mint_id": stream.id, "is_currently_live": live, "kind": None}
+    own["defined_by"] = named.defined_by(stream.id)  # of a platform's: its keys
     if stream.discovery == named.discovery:
         defined = named.definition(stream.id)
         own["kind"] = None if defined is None else kind_of(defined)
-        own["defined_by"] = named.defined_by(stream.id)
     values = asdict(stream) | own
     return {name: values[name] for name in StreamSummary.model_fields}

@@ -24,7 +24,8 @@ class StreamSummary(Wire):
     kind: Kind | None
     """Of a stream with a name of its own, where it comes from; null for others."""
     defined_by: DefinedBy | None
-    """Who defined such a stream; one that a request added can be removed."""
+    """Who defined such a stream, or the keys of an encrypted room; what a request added can be
+    removed."""
     name: str | None
     symbol: str | None
     num_participants: int

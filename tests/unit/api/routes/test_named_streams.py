@@ -60,6 +60,17 @@ async def test_added_listed_and_removed(client: httpx.AsyncClient) -> None:
     assert (again.status_code, again.json()["code"]) == (404, "not_added")
 
 
+async def test_a_room_whose_keys_were_added_says_so(
+    client: httpx.AsyncClient, manager: MemoryManager
+) -> None:
+    room = manager.directory.streams[0].id
+    body = {"mint_id": room, "e2ee": {"passphrase": "geheim-geheim"}}
+    assert (await client.post("/api/streams", json=body)).status_code == 201
+    listed = (await client.get("/api/streams")).json()["streams"]
+    (mine,) = (each for each in listed if each["mint_id"] == room)
+    assert (mine["kind"], mine["defined_by"]) == (None, "request")
+
+
 async def test_one_that_is_published_here_has_a_key_and_no_address(
     client: httpx.AsyncClient, manager: MemoryManager
 ) -> None:
