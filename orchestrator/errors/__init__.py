@@ -59,6 +59,7 @@
     ├─ WorkerFailed               500  the worker process died
     ├─ FilesNotDeleted            500  a recording's files can't be deleted
     ├─ OutputLost                 500  the output folder disappeared
+    ├─ PushFailed                 502  a recording can't be sent to another server now
     └─ SettingsError              2    (exit code) a bad setting
 """
 
@@ -89,7 +90,13 @@ from orchestrator.errors.publishing import (
     WrongMediaType,
     WrongStreamKey,
 )
-from orchestrator.errors.recording import EncodingFailed, FilesNotDeleted, OutputLost, WorkerFailed
+from orchestrator.errors.recording import (
+    EncodingFailed,
+    FilesNotDeleted,
+    OutputLost,
+    PushFailed,
+    WorkerFailed,
+)
 from orchestrator.errors.requests import (
     AlreadyActive,
     InvalidOutputDirectory,
@@ -161,6 +168,7 @@ __all__ = [
     "OutputNotFound",
     "PipelineBroken",
     "PublisherNotFound",
+    "PushFailed",
     "RecordingNotFound",
     "SessionTagMissing",
     "SettingsError",

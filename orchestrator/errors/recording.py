@@ -27,3 +27,10 @@ class OutputLost(HavenError):
     """The folder of a recording disappeared while it ran."""
 
     code = "output_lost"
+
+
+class PushFailed(HavenError):
+    """A recording can't be sent to another server now; the context has ffmpeg's last lines."""
+
+    status = 502
+    code = "push_failed"

@@ -140,6 +140,8 @@ def masked_url(url: str) -> str:
     host = host.rpartition("@")[2]
     if scheme.lower() in ("s3", "gs", "gcs", "az", "azure", "file"):
         return f"{scheme}://{host}{slash}{path}"
+    if scheme.lower().startswith("whip"):  # any part of its path may be the key
+        return f"{scheme}://{host}{slash}***"
     application, slash_before_key, _ = path.rpartition("/")
     shown_path = f"{application}{slash_before_key}***" if path else ""
     return f"{scheme}://{host}{slash}{shown_path}" + ("?***" if "?" in url else "")

@@ -47,13 +47,19 @@ class Run:
         *,
         environment: Mapping[str, str],
         idle: bool = False,
+        launcher: Sequence[str] = (),
+        mask: Callable[[str], str] | None = None,
     ) -> None:
         """`environment`: its whole environment (environment.passed_on).
 
         `idle`: it only works while nothing else does, and is killed when we die (`idle_start`).
+        `launcher`: what comes before the program to start it. `mask`: what it says without
+        secrets, line by line.
         """
         self.argv = tuple(argv)
         self._idle = idle
+        self._launcher = idle_start.launcher() if idle else tuple(launcher)
+        self._mask = mask
         self._environment = environment
         self.log_path = log_path
         self.progress: Progress | None = None
@@ -87,6 +93,11 @@ class Run:
     def alive(self) -> bool:
         """Started, and not yet reaped."""
         return self._process is not None and self._process.returncode is None
+
+    @property
+    def returncode(self) -> int | None:
+        """None until it has ended."""
+        return None if self._process is None else self._process.returncode
 
     @property
     def begun(self) -> bool:
@@ -165,7 +176,7 @@ class Run:
         program, *rest = self.argv
         forbid_realtime()
         return await asyncio.create_subprocess_exec(
-            *(idle_start.launcher() if self._idle else ()),
+            *self._launcher,
             program,
             "-progress",
             f"pipe:{progress_fd}",
@@ -210,7 +221,23 @@ class Run:
 
     async def _drain_stderr(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
+        rest = b""
         while data := await process.stderr.read(_CHUNK):
+            if self._mask is not None:
+                data, rest = self._masked(rest + data)
+            self._keep(data)
+        if rest:
+            self._keep(self._masked(rest + b"\n")[0])
+
+    def _masked(self, data: bytes) -> tuple[bytes, bytes]:
+        """The whole lines without secrets, and the unfinished one; a long one is left out."""
+        assert self._mask is not None
+        whole, newline, rest = data.rpartition(b"\n")
+        text = self._mask((whole + newline).decode("utf-8", "replace"))
+        return text.encode(), rest if len(rest) < _CHUNK else b""
+
+    def _keep(self, data: bytes) -> None:
+        if data:
             self._ring.feed(data)
             self._log.put(data)
 

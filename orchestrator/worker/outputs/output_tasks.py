@@ -19,6 +19,7 @@ from orchestrator.recordings.output_states import ENDED, OutputState
 from orchestrator.stop_policy import STOP
 from orchestrator.worker.catalog_entry import CatalogEntry
 from orchestrator.worker.context import WorkerContext
+from orchestrator.worker.outputs.push.push import push
 from orchestrator.worker.outputs.running_output import Make, RunningOutput
 from orchestrator.worker.segments.listed_segments import ListedSegments
 
@@ -29,7 +30,7 @@ IDLE_LOOK_S: Final = 10.0
 """Seconds between two looks at what outputs are wanted, unless the worker is woken: with and
 without any."""
 
-MAKERS: Final[Mapping[str, Make]] = {}
+MAKERS: Final[Mapping[str, Make]] = {"push": push}
 """By kind; others are made elsewhere."""
 
 
@@ -85,6 +86,8 @@ class OutputTasks:
             await self._begin(row)
         elif known is not None and row.wanted == "remove":
             known[0].removed.set()
+        elif known is not None and row.state == OutputState.WAITING:
+            known[0].again.set()
 
     async def _begin(self, row: OutputRow) -> None:
         if row.wanted == "remove":

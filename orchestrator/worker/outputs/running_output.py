@@ -38,6 +38,8 @@ class RunningOutput:
     """Set when everything is written: what is left may be sent, within a few seconds."""
     removed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it isn't wanted any more."""
+    again: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it is to be tried again at once."""
     state: OutputState = OutputState.WAITING
 
     @property

@@ -69,6 +69,10 @@ class ListedSegments:
         """What the encoder gets, in the names of `VideoFigures`; empty where none is."""
         return {}
 
+    def growing(self) -> frozenset[Path]:
+        """Files of segments whose run hasn't ended. May be called in any thread."""
+        return frozenset(each.path for each in list(self._open.values()) if each.ending is None)
+
     def whole_parts(self) -> range:
         """Numbers of the parts whose segments have all ended, as the catalog has it."""
         return range(1, min((segment.part for segment in self._open.values()), default=self.part))

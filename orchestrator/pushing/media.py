@@ -1,0 +1,54 @@
+"""What is pushed, and what of it the other side takes as it is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from orchestrator.pushing.address import Kind
+
+VIDEO: Final[Mapping[Kind, frozenset[str]]] = {
+    # What every server of RTMP knows; for newer codecs they need enhanced RTMP.
+    "rtmp": frozenset({"h264"}),
+    "srt": frozenset({"h264", "hevc"}),
+    "whip": frozenset({"h264"}),
+}
+AUDIO: Final[Mapping[Kind, frozenset[str]]] = {
+    "rtmp": frozenset({"aac"}),
+    "srt": frozenset({"aac", "opus", "mp3", "mp2", "ac3"}),
+    "whip": frozenset({"opus"}),
+}
+"""Codecs, as ffmpeg names them, that are sent without being encoded again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushedTrack:
+    """A video or an audio track. Equal ones can follow each other in one connection."""
+
+    codec: str
+    extradata: bytes
+    width: int = 0
+    height: int = 0
+    rate: int = 0
+    channels: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PushedMedia:
+    """What a segment has for a push: its first video and its first audio."""
+
+    video: PushedTrack | None
+    audio: PushedTrack | None
+
+    def copies_video(self, kind: Kind, *, reordered: bool) -> bool:
+        """Whether the video is sent as it is; `reordered`: it has B-frames."""
+        video = self.video
+        return video is None or (video.codec in VIDEO[kind] and not (kind == "whip" and reordered))
+
+    def copies_audio(self, kind: Kind) -> bool:
+        """Whether the audio is sent as it is. ffmpeg's WHIP takes Opus in stereo only."""
+        audio = self.audio
+        return audio is None or (
+            audio.codec in AUDIO[kind] and (kind != "whip" or audio.channels == 2)
+        )

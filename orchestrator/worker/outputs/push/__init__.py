@@ -1,0 +1,1 @@
+"""Pushes: the recording's encoded stream, sent to other servers while it grows."""

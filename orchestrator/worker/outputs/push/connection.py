@@ -1,0 +1,132 @@
+"""One connection of a push: one ffmpeg and what feeds it, from its start until both have ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from orchestrator.encoding.process.ffmpeg import Run
+from orchestrator.errors import PushFailed
+from orchestrator.pipes.fifo import Fifo
+from orchestrator.pushing.address import PushAddress
+from orchestrator.pushing.command import ANSWER_S
+from orchestrator.pushing.failure import failure_of, stalled
+from orchestrator.pushing.hidden_arguments import launcher
+from orchestrator.stop_policy import STOP
+from orchestrator.url_input.address import masked
+from orchestrator.worker.outputs.push.feed import End, Feed
+from orchestrator.worker.outputs.push.segment_follower import Piece, SegmentFollower
+
+STALL_S: Final = 1.5 * ANSWER_S
+"""How long it may take nothing while there is something to send; or not begin."""
+_LOOK_S: Final = 0.25
+_CLOSE_S: Final = 2.5
+"""For its ffmpeg to say goodbye, within what outputs have at the end of a recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to start."""
+
+    arguments: list[str]
+    secrets: Mapping[str, str]
+    """Of its environment, for the arguments ``$NAME``."""
+    environment: Mapping[str, str]
+    log_path: Path
+
+
+class Connection:
+    """`run` once."""
+
+    def __init__(
+        self,
+        address: PushAddress,
+        program: Program,
+        fifo: Fifo,
+        follower: SegmentFollower,
+        first: Piece,
+    ) -> None:
+        self._address = address
+        self._feed = Feed(fifo, follower, first)
+        start = launcher()
+        arguments = [
+            word if start else program.secrets.get(word.removeprefix("$"), word)
+            for word in program.arguments
+        ]
+        hidden = (*address.secrets, *(value for name, value in program.secrets.items()))
+        self._run = Run(
+            arguments,
+            program.log_path,
+            environment={**program.environment, **program.secrets},
+            launcher=start,
+            mask=lambda text: masked(text, hidden),
+        )
+
+    @property
+    def feed(self) -> Feed:
+        """What feeds it."""
+        return self._feed
+
+    @property
+    def process(self) -> Run:
+        """Its ffmpeg."""
+        return self._run
+
+    async def run(self, look: Callable[[], None], ends: tuple[asyncio.Event, asyncio.Event]) -> End:
+        """Until everything is sent or other parameters need another connection; else PushFailed.
+
+        `look` is called four times a second, while it sends. `ends`: that everything is recorded,
+        and that it isn't wanted any more ("aborted").
+        """
+        recorded, removed = ends
+        await self._run.start()
+        feeding = asyncio.create_task(asyncio.to_thread(self._feed.run))
+        ending = asyncio.create_task(self._run.wait())
+        try:
+            while not (feeding.done() or ending.done() or removed.is_set()):
+                if recorded.is_set():
+                    self._feed.finish()
+                self._check()
+                if self._run.begun:
+                    look()
+                await asyncio.wait(
+                    {feeding, ending}, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED
+                )
+            return await self._ended(feeding, ending, removed=removed.is_set())
+        finally:
+            self._feed.abort()
+            if self._run.alive:
+                await self._run.kill()
+            await asyncio.wait({feeding, ending})
+
+    async def _ended(
+        self, feeding: asyncio.Task[End], ending: asyncio.Task[object], *, removed: bool
+    ) -> End:
+        if removed:
+            self._feed.abort()
+        if not removed and ending.done():
+            raise self._failure()
+        fed: End = await feeding
+        if fed == "gone":
+            await asyncio.wait({ending}, timeout=_CLOSE_S)
+            raise self._failure()
+        result = await self._run.stop(lambda: None, STOP.ffmpeg_within(_CLOSE_S))
+        if fed == "recorded" and not (self._run.begun and result.outcome != "failed"):
+            raise self._failure()
+        return "aborted" if removed else fed
+
+    def _check(self) -> None:
+        now = time.monotonic()
+        moved_s = self._run.moved_at_s if self._run.begun else self._run.started_at_s
+        since = self._feed.writing_since_s
+        waits = since is not None and now - since > STALL_S
+        if (waits or not self._run.begun) and now - moved_s > STALL_S:
+            raise stalled(self._address, now - moved_s)
+
+    def _failure(self) -> PushFailed:
+        code = self._run.returncode
+        return failure_of(self._address, code, self._run.stderr_tail(), self._run.begun)

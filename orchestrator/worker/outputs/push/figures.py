@@ -1,0 +1,80 @@
+"""What a push has sent, for its status."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from orchestrator.encoding.process.ffmpeg import Run
+from orchestrator.encoding.process.progress import Progress
+
+_SPAN_S: Final = 2.0
+"""Seconds that rates are measured over."""
+
+
+@dataclass(slots=True)
+class PushFigures:
+    """Over all connections of a push."""
+
+    encodes: tuple[str, ...] = ()
+    """What is encoded again for it: `video`, `audio`."""
+    connections: int = 0
+    connected_at: datetime | None = None
+    """Since when it sends; None while it doesn't."""
+    skips: int = 0
+    skipped_s: float = 0.0
+    behind_s: float | None = None
+    _before_bytes: int = 0
+    _bytes: int | None = None
+    _rates: dict[str, float | None] = field(default_factory=dict)
+    _looked: tuple[float, Progress, float] | None = None
+
+    def connected(self) -> None:
+        """A new connection sends."""
+        self.connections += 1
+        self.connected_at = datetime.now(UTC)
+
+    def disconnected(self) -> None:
+        """It has ended."""
+        self._before_bytes += self._bytes or 0
+        self.connected_at = self._bytes = self._looked = self.behind_s = None
+        self._rates = {}
+
+    def look(self, run: Run) -> bool:
+        """Takes ffmpeg's latest report; whether rates were measured anew."""
+        progress, cpu_s, now = run.progress, run.cpu_s() or 0.0, time.monotonic()
+        if progress is None:
+            return False
+        self._bytes = progress.total_size_bytes
+        if self._looked is None:
+            self._looked = (now, progress, cpu_s)
+            return True
+        began, before, cpu_before_s = self._looked
+        if (span_s := now - began) < _SPAN_S:
+            return False
+        sent = (progress.total_size_bytes or 0) - (before.total_size_bytes or 0)
+        self._rates = {
+            "kbps": round(8 * sent / span_s / 1000, 1) if self._bytes is not None else None,
+            "fps": round(((progress.frame or 0) - (before.frame or 0)) / span_s, 1),
+            "cpu_cores": round((cpu_s - cpu_before_s) / span_s, 3),
+        }
+        self._looked = (now, progress, cpu_s)
+        return True
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the row. `bytes` is None where ffmpeg doesn't count them (WHIP)."""
+        counted = self._bytes is not None or self._before_bytes
+        return {
+            "encodes": list(self.encodes),
+            "bytes": self._before_bytes + (self._bytes or 0) if counted else None,
+            "kbps": self._rates.get("kbps"),
+            "fps": self._rates.get("fps"),
+            "cpu_cores": self._rates.get("cpu_cores"),
+            "connected_at": self.connected_at.isoformat() if self.connected_at else None,
+            "reconnects": max(0, self.connections - 1),
+            "skips": self.skips,
+            "skipped_s": round(self.skipped_s, 1),
+            "behind_s": None if self.behind_s is None else round(self.behind_s, 2),
+        }

@@ -1,0 +1,81 @@
+"""The packets of pieces on the recording's clock, for one connection's muxer."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from av.packet import Packet
+from av.stream import Stream
+
+from orchestrator.fragments.packets import packets
+from orchestrator.pushing.media import PushedMedia, PushedTrack
+from orchestrator.worker.outputs.push.segment_follower import Piece
+
+
+class OpenPiece:
+    """A piece's packets of its first video and its first audio. Raises av.FFmpegError."""
+
+    def __init__(self, piece: Piece) -> None:
+        found = packets(piece.header, piece.data, piece.container)
+        streams: Any = found[0].stream.container.streams if found else None
+        self._packets, self._offset_s = found, piece.offset_s
+        self.video: Any = next(iter(streams.video), None) if found else None
+        self.audio: Any = next(iter(streams.audio), None) if found else None
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is in it."""
+        return not self._packets
+
+    @property
+    def media(self) -> PushedMedia:
+        """What it consists of."""
+        return PushedMedia(_track(self.video), _track(self.audio))
+
+    def packets(self) -> list[Packet[Stream]]:
+        """In the order in which they are sent, each with its times on the recording's clock."""
+        chosen = [each.index for each in (self.video, self.audio) if each is not None]
+        found = [packet for packet in self._packets if packet.stream.index in chosen]
+        self._decoding_times([packet for packet in found if packet.stream.type == "video"])
+        for packet in found:
+            base = packet.time_base
+            assert base is not None
+            offset = round(Fraction(self._offset_s) / base)
+            packet.pts = None if packet.pts is None else packet.pts + offset
+            packet.dts = None if packet.dts is None else packet.dts + offset
+        return [packet for packet in found if packet.dts is not None]
+
+    @property
+    def reordered(self) -> bool:
+        """Whether frames are shown in another order than they are decoded in (B-frames)."""
+        shown = (packet.pts for packet in self._packets if packet.stream.type == "video")
+        times = [time for time in shown if time is not None]
+        return times != sorted(times)
+
+    @staticmethod
+    def _decoding_times(packets: list[Packet[Stream]]) -> None:
+        """Matroska has times of presentation only: those of decoding are the same ones in order,
+        earlier by as much as the frames are out of order."""
+        shown = [packet.pts for packet in packets]
+        if all(packet.dts is not None for packet in packets) or any(t is None for t in shown):
+            return
+        times: list[int] = [time for time in shown if time is not None]
+        early = max((a - b for a, b in zip(sorted(times), times, strict=True)), default=0)
+        for packet, time in zip(packets, sorted(times), strict=True):
+            packet.dts = time - early
+
+
+def _track(stream: Any) -> PushedTrack | None:
+    if stream is None:
+        return None
+    context = stream.codec_context
+    video = stream.type == "video"
+    return PushedTrack(
+        context.name if context.codec is None else context.codec.canonical_name,
+        bytes(context.extradata or b""),
+        context.width if video else 0,
+        context.height if video else 0,
+        0 if video else context.sample_rate,
+        0 if video else context.channels,
+    )
