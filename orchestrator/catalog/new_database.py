@@ -14,6 +14,7 @@ from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.catalog.pauses.model import Pause
 from orchestrator.catalog.sidecars.model import SidecarFile
 from orchestrator.catalog.streams.model import AddedStream
+from orchestrator.catalog.uploads.model import UploadedFile
 from orchestrator.catalog.webhooks.model import Delivery
 
 _VERSION_TABLE: Final = (
@@ -33,7 +34,7 @@ def create(path: Path, *, timeout_s: float) -> bool:
 
 def _make(connection: Connection) -> None:
     # Imported, so that the metadata knows them.
-    for table in (Encode, AddedStream, OutputRow, SidecarFile, Pause, Delivery):
+    for table in (Encode, AddedStream, OutputRow, UploadedFile, SidecarFile, Pause, Delivery):
         table.metadata.create_all(connection)
     connection.exec_driver_sql(_VERSION_TABLE)
     connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (REVISIONS[-1],))

@@ -54,6 +54,16 @@
     │  ├─ UnsupportedCodec        422  no codec that can be received
     │  ├─ EndToEndEncrypted       422  no key, or not the right one
     │  └─ VideoTooLarge           422  larger than max_frame_pixels
+    ├─ UploadError                502  files can't be uploaded; `lasting` ones fail at once
+    │  ├─ UploadDenied                 wrong keys, or not allowed
+    │  ├─ BucketMissing                no such bucket, container or folder
+    │  ├─ UploadRefused                for another reason that stays
+    │  ├─ UploadUnreachable            no answer
+    │  ├─ UploadBusy                   5xx, 429, full
+    │  ├─ ClockWrong                   the clocks differ too much
+    │  ├─ UploadGarbled                not an answer of object storage
+    │  ├─ UploadMismatch               what lies there isn't what was sent
+    │  └─ FileGone                     the file isn't there any more
     ├─ SourceDamaged              422  a file to encode again can't be decoded whole
     ├─ EncodingFailed             500  ffmpeg failed repeatedly; has its last lines
     ├─ WorkerFailed               500  the worker process died
@@ -138,16 +148,31 @@ from orchestrator.errors.transcoding import (
     SourceDamaged,
     TooManyEncodes,
 )
+from orchestrator.errors.uploads import (
+    BucketMissing,
+    ClockWrong,
+    FileGone,
+    UploadBusy,
+    UploadDenied,
+    UploadError,
+    UploadGarbled,
+    UploadMismatch,
+    UploadRefused,
+    UploadUnreachable,
+)
 
 __all__ = [
     "AlreadyActive",
     "AlreadyEncoding",
+    "BucketMissing",
+    "ClockWrong",
     "EncodeNotFound",
     "EncoderMissing",
     "EncodingFailed",
     "EndToEndEncrypted",
     "EverybodyMuted",
     "FFmpegNotFound",
+    "FileGone",
     "FilesNotDeleted",
     "HavenError",
     "InvalidOutputDirectory",
@@ -194,6 +219,13 @@ __all__ = [
     "Unavailable",
     "UnsupportedCodec",
     "UnusableOffer",
+    "UploadBusy",
+    "UploadDenied",
+    "UploadError",
+    "UploadGarbled",
+    "UploadMismatch",
+    "UploadRefused",
+    "UploadUnreachable",
     "VideoNotFound",
     "VideoTooLarge",
     "WorkerFailed",

@@ -9,9 +9,12 @@ from pathlib import Path
 from orchestrator.catalog.encodes import Encodes
 from orchestrator.catalog.ended_recordings import EndedRecordings
 from orchestrator.catalog.models import Recording
+from orchestrator.catalog.outputs.table import Outputs
 from orchestrator.catalog.sidecars.table import SidecarFiles
 from orchestrator.catalog.store import Catalog
+from orchestrator.catalog.uploads.table import UPLOAD
 from orchestrator.errors import FilesNotDeleted, StillActive
+from orchestrator.recordings.output_states import ENDED
 from orchestrator.recordings.sidecars.publishing import remove_sidecars
 from orchestrator.recordings.states import ACTIVE
 
@@ -19,7 +22,7 @@ from orchestrator.recordings.states import ACTIVE
 async def delete_recording(catalog: Catalog, recording_id: str) -> None:
     """Deletes all of it, also what encodes made of its files.
 
-    Raises RecordingNotFound, StillActive while it is recorded or encoded again, and
+    Raises RecordingNotFound, StillActive while it is recorded, encoded again or uploaded, and
     FilesNotDeleted; the row stays then.
     """
     recording = await catalog.get(recording_id)
@@ -34,6 +37,7 @@ async def delete_recording(catalog: Catalog, recording_id: str) -> None:
             f"Recording {recording_id} is being encoded again, or waits for it.",
             f"Cancel that with DELETE /api/encodes/{encode.id}, then delete the recording.",
         )
+    await _refuse_upload(catalog, recording_id)
     files = [Path(file.path) for file in await catalog.files(recording_id)]
     files += [made.path for made in await encodes.made_files(recording_id)]
     sidecars = [Path(row.path) for row in await SidecarFiles(catalog).of_recording(recording_id)]
@@ -47,6 +51,17 @@ async def delete_recording(catalog: Catalog, recording_id: str) -> None:
                 "delete it again.",
             ) from error
     await catalog.delete(recording_id)
+
+
+async def _refuse_upload(catalog: Catalog, recording_id: str) -> None:
+    """Its uploader would lose the ids of what is unfinished at the target."""
+    for output in await Outputs(catalog).of_recording(recording_id):
+        if output.kind == UPLOAD and output.state not in ENDED:
+            raise StillActive(
+                f"Recording {recording_id} is being uploaded, or waits for it.",
+                f"End that with DELETE /api/recordings/{recording_id}/outputs/{output.id}, then"
+                " delete the recording.",
+            )
 
 
 def _remove_files(recording: Recording, files: list[Path], sidecars: list[Path]) -> None:

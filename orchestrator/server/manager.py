@@ -37,6 +37,7 @@ from orchestrator.server.launcher import Launcher, LocalLauncher
 from orchestrator.server.lock import ServerLock, is_served
 from orchestrator.server.output_folders import OutputFolders
 from orchestrator.server.outputs.recording_outputs import RecordingOutputs
+from orchestrator.server.outputs.uploader import UploaderKeeper
 from orchestrator.server.recording_start import RecordingStart
 from orchestrator.server.recording_workers import RecordingWorkers
 from orchestrator.server.request_check import RequestCheck
@@ -87,6 +88,7 @@ class Manager:
         self.encodes = EncodeQueue(settings, catalog, self._encoders)
         self.outputs = RecordingOutputs(settings, catalog, self._encoders, self._workers.wake)
         self.sidecars = SidecarFiles(catalog)
+        self._uploader = UploaderKeeper(settings, catalog)
         self._maintenance = Maintenance(settings, catalog, self._encoders)
         self.library = VideoLibrary(catalog)
         self.streams = NamedStreams(settings, catalog, directory.named)
@@ -121,6 +123,7 @@ class Manager:
                 await self.publishers.open()
                 self.watches.open()
                 self.encodes.open()
+                self._uploader.open()
         except BaseException:
             await self._close_parts()
             raise
@@ -169,6 +172,7 @@ class Manager:
 
     async def _close_parts(self) -> None:
         await self._maintenance.close()
+        await self._uploader.close()
         await self.encodes.close()
         await self.watches.close()
         await self.streams.close()

@@ -10,6 +10,7 @@ from orchestrator.outputs.specs import Output
 from orchestrator.outputs.webhooks import Webhook
 from orchestrator.recordings.start_request import StartRequest
 from orchestrator.server.outputs.push_check import check_push
+from orchestrator.server.outputs.upload_check import check_upload
 from orchestrator.settings import Settings
 from orchestrator.target_addresses import checked_addresses
 
@@ -17,7 +18,7 @@ Check = Callable[[Any, Pipeline, Settings], Awaitable[None]]
 """Raises InvalidRequest, with `field`, for an output that a request may not have or that can't be
 made of what the pipeline records. Those of the settings are asked, too, but may lead anywhere."""
 
-CHECKS: Final[Mapping[str, Check]] = {"push": check_push}
+CHECKS: Final[Mapping[str, Check]] = {"push": check_push, "upload": check_upload}
 """By kind."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from typing import Final
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.outputs.model import OutputRow
@@ -17,6 +18,11 @@ from orchestrator.server.encoders import Encoders
 from orchestrator.server.outputs.checks import check_output
 from orchestrator.server.outputs.rows import output_rows
 from orchestrator.settings import Settings
+
+_OF_FAILURES: Final = frozenset(
+    {"tries", "failing_since", "fallback_used", "fallback_reason", "left_open"}
+)
+"""Figures of an upload that begin anew with another try."""
 
 
 class RecordingOutputs:
@@ -78,12 +84,16 @@ class RecordingOutputs:
         return row
 
     async def remove(self, recording_id: str, id: str) -> OutputRow:
-        """Ends one; what it made so far stays. OutputNotFound, OutputConflict if it has ended."""
+        """Ends one; what it made so far stays. OutputNotFound, OutputConflict if it has ended.
+
+        Of an upload that has begun the uploader ends what is open at its target, a moment later.
+        """
         row = await self._table.get(recording_id, id)
         if row.state in ENDED or not await self._table.change(id, wanted="remove"):
             raise OutputConflict(f"Output {id} has ended.", "It needs no removal.")
         recording = await self._catalog.get(recording_id)
-        if row.kind == "hls" or recording.state not in ACTIVE:
+        by_uploader = row.kind == "upload" and row.state != OutputState.WAITING
+        if row.kind == "hls" or (recording.state not in ACTIVE and not by_uploader):
             await self._table.change(id, state=OutputState.REMOVED)
         self._wake(recording)
         return await self._table.get(recording_id, id)
@@ -99,6 +109,7 @@ class RecordingOutputs:
         if row.state not in (OutputState.FAILED, OutputState.RETRYING) or not again:
             raise OutputConflict(f"Output {id} is {row.state}.", "It can't be tried again.")
         columns = {"state": OutputState.WAITING, "next_try_at": None, "ended_at": None}
-        await self._table.change(id, ended=True, wanted="run", **columns)
+        figures = {name: value for name, value in row.figures.items() if name not in _OF_FAILURES}
+        await self._table.change(id, ended=True, wanted="run", figures=figures, **columns)
         self._wake(recording)
         return await self._table.get(recording_id, id)

@@ -49,6 +49,29 @@ def upgrade() -> None:
         sqlite_where=sa.text("state NOT IN ('complete', 'failed', 'removed')"),
     )
     op.create_table(
+        "uploaded_files",
+        sa.Column(
+            "output_id",
+            sa.String(32),
+            sa.ForeignKey("outputs.id", ondelete="CASCADE"),
+            primary_key=True,
+            nullable=False,
+        ),
+        sa.Column("name", sa.String(255), primary_key=True, nullable=False),
+        sa.Column("part", sa.Integer()),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("fallback", sa.Boolean(), nullable=False, server_default="0"),
+        sa.Column("location", sa.Text(), nullable=False),
+        sa.Column("content_type", sa.String(128), nullable=False),
+        sa.Column("size_bytes", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("open_id", sa.Text()),
+        sa.Column("verified", sa.String(16)),
+        sa.Column("uploaded_at", sa.DateTime()),
+        sa.Column("removed_at", sa.DateTime()),
+    )
+    op.create_table(
         "sidecar_files",
         _of_recording(key=True),
         sa.Column("name", sa.String(512), primary_key=True, nullable=False),

@@ -1,0 +1,1 @@
+"""Uploads files of recordings to object storage: S3 and what speaks it, GCS, Azure, folders."""

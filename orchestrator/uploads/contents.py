@@ -1,0 +1,141 @@
+"""Which files of a recording an upload has, and what they are called at the target."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import mimetypes
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import structlog
+from sqlalchemy import select
+
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.pauses.model import Pause
+from orchestrator.catalog.sidecars.table import SidecarFiles
+from orchestrator.catalog.store import Catalog
+from orchestrator.catalog.uploads.model import UploadedFile
+from orchestrator.errors import NoFrame
+from orchestrator.recordings.job import runtime_directory
+from orchestrator.recordings.manifest import ManifestFile, manifest
+from orchestrator.recordings.states import ACTIVE
+
+log = structlog.get_logger(__name__)
+
+MANIFEST: Final = "manifest.json"
+THUMBNAIL: Final = "thumbnail.jpg"
+FILE: Final = "file"
+IMAGE: Final = "thumbnail"
+OWN_MANIFEST: Final = "manifest"
+
+_TYPES: Final = {
+    ".mp4": "video/mp4",
+    ".av1": "video/mp4",
+    ".webm": "video/webm",
+    ".mkv": "video/x-matroska",
+    ".m4s": "video/iso.segment",
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".vtt": "text/vtt",
+    ".json": "application/json",
+    ".jsonl": "application/jsonl",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One file."""
+
+    name: str
+    """Its path below the recording's folder at the target."""
+    kind: str
+    path: Path
+    part: int | None = None
+    """The number of a final file."""
+
+
+def folder_of(recording: Recording) -> str:
+    """The recording's folder at the target: the same for all attempts, and no other's."""
+    return f"{Path(recording.output_path).stem}-{recording.id[:8]}"
+
+
+def content_type(name: str) -> str:
+    """By the name's ending."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+async def contents_of(catalog: Catalog, recording: Recording) -> list[Content]:
+    """Files that are final now, in order; sidecar files and thumbnail once it has ended."""
+    files = await catalog.files(recording.id)
+    found = [Content(Path(one.path).name, FILE, Path(one.path), one.number) for one in files]
+    if recording.state in ACTIVE:
+        return found
+    for sidecar in await SidecarFiles(catalog).of_recording(recording.id):
+        found.append(Content(sidecar.name, sidecar.kind, Path(sidecar.path)))
+    if files and not any(one.name == THUMBNAIL for one in found):
+        image = _scratch(recording, THUMBNAIL)
+        if await asyncio.to_thread(_write_thumbnail, Path(files[0].path), image):
+            found.append(Content(THUMBNAIL, IMAGE, image))
+    return found
+
+
+async def write_manifest(
+    catalog: Catalog, recording: Recording, uploaded: Sequence[UploadedFile]
+) -> Content:
+    """The manifest of what is uploaded, in a file."""
+    listed = [
+        ManifestFile(one.name, FILE if one.part else "sidecar", one.size_bytes, one.sha256)
+        for one in uploaded
+        if one.name != MANIFEST
+    ]
+    query = select(Pause).where(Pause.recording_id == recording.id).order_by(Pause.number)
+    pauses = await catalog.transactions.read(lambda session: list(session.scalars(query)))
+    values = manifest(
+        recording,
+        await catalog.files(recording.id),
+        await catalog.segments(recording.id),
+        pauses,
+        await catalog.events(recording.id),
+        uploaded=listed,
+    )
+    path = _scratch(recording, MANIFEST)
+    await asyncio.to_thread(_write, path, json.dumps(values, indent=1, ensure_ascii=False).encode())
+    return Content(MANIFEST, OWN_MANIFEST, path)
+
+
+def scratch_folder(recording_id: str) -> Path:
+    """Where files are made that exist only for an upload."""
+    return runtime_directory(f"upload-{recording_id}")
+
+
+def _scratch(recording: Recording, name: str) -> Path:
+    return scratch_folder(recording.id) / name
+
+
+def _write_thumbnail(file: Path, image: Path) -> bool:
+    from orchestrator.recordings.images.thumbnails import thumbnail  # noqa: PLC0415 - PyAV: 20 MB, on demand
+
+    if image.exists():
+        return True
+    try:
+        _write(image, thumbnail(file))
+    except NoFrame as error:  # audio only
+        log.info("no thumbnail to upload", error=error.error)
+        return False
+    return True
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as draft:
+        draft.write(data)
+    Path(draft.name).replace(path)

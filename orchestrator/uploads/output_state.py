@@ -1,0 +1,93 @@
+"""How an upload stands, as its row has it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+
+from orchestrator.catalog.outputs.model import OutputRow
+from orchestrator.catalog.outputs.table import Outputs
+from orchestrator.catalog.store import Catalog
+from orchestrator.errors import HavenError, RecordingNotFound, Unavailable
+from orchestrator.recordings.output_states import OutputState
+
+log = structlog.get_logger(__name__)
+
+WRITE_S: Final = 1.0
+"""Figures are written at most this often."""
+
+
+class OutputGone(Exception):
+    """The output has ended by other hands: its recording was deleted."""
+
+
+class UploadState:
+    """The row of one upload output, and the lines about it in the recording's event log."""
+
+    def __init__(self, catalog: Catalog, row: OutputRow) -> None:
+        self.row = row
+        self.figures: dict[str, Any] = dict(row.figures)
+        self._catalog, self._table = catalog, Outputs(catalog)
+        self._state = OutputState(row.state)
+        self._written_s = 0.0
+
+    async def set(self, state: OutputState, **columns: Any) -> None:
+        """Writes a state with its figures; OutputGone."""
+        before, self._state = self._state, state
+        await self._write(state=state.value, **columns)
+        if before != state and {before, state} != {OutputState.WAITING, OutputState.ACTIVE}:
+            await self._note(before, state, columns.get("error"))
+
+    async def failed(
+        self, state: OutputState, error: HavenError, next_try_at: datetime | None
+    ) -> None:
+        """Writes what went wrong, and when it is tried again."""
+        await self.set(
+            state,
+            error_code=error.code,
+            error=error.error,
+            detail=error.detail,
+            next_try_at=next_try_at,
+            attempts=self.row.attempts,
+        )
+
+    async def works(self) -> None:
+        """It goes on: no error any more."""
+        cleared = {"error_code": None, "error": None, "detail": None, "next_try_at": None}
+        started = {} if self.row.started_at else {"started_at": datetime.now(UTC)}
+        await self.set(OutputState.ACTIVE, **cleared, **started)
+
+    def forget_failures(self) -> None:
+        """It went on: what fails now is another outage."""
+        for name in ("tries", "failing_since"):
+            self.figures.pop(name, None)
+
+    async def tell(self) -> None:
+        """Writes the figures, not more often than once a second; OutputGone."""
+        if time.monotonic() - self._written_s >= WRITE_S:
+            await self._write()
+
+    async def _write(self, **columns: Any) -> None:
+        self._written_s = time.monotonic()
+        try:
+            there = await self._table.change(self.row.id, figures=dict(self.figures), **columns)
+        except Unavailable as error:
+            if "state" in columns:
+                raise
+            log.warning("an upload's figures were not written", error=error.error)
+            return
+        if not there:
+            raise OutputGone
+
+    async def _note(self, before: OutputState, state: OutputState, error: str | None) -> None:
+        message = f"Output upload: {before} -> {state}" + (f": {error}" if error else "")
+        data = {"output_id": self.row.id, "type": "upload", "from": before.value, "to": state.value}
+        try:
+            await self._catalog.add_event(self.row.recording_id, "output", message, **data)
+        except RecordingNotFound as gone:
+            raise OutputGone from gone
+        except Unavailable as unwritten:
+            log.warning("event not written", error=unwritten.error)

@@ -1,0 +1,143 @@
+"""Where files go: the store of obstore, and what is needed besides it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
+
+from orchestrator.errors import BucketMissing, InvalidRequest
+from orchestrator.outputs.specs import masked_url
+from orchestrator.uploads.failures import failure_of_obstore
+from orchestrator.uploads.options import CLIENT, SETTINGS_ONLY, TRUE, Scheme, scheme_of
+
+REQUEST_TIMEOUT: Final = timedelta(minutes=5)
+"""Of one request of obstore's, which carries at most 8 MiB: 0.2 Mbit/s is enough."""
+CONNECT_TIMEOUT: Final = timedelta(seconds=10)
+_RETRY: Final[Any] = {"max_retries": 1, "retry_timeout": timedelta(seconds=10)}
+"""Longer outages are ours to wait for: they are reported, and outlive this process."""
+_AWS: Final = ("access_key_id", "secret_access_key", "session_token")
+_SSE: Final = "x-amz-server-side-encryption"
+_HEADERS: Final = {
+    "server_side_encryption": _SSE,
+    "sse_kms_key_id": f"{_SSE}-aws-kms-key-id",
+    "sse_bucket_key_enabled": f"{_SSE}-bucket-key-enabled",
+}
+
+Store = S3Store | GCSStore | AzureStore | LocalStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A bucket, container or folder, with a prefix."""
+
+    scheme: Scheme
+    shown: str
+    """Its address, as users may see it, without / at its end."""
+    store: Store
+    folder: Path | None = None
+    """Of file://."""
+    aws_secret: str | None = field(default=None, repr=False)
+    """The secret key of S3, if it is known and not only lent (by a role, by the machine)."""
+    aws_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """How S3 is to encrypt the objects."""
+    client: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Options of the connection."""
+
+    def location(self, key: str) -> str:
+        """The address of an object, as users may see it."""
+        return f"{self.shown}/{key}"
+
+    async def signed(self, method: Any, key: str, valid: timedelta) -> str:
+        """An address with a signature, for whoever has it; UploadError if there can be none."""
+        if isinstance(self.store, LocalStore):
+            raise InvalidRequest("Folders have no addresses.", "Open the file itself.")
+        try:
+            return await obstore.sign_async(self.store, method, key, valid)
+        except Exception as error:
+            raise failure_of_obstore(self.shown, error) from error
+
+
+def open_target(url: str, options: Mapping[str, str]) -> Target:
+    """The target at an address. Blocking (a folder is looked at).
+
+    InvalidRequest for an address or options that are none, BucketMissing for a missing folder.
+    """
+    scheme, shown = scheme_of(url), masked_url(url).rstrip("/")
+    if scheme == "file":
+        return _folder(url, shown)
+    of_client = {name: options[name] for name in CLIENT | SETTINGS_ONLY if name in options}
+    config: dict[str, Any] = {n: v for n, v in options.items() if n not in of_client}
+    extra: dict[str, Any] = {}
+    if scheme == "s3" and "access_key_id" in config:
+        # Given as plain options, obstore would add a session token of the environment to them.
+        given = {name: config.pop(name, None) for name in _AWS}
+        extra["credential_provider"] = lambda: _aws_keys(given)
+    try:
+        store: Any = from_url(  # type: ignore[call-overload]  # one for each kind of store
+            f"{scheme}://{url.partition('://')[2]}",
+            config=config,
+            client_options=_client_options(of_client),
+            retry_config=_RETRY,
+            **extra,
+        )
+    except Exception as error:
+        raise InvalidRequest(
+            f"{shown} can't be used with these options: {_first_line(error)}",
+            "Correct the address or the options of the output.",
+            field="options",
+        ) from error
+    assert isinstance(store, S3Store | GCSStore | AzureStore)
+    secret = _secret(options) if scheme == "s3" else None
+    return Target(
+        scheme=scheme,
+        shown=shown,
+        store=store,
+        aws_secret=secret,
+        aws_headers={_HEADERS[n]: v for n, v in options.items() if n in _HEADERS},
+        client=of_client,
+    )
+
+
+def _aws_keys(given: Mapping[str, str | None]) -> Any:
+    return {
+        "access_key_id": given["access_key_id"],
+        "secret_access_key": given["secret_access_key"],
+        "token": given["session_token"],
+        "expires_at": None,
+    }
+
+
+def _secret(options: Mapping[str, str]) -> str | None:
+    if "access_key_id" in options:
+        return options.get("secret_access_key")
+    return os.environ.get("AWS_SECRET_ACCESS_KEY") if os.environ.get("AWS_ACCESS_KEY_ID") else None
+
+
+def _folder(url: str, shown: str) -> Target:
+    folder = Path(unquote(urlsplit(url).path))
+    if not folder.is_dir():
+        raise BucketMissing(
+            f"The folder {folder} doesn't exist.",
+            "Make it, or mount what it is on; then retry the output.",
+        )
+    return Target(scheme="file", shown=shown, store=LocalStore(str(folder)), folder=folder)
+
+
+def _client_options(given: Mapping[str, str]) -> Any:
+    options: dict[str, Any] = {"timeout": REQUEST_TIMEOUT, "connect_timeout": CONNECT_TIMEOUT}
+    for name, value in given.items():
+        is_flag = name.startswith("allow_")
+        options[name] = value.lower() in TRUE if is_flag else value
+    return options
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]

@@ -1,0 +1,1 @@
+"""Object storage of tests, and recordings that are uploaded to it."""
