@@ -102,6 +102,8 @@ class Recorder:
                 log.warning("recording ended by an error", error=error.error, detail=error.detail)
             reason = self._stop_reason.result() if self._stop_reason.done() else None
             await orphaned
+            if is_only_to_finish(self._recording):
+                await self._outputs.finish_left()
             await self._save_segments()
             await conclude(self._entry, self._context.encoding, reason, self._failure or error)
         await add_checksums(self._catalog, self._recording.id)

@@ -64,14 +64,14 @@ class Sidecars:
         kind: SidecarKind,
         data: bytes,
         *,
-        ending_: str | None = None,
+        file_ending: str | None = None,
         at_s: float | None = None,
     ) -> SidecarFile:
         """A whole file in the work folder, which takes the place of the one before.
 
-        `ending_`: of images, which have names of their own.
+        `file_ending`: of images, which have names of their own.
         """
-        file_ending = ending_ or ending(kind)
+        file_ending = file_ending or ending(kind)
         path = sidecar_folder(self._recording) / file_ending
         digest = await asyncio.to_thread(_replace, path, data, self._access)
         name = name_of(Path(self._recording.output_path), file_ending)

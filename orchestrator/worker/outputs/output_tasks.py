@@ -19,6 +19,7 @@ from orchestrator.recordings.output_states import ENDED, OutputState
 from orchestrator.stop_policy import STOP
 from orchestrator.worker.catalog_entry import CatalogEntry
 from orchestrator.worker.context import WorkerContext
+from orchestrator.worker.outputs.images.output import make_images
 from orchestrator.worker.outputs.push.push import push
 from orchestrator.worker.outputs.running_output import Make, RunningOutput
 from orchestrator.worker.segments.listed_segments import ListedSegments
@@ -30,8 +31,11 @@ IDLE_LOOK_S: Final = 10.0
 """Seconds between two looks at what outputs are wanted, unless the worker is woken: with and
 without any."""
 
-MAKERS: Final[Mapping[str, Make]] = {"push": push}
+MAKERS: Final[Mapping[str, Make]] = {"images": make_images, "push": push}
 """By kind; others are made elsewhere."""
+
+OF_FILES: Final = frozenset({"images"})
+"""Those that can be made of segments alone, once nothing is recorded any more."""
 
 
 class OutputTasks:
@@ -63,6 +67,16 @@ class OutputTasks:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
             await self._end()
+
+    async def finish_left(self) -> None:
+        """What an earlier worker had begun and can be made of its segments; nothing is recorded."""
+        try:
+            for row in await self._table.of_recording(self._entry.recording.id):
+                if row.kind in OF_FILES:
+                    await self._look_at(row)
+        except Unavailable as error:
+            log.warning("can't read what outputs are left", error=error.error)
+        await self._end()
 
     async def _follow(self) -> None:
         while True:

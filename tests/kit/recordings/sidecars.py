@@ -58,7 +58,7 @@ class WithSidecars:
     async def write(self) -> None:
         """An image, a sprite with WebVTT, and data, in the work folder."""
         await self.sidecars.write(
-            SidecarKind.IMAGE, b"image", ending_=image_ending(10.03, "jpg"), at_s=10.03
+            SidecarKind.IMAGE, b"image", file_ending=image_ending(10.03, "jpg"), at_s=10.03
         )
         await self.sidecars.write(SidecarKind.SPRITE, b"sprite")
         await self.sidecars.write(SidecarKind.SPRITE_VTT, VTT.encode())

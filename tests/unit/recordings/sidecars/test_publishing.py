@@ -150,7 +150,9 @@ async def test_what_cant_be_published_is_kept_and_goes_the_next_time(
 
 async def test_an_image_that_came_later_gets_to_the_others(talk: WithSidecars) -> None:
     await published(talk)
-    await talk.sidecars.write(SidecarKind.IMAGE, b"2", ending_="images/00000020.0.jpg", at_s=20.0)
+    await talk.sidecars.write(
+        SidecarKind.IMAGE, b"2", file_ending="images/00000020.0.jpg", at_s=20.0
+    )
     await published(talk)
     assert (talk.folder / "talk.images" / "00000020.0.jpg").read_bytes() == b"2"
 
