@@ -26,7 +26,7 @@ from orchestrator.capacity.cpu_budget import (
     speed_options,
 )
 from orchestrator.capacity.recording_use import encoder_input_of, use_of
-from orchestrator.catalog.encoding_costs import CostTable
+from orchestrator.catalog.costs.table import CostTable
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.reservations import Admit, Reservation, Reservations
 from orchestrator.catalog.store import Catalog

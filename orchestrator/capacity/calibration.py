@@ -16,8 +16,8 @@ from typing import Final
 import structlog
 
 from orchestrator.capacity.costs import machine_name, still_true
-from orchestrator.catalog.encoding_costs import CostTable
-from orchestrator.catalog.models import Cost
+from orchestrator.catalog.costs.model import Cost
+from orchestrator.catalog.costs.table import CostTable
 from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.pipeline.calibration import FILM, measure, steps
 from orchestrator.encoding.pipeline.command import Pipeline

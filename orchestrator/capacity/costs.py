@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Final
 
 from orchestrator.capacity.cpu_budget import Costs
-from orchestrator.catalog.models import Cost
+from orchestrator.catalog.costs.model import Cost
 from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.process.capabilities import FFmpeg
 from orchestrator.monitor.machine import processor

@@ -31,6 +31,7 @@ _IS_ACTIVE = text("state IN ({})".format(", ".join(f"'{s}'" for s in ACTIVE_STAT
 
 NEEDS_CLEANUP = text("swept = 0 AND state = 'completed'")
 TO_ENCODE = text("encode IS NOT NULL AND encode_id IS NULL AND state = 'completed'")
+TO_ANNOUNCE = text("announced < 2")
 HAS_NO_CHECKSUM = text("sha256 IS NULL AND integrity IS NOT NULL")
 """Conditions of partial indexes, which SQLite uses only for queries with the same condition and no
 parameters in it (sqlite.org/partialindex.html)."""
@@ -68,6 +69,7 @@ class Recording(Base):
         Index("recordings_by_folder", "work_directory", "created_at"),
         Index("recordings_unswept", "created_at", "id", sqlite_where=NEEDS_CLEANUP),
         Index("recordings_to_encode", "created_at", sqlite_where=TO_ENCODE),
+        Index("recordings_to_announce", "created_at", sqlite_where=TO_ANNOUNCE),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -100,6 +102,11 @@ class Recording(Base):
     """The keys of an end-to-end encrypted stream, sealed (sealing); None once it has ended."""
     webhooks: Mapped[str | None] = mapped_column(Text, default=None)
     """Those of its request, sealed."""
+    announced: Mapped[int | None] = mapped_column(default=0)
+    """How far its web hooks are: 1 with its beginning, 2 with its end. None: it had none, as it is
+    of an older version."""
+    announced_event: Mapped[int | None] = mapped_column(default=0)
+    """The last event of its log that they had."""
     data: Mapped[bool | None] = mapped_column(default=None)
     """Whether data, chat and what participants do are kept; None: as the setting says."""
     hide_recording: Mapped[bool | None] = mapped_column(default=None)
@@ -254,22 +261,6 @@ class Sample(Base):
     """Cores used since the last sample; None for a process's first sample."""
     cpu_seconds: Mapped[float]
     rss_bytes: Mapped[int]
-
-
-class Cost(Base):
-    """What one speed step of a pipeline costs on one machine, as measured there."""
-
-    __tablename__ = "costs"
-
-    machine: Mapped[str] = mapped_column(String(256), primary_key=True)
-    """Processor, cores and ffmpeg (capacity.calibration)."""
-    pipeline: Mapped[str] = mapped_column(String(64), primary_key=True)
-    step: Mapped[str] = mapped_column(String(64), primary_key=True)
-    """The encoder's own word for it, as in the pipeline."""
-    pipeline_digest: Mapped[str] = mapped_column("preset", String(16), server_default="")
-    """The digest of the pipeline's file: one that was edited since was not measured."""
-    cpu_s_per_megapixel: Mapped[float]
-    measured_at: Mapped[datetime]
 
 
 class Preference(Base):

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, inspect
 
+from orchestrator.catalog.costs.model import Cost
 from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.migrations import REVISIONS
 from orchestrator.catalog.migrations.transaction import write_transaction
@@ -34,7 +35,7 @@ def create(path: Path, *, timeout_s: float) -> bool:
 
 def _make(connection: Connection) -> None:
     # Imported, so that the metadata knows them.
-    for table in (Encode, AddedStream, OutputRow, UploadedFile, SidecarFile, Pause, Delivery):
+    for table in (Cost, Encode, AddedStream, OutputRow, UploadedFile, SidecarFile, Pause, Delivery):
         table.metadata.create_all(connection)
     connection.exec_driver_sql(_VERSION_TABLE)
     connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (REVISIONS[-1],))

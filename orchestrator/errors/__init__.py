@@ -12,6 +12,7 @@
     │  ├─ RecordingNotFound
     │  ├─ EncodeNotFound
     │  ├─ OutputNotFound
+    │  ├─ DeliveryNotFound             no such web hook delivery
     │  ├─ SidecarNotFound              no such file beside a recording's
     │  ├─ VideoNotFound                no final file at this path
     │  ├─ NotWatched                   the stream isn't watched
@@ -109,6 +110,7 @@ from orchestrator.errors.recording import (
 )
 from orchestrator.errors.requests import (
     AlreadyActive,
+    DeliveryNotFound,
     InvalidOutputDirectory,
     InvalidRequest,
     NoFrame,
@@ -166,6 +168,7 @@ __all__ = [
     "AlreadyEncoding",
     "BucketMissing",
     "ClockWrong",
+    "DeliveryNotFound",
     "EncodeNotFound",
     "EncoderMissing",
     "EncodingFailed",

@@ -85,6 +85,17 @@ class SidecarNotFound(NotFound):
         )
 
 
+class DeliveryNotFound(NotFound):
+    """No web hook delivery has this id, or it ended long ago."""
+
+    code = "delivery_not_found"
+
+    def __init__(self, id: str) -> None:
+        super().__init__(
+            f"There is no web hook delivery {id[:64]!r}", "GET /api/webhooks/deliveries lists them."
+        )
+
+
 class OutputConflict(HavenError):
     """The recording or the output is in a state in which that can't be done."""
 

@@ -48,6 +48,7 @@ from orchestrator.server.streams.named_streams import NamedStreams
 from orchestrator.server.watchdog import Watchdog
 from orchestrator.server.watches.unmute_waiter import wait_for_unmute
 from orchestrator.server.watches.watches import Watches
+from orchestrator.server.webhooks.webhooks import LAST_S, WebhookQueue
 from orchestrator.settings import Settings
 from orchestrator.stop_policy import STOP
 
@@ -73,6 +74,7 @@ class Manager:
         self.publishers = Publishers(settings, launcher, directory.named)
         self._workers = RecordingWorkers(settings, catalog, directory, launcher, self.publishers)
         self._watchdog = Watchdog(catalog, self._workers, self._recovered)
+        self.webhooks = WebhookQueue(settings, catalog)
         requests = RequestCheck(settings, self._encoders, self._folders)
         self._starter = RecordingStart(
             settings,
@@ -83,6 +85,7 @@ class Manager:
             folders=self._folders,
             workers=self._workers,
             watchdog=self._watchdog,
+            on_created=self.webhooks.follow,
         )
         self._resumption = Resumption(catalog, self.start)
         self.encodes = EncodeQueue(settings, catalog, self._encoders)
@@ -118,7 +121,10 @@ class Manager:
             await self.streams.open(follow=self._lock is not None)
             if self._lock is not None:
                 self._maintenance.open()
-            await self._watchdog.open(alone=await self._is_alone())
+            alone = await self._is_alone()
+            await self._watchdog.open(alone=alone)
+            if alone:
+                self.webhooks.open(all_recordings=self._lock is not None)
             if self._lock is not None:
                 await self.publishers.open()
                 self.watches.open()
@@ -143,6 +149,7 @@ class Manager:
                 await self.publishers.close(leave=False)
             await self._unlock()
             await wait_until_final(self.catalog, ending, self.settings.shutdown_timeout_s)
+            await self.webhooks.settle(LAST_S, [row.id for row in ending])
         finally:
             await self._unlock()
             await self._close_parts()
@@ -171,6 +178,7 @@ class Manager:
             self._resumption.add(recording)
 
     async def _close_parts(self) -> None:
+        await self.webhooks.close()
         await self._maintenance.close()
         await self._uploader.close()
         await self.encodes.close()

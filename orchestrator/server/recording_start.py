@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -81,10 +82,13 @@ class RecordingStart:
         folders: OutputFolders,
         workers: RecordingWorkers,
         watchdog: Watchdog,
+        on_created: Callable[[str], None],
     ) -> None:
+        """`on_created` is called with the id of each new recording."""
         self._settings, self._catalog, self._directory = settings, catalog, directory
         self._requests, self._encoders, self._folders = requests, encoders, folders
         self._workers, self._watchdog = workers, watchdog
+        self._on_created = on_created
         self._throttle = StartThrottle()
 
     async def start(self, request: StartRequest) -> Recording:
@@ -95,6 +99,7 @@ class RecordingStart:
         async with self._throttle.slot(request.stream_id, deadline):
             prepared = await self._prepare(resolved)
             recording = await admit(self._catalog, prepared, self._settings.max_recordings or None)
+            self._on_created(recording.id)
             await self._launch(recording)
             await self._log_notes(recording)
             return await self._wait_for_frames(recording, deadline, timeout_s)

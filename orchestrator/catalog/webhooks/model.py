@@ -27,6 +27,12 @@ class Delivery(Base):
     """Digest of its URL: deliveries of one recording to one receiver are in order."""
     webhook: Mapped[str] = mapped_column(Text)
     """Whom, and how it is signed, sealed (outputs.webhooks.Webhook)."""
+    shown_url: Mapped[str] = mapped_column(Text)
+    """What anybody may know of its URL."""
+    trusted: Mapped[bool]
+    """Whether it is one of the settings', which may lead to private addresses."""
+    type: Mapped[str] = mapped_column(String(64))
+    """Of the event (outputs.webhook_events)."""
     event: Mapped[dict[str, Any]]
     """The body."""
     state: Mapped[str] = mapped_column(String(16), default="waiting", server_default="waiting")
@@ -34,6 +40,7 @@ class Delivery(Base):
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime]
     next_try_at: Mapped[datetime]
+    """While it is being sent: when another process may try it, in case this one has died."""
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     status: Mapped[int | None] = mapped_column(default=None)
     """Of the last answer."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.cli.output_target import Target
     from orchestrator.e2ee_keys import E2eeKeys
     from orchestrator.recordings.start_request import StartRequest
+    from orchestrator.server.webhooks.webhooks import WebhookQueue
     from orchestrator.settings import Settings
 
 UNITS_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -214,6 +215,7 @@ def _run(settings: Settings, request: StartRequest, wait: bool) -> None:
 
 async def _record(settings: Settings, request: StartRequest, wait: bool) -> Recording:
     from orchestrator.cli.terminal_recording import TerminalRecording
+    from orchestrator.errors import HavenError
     from orchestrator.server.manager import create_manager
 
     # A manager that closes finishes all recordings; those of a server are not ours.
@@ -221,9 +223,23 @@ async def _record(settings: Settings, request: StartRequest, wait: bool) -> Reco
     await manager.open()
     try:
         wait_s = settings.watch_period_s if wait else None
-        return await TerminalRecording(manager, request, wait_s).run()
+        try:
+            recording = await TerminalRecording(manager, request, wait_s).run()
+        except HavenError:
+            await _call_webhooks(manager.webhooks)
+            raise
+        await _call_webhooks(manager.webhooks)
+        return recording
     finally:
         await manager.close()
+
+
+async def _call_webhooks(webhooks: WebhookQueue) -> None:
+    """Where no server runs: a recording's last calls are made before the command ends."""
+    from orchestrator.server.webhooks.webhooks import SETTLE_S
+
+    if left := await webhooks.settle(SETTLE_S):
+        _say(f"{left} web hook calls aren't delivered; the next server tries them again.")
 
 
 def _target(output: str, format: str | None, pipeline: str | None, config: Path | None) -> Target:

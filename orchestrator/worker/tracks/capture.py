@@ -197,9 +197,9 @@ class Capture(ABC):
         self.selection.look()
         missing = self.selection.not_started() if self.connected else {}
         for sid in missing.keys() - self._missing:
-            self._note("missing", missing[sid])
+            self._note("missing", missing[sid], track=sid)
         for sid in (self._missing - missing.keys()) & self.selection.publications.keys():
-            self._note("arriving", described(self.selection.publications[sid]))
+            self._note("arriving", described(self.selection.publications[sid]), track=sid)
         self._missing = frozenset(missing)
 
     def _changed(self, publication: Publication) -> None:

@@ -131,4 +131,5 @@ def start_of(parts: Parts, folder: Path, **values: Any) -> RecordingStart:
         folders=folders,
         workers=cast(RecordingWorkers, parts),
         watchdog=cast(Watchdog, None),
+        on_created=lambda _: None,
     )

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.capacity.calibration import BackgroundCalibration, calibrate
 from orchestrator.capacity.costs import costs_of, machine_name
-from orchestrator.catalog.encoding_costs import CostTable
+from orchestrator.catalog.costs.table import CostTable
 from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.pipeline.command import Pipeline, Pipelines
 from orchestrator.encoding.pipeline.film import Film

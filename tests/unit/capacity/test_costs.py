@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orchestrator.capacity.costs import CAUTION, costs_of
-from orchestrator.catalog.models import Cost
+from orchestrator.catalog.costs.model import Cost
 from orchestrator.encoding.pipeline.command import Pipelines
 
 PIPELINES = Pipelines.load(None).by_name

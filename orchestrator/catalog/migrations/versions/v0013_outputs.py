@@ -17,6 +17,8 @@ def upgrade() -> None:
     for column in (
         sa.Column("pause", sa.String(16)),
         sa.Column("webhooks", sa.Text()),
+        sa.Column("announced", sa.Integer()),
+        sa.Column("announced_event", sa.Integer()),
         sa.Column("data", sa.Boolean()),
         sa.Column("hide_recording", sa.Boolean()),
     ):
@@ -98,6 +100,9 @@ def upgrade() -> None:
         sa.Column("recording_id", sa.String(32), nullable=False),
         sa.Column("receiver", sa.String(64), nullable=False),
         sa.Column("webhook", sa.Text(), nullable=False),
+        sa.Column("shown_url", sa.Text(), nullable=False),
+        sa.Column("trusted", sa.Boolean(), nullable=False),
+        sa.Column("type", sa.String(64), nullable=False),
         sa.Column("event", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(16), nullable=False, server_default="waiting"),
         sa.Column("attempts", sa.Integer(), nullable=False, server_default="0"),
@@ -112,3 +117,12 @@ def upgrade() -> None:
     op.create_index("deliveries_in_order", "webhook_deliveries", in_order)
     of_recording = ["recording_id", "receiver", "id"]
     op.create_index("deliveries_of_recording", "webhook_deliveries", of_recording)
+    op.create_index(
+        "recordings_to_announce",
+        "recordings",
+        ["created_at"],
+        sqlite_where=sa.text("announced < 2"),
+    )
+    op.execute(  # what was before isn't looked through
+        "INSERT INTO preferences SELECT 'webhooks_seen', max(id) FROM events HAVING count(*) > 0"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from orchestrator.catalog.models import Cost
+from orchestrator.catalog.costs.model import Cost
 from orchestrator.catalog.store import Catalog
 
 

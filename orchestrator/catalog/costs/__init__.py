@@ -1,0 +1,1 @@
+"""The catalog's table of what encoding costs on a machine."""

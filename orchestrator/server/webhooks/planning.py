@@ -1,0 +1,142 @@
+"""From what isn't announced of a recording to the calls that its web hooks get."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.store import Catalog
+from orchestrator.catalog.webhooks.announcements import (
+    BEGINNING,
+    END,
+    Announcement,
+    Unannounced,
+)
+from orchestrator.catalog.webhooks.model import Delivery
+from orchestrator.errors import Unavailable
+from orchestrator.outputs.webhooks import Webhook, plain_webhooks, read_webhooks
+from orchestrator.recordings.encryption.sealed_text import seal, unseal
+from orchestrator.recordings.outcome import is_final
+from orchestrator.recordings.start_request import StartedBy
+from orchestrator.recordings.states import RecordingState
+from orchestrator.server.webhooks.meanings import meanings
+from orchestrator.server.webhooks.payload import of_beginning, of_end, of_event
+
+log = structlog.get_logger(__name__)
+
+LAST_LINES_S: Final = 1.0
+"""After the end the last lines of an event log may still come."""
+CHECKSUMS_S: Final = 10.0
+"""How long recording.finished waits for the SHA-256 of its files, which come after the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A web hook of a recording, as rows have it."""
+
+    webhook: Webhook
+    sealed: str
+    trusted: bool
+
+    @property
+    def id(self) -> str:
+        """Of its URL."""
+        return hashlib.sha256(self.webhook.url.get_secret_value().encode()).hexdigest()
+
+    def wants(self, type: str) -> bool:
+        """Whether it is called for events of this type."""
+        return self.webhook.events is None or type in self.webhook.events
+
+    def delivery(self, recording_id: str, body: dict[str, Any], now: datetime) -> Delivery:
+        """The row of one call."""
+        return Delivery(
+            recording_id=recording_id,
+            receiver=self.id,
+            webhook=self.sealed,
+            shown_url=self.webhook.shown_url,
+            trusted=self.trusted,
+            type=body["type"],
+            event=body,
+            created_at=now,
+            next_try_at=now,
+        )
+
+
+class Planner:
+    """Knows the web hooks of the settings, and reads those of requests."""
+
+    def __init__(self, catalog: Catalog, webhooks: Sequence[Webhook], *, anywhere: bool) -> None:
+        """`webhooks`: of every recording. `anywhere`: requests' may lead to private addresses."""
+        self._catalog, self._webhooks, self._anywhere = catalog, tuple(webhooks), anywhere
+        self._own: tuple[Receiver, ...] | None = None
+
+    async def plan(self, each: Unannounced) -> tuple[Announcement | None, int | None]:
+        """What is announced of it now, None if nothing is; and the first event that has to wait."""
+        row, now = each.recording, datetime.now(UTC)
+        over = is_final(row) and _waited_s(row, now) >= LAST_LINES_S
+        means, count = meanings(each.events, now, over=over)
+        left = each.events[count].id if count < len(each.events) else None
+        stage, bodies = row.announced or 0, [of_event(row, event) for event in means]
+        if stage < BEGINNING and (bodies or over or row.started_by == StartedBy.USER):
+            stage, bodies = BEGINNING, [of_beginning(row), *bodies]
+        if stage == BEGINNING and left is None and over and not _awaits_checksums(each, now):
+            stage, bodies = END, [*bodies, of_end(row, each.files)]
+        if stage == row.announced and not bodies:
+            return None, left
+        last = each.events[count - 1].id if count else row.announced_event or 0
+        return Announcement(row, stage, last, await self._deliveries(row, bodies, now)), left
+
+    async def _deliveries(
+        self, row: Recording, bodies: Sequence[dict[str, Any]], now: datetime
+    ) -> list[Delivery]:
+        receivers = await self._receivers(row)
+        return [
+            receiver.delivery(row.id, body, now)
+            for body in bodies
+            for receiver in receivers
+            if receiver.wants(body["type"])
+        ]
+
+    async def _receivers(self, row: Recording) -> list[Receiver]:
+        """Those of the settings and of the request; one that is in both is called once."""
+        if self._own is None:
+            self._own = tuple([await self._receiver(each, True) for each in self._webhooks])
+        found = {receiver.id: receiver for receiver in self._own}
+        for webhook in await self._requested(row):
+            receiver = await self._receiver(webhook, self._anywhere)
+            found.setdefault(receiver.id, receiver)
+        return list(found.values())
+
+    async def _requested(self, row: Recording) -> Sequence[Webhook]:
+        if row.webhooks is None:
+            return ()
+        try:
+            return read_webhooks(await unseal(self._catalog, row.webhooks))
+        except Unavailable as error:
+            log.error("web hooks of a request can't be read", recording=row.id, error=error.error)
+            return ()
+
+    async def _receiver(self, webhook: Webhook, trusted: bool) -> Receiver:
+        return Receiver(webhook, await seal(self._catalog, plain_webhooks([webhook])), trusted)
+
+
+def _awaits_checksums(each: Unannounced, now: datetime) -> bool:
+    """Whether those of its files may come yet."""
+    row = each.recording
+    unknown = any(file.sha256 is None and file.integrity is not None for file in each.files)
+    waited_s = _waited_s(row, now)
+    return row.state == RecordingState.COMPLETED and unknown and waited_s < CHECKSUMS_S
+
+
+def _waited_s(row: Recording, now: datetime) -> float:
+    """Since its end; for ever, if the clock was set back over it."""
+    if row.ended_at is None:
+        return 0.0
+    passed_s = (now - row.ended_at).total_seconds()
+    return passed_s if passed_s >= 0 else float("inf")
