@@ -27,7 +27,7 @@ _HEADERS: Final = {
             "style-src 'self'",
             "font-src 'self'",
             "img-src 'self' blob:",  # previews are fetched, then shown
-            "media-src 'self'",
+            "media-src 'self' blob:",  # what hls.js puts together of pieces
             "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",

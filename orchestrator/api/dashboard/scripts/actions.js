@@ -1,6 +1,7 @@
 /** The actions of users. Errors of the server stay beside the action, with their advice. */
 
 import * as api from "./api.js";
+import { startFields } from "./start_outputs.js";
 import { now, put, say, set } from "./store.js";
 import { title } from "./format.js";
 
@@ -15,6 +16,7 @@ export async function start(stream) {
       output_format: format,
       ...(copies ? tracks === "all" && { tracks } : { video_quality: quality }),
       ...(pipeline && { pipeline }),
+      ...startFields(now().beside),
     });
     say([`Recording ${title(stream, mint_id)}`, ...notes].join(". "));
   } catch (refusal) {
@@ -46,6 +48,33 @@ export async function erase(recording) {
   } catch (refusal) {
     say(`${refusal.message}. ${refusal.advice}`, "bad");
     return false;
+  }
+}
+
+/** The refusal, or nothing. */
+export async function addOutput(recordingId, output) {
+  try {
+    const row = await api.post(`/api/recordings/${recordingId}/outputs`, output);
+    put("outputs", row.id, row);
+  } catch (refusal) {
+    return refusal;
+  }
+}
+
+export async function removeOutput(output, name) {
+  await changeOutput(() => api.remove(`/api/recordings/${output.recording_id}/outputs/${output.id}`));
+  say(`${name} is ended`);
+}
+
+export const retryOutput = (output) =>
+  changeOutput(() => api.post(`/api/recordings/${output.recording_id}/outputs/${output.id}/retry`));
+
+async function changeOutput(ask) {
+  try {
+    const row = await ask();
+    put("outputs", row.id, row);
+  } catch (refusal) {
+    say(`${refusal.message}. ${refusal.advice}`, "bad");
   }
 }
 

@@ -36,13 +36,14 @@ function handle(kind, data) {
   else KINDS[kind](JSON.parse(data));
 }
 
-function showCurrent({ figures, recordings, encodes, encode_queue, streams }) {
+function showCurrent({ figures, recordings, encodes, encode_queue, outputs, streams }) {
   set({
     connection: "live",
     locked: false,
     active: Object.fromEntries(recordings.map((row) => [row.id, row])),
     encodes: Object.fromEntries(encodes.map((row) => [row.recording_id, row])),
     encodesPaused: encode_queue.paused,
+    outputs: Object.fromEntries(outputs.map((row) => [row.id, row])),
     streams: streams ?? now().streams,
     historyVersion: now().historyVersion + 1,
   });
@@ -81,6 +82,12 @@ function encode(row) {
   if (row.state === "failed") say(`${row.error} ${row.detail}`, "bad");
 }
 
+/** What ended with its recording stays as long as the page shows it. */
+function output(row) {
+  put("outputs", row.id, row);
+  if (row.state === "failed" && row.error) say(row.error.detail, "bad");
+}
+
 const KINDS = {
   reset: showCurrent,
   snapshot: showCurrent,
@@ -88,6 +95,7 @@ const KINDS = {
   recording,
   deleted,
   encode,
+  output,
   encode_queue: ({ paused }) => set({ encodesPaused: paused }),
   streams: (streams) => set({ streams }),
 };

@@ -1,45 +1,33 @@
-/** One recording: a player, the facts about its file, and its event log. */
+/** One recording: a player, the facts about its file, its outputs, its images and its event log. */
 
 import { html, useState } from "../vendor/preact.js";
 import { addressOf, get } from "./api.js";
 import * as format from "./format.js";
 import { Icon } from "./icons.js";
+import { Images } from "./images.js";
+import { Outputs } from "./outputs.js";
 import { Badge, Dialog, Loading, Notice, Pair, Refused, useAnswer } from "./parts.js";
+import { Playback, runs } from "./playback.js";
 
-export function Player({ recording, onClose, onDelete }) {
-  const [details, refusal] = useAnswer(() => get(`/api/recordings/${recording.id}`), recording.id);
+/** `recording` may run. `state` is its newest: what is known of it is asked for anew when that changes. */
+export function Player({ recording, state = recording.state, onClose, onDelete }) {
+  const [details, refusal] = useAnswer(() => get(`/api/recordings/${recording.id}`), `${recording.id} ${state}`);
+  const [seekTo, setSeekTo] = useState(null);
   const title = format.title(recording.stream_info, recording.mint_id);
   return html`<${Dialog} title=${title} onClose=${onClose}>
     ${refusal && html`<${Refused} refusal=${refusal} />`}
     ${!details && !refusal && html`<${Loading} rows=${1} height=${280} />`}
-    ${details && html`<${Playback} details=${details} title=${title} />
+    ${details && html`<${Playback} key=${details.id} details=${details} title=${title} seekTo=${seekTo} />
       ${details.notes.map((words) => html`<${Notice} key=${words}>${words}<//>`)}
       <${Facts} details=${details} />
+      <${Outputs} recording=${details} known=${details.outputs} />
+      <${Images} recordingId=${details.id} onPick=${(time) => setSeekTo({ time })} />
       <${EventLog} events=${details.events} />
       <div class="actions right">
         ${details.file_url && html`<a class="button" href=${`${addressOf(details.file_url)}?download=1`} download><${Icon} name="download" />Download</a>`}
-        <button class="danger" onClick=${onDelete}><${Icon} name="trash" />Delete</button>
+        ${onDelete && !runs(details) && html`<button class="danger" onClick=${onDelete}><${Icon} name="trash" />Delete</button>`}
       </div>`}
   <//>`;
-}
-
-function Playback({ details, title }) {
-  const [part, setPart] = useState(0);
-  const [unplayable, setUnplayable] = useState(false);
-  const file = details.files[part];
-  const address = file?.file_url ?? details.file_url;
-  if (!address) return html`<${Notice} kind="bad" title=${details.error ?? "There is no file"}>${details.detail}<//>`;
-  return html`<div class="player">
-    <video key=${address} src=${addressOf(address)} controls autoplay playsinline preload="metadata" aria-label=${`Recording of ${title}`}
-      onError=${() => setUnplayable(true)} onLoadedMetadata=${() => setUnplayable(false)} />
-    ${unplayable && html`<${Notice} kind="warn" title="This browser can't play the file.">
-      It may lack the codec (${details.video_codec}, ${details.audio_codec}); download it for another player.<//>`}
-    ${file?.problem && html`<${Notice} kind="warn">${file.problem}<//>`}
-    ${details.files.length > 1 && html`<div class="actions" role="group" aria-label="Parts">
-      ${details.files.map((one, at) => html`<button key=${one.part} aria-pressed=${at === part} class=${at === part ? "primary" : ""}
-        onClick=${() => setPart(at)}>Part ${one.part} <span class="figures">${format.duration(one.duration_seconds)}</span></button>`)}
-    </div>`}
-  </div>`;
 }
 
 const INTEGRITY = { whole: ["good", "Whole"], incomplete: ["warn", "Incomplete"] };

@@ -5,6 +5,7 @@ import { stop } from "./actions.js";
 import { imageUrl } from "./api.js";
 import * as format from "./format.js";
 import { Icon } from "./icons.js";
+import { OutputBadges } from "./outputs.js";
 import { Notice, Pair, Thumbnail } from "./parts.js";
 import { useStore } from "./store.js";
 
@@ -42,7 +43,7 @@ const WORDS = {
   stopping: "Finishing the file",
 };
 
-export function Running({ recording }) {
+export function Running({ recording, onWatch }) {
   const { mint_id, state, stream_info } = recording;
   const title = format.title(stream_info, mint_id);
   const preview = usePreview(mint_id);
@@ -60,12 +61,14 @@ export function Running({ recording }) {
           <p class="soft truncate">${[format.format(recording.output_format), !recording.tracks && recording.video_quality, format.size(recording.width, recording.height), recording.pipeline,
             recording.tracks === "all" && "all tracks"].filter(Boolean).join(" · ")}</p>
         </div>
+        ${recording.started_at && html`<button onClick=${onWatch} aria-label=${`Watch ${title}`}><${Icon} name="play" /> Watch</button>`}
         <button disabled=${ending} onClick=${() => stop(recording)} aria-label=${`Stop recording ${title}`}>
           ${ending ? html`<i class="spinner" /> Stopping` : html`<${Icon} name="stop" /> Stop`}
         </button>
       </div>
       <${Figures} recording=${recording} />
       ${(recording.notes ?? []).map((words) => html`<${Notice} key=${words}>${words}<//>`)}
+      <${OutputBadges} recordingId=${recording.id} />
       <${Warnings} recording=${recording} />
       <${Processes} id=${recording.id} />
     </div>

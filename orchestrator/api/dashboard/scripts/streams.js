@@ -7,6 +7,7 @@ import * as format from "./format.js";
 import { Icon } from "./icons.js";
 import { Badge, Empty, Loading, Notice, Thumbnail, Refused, Section, useAnswer } from "./parts.js";
 import { AddStream, RemoveStream } from "./named_streams.js";
+import { StartOutputs } from "./start_outputs.js";
 import { choose, put, useStore } from "./store.js";
 import { StreamDetails } from "./stream_details.js";
 
@@ -27,6 +28,7 @@ export function Streams() {
         </label>
         <${Choices} />
       </div>
+      <${StartOutputs} />
       ${!list && html`<${Loading} />`}
       <ul class="streams">
         ${(list?.failures ?? []).map((f) => html`<li key=${f.discovery}>
