@@ -1,4 +1,6 @@
-"""HLS that a page asks for, answered in the browser itself: pieces that ffmpeg makes, of which more and more are listed."""
+"""HLS that a page asks for, answered in the browser itself: pieces that ffmpeg makes, of which more
+and more are listed.
+"""
 
 from __future__ import annotations
 

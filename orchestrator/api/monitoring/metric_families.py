@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from orchestrator.api.monitoring.snapshot import Snapshot
 from orchestrator.api.schemas.monitoring import Process, System
+from orchestrator.api.serializers.outputs import sent_bytes
 from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.outputs.model import OutputRow
@@ -98,7 +99,7 @@ def _outputs(own: ServerCounters) -> Iterator[Metric]:
     yield _gauge("haven_outputs", "Outputs in the catalog.", ("type", "state"), counts)
     labels = ("output_id", "recording_id", "type")
     rows = [((row.id, row.recording_id, row.kind), row) for row in own.current_outputs]
-    sent = [(label, row.figures.get("sent_bytes")) for label, row in rows]
+    sent = [(label, sent_bytes(row)) for label, row in rows]
     help = "Bytes uploaded or pushed of an output that hasn't ended."
     yield _counter("haven_output_sent_bytes", help, labels, sent)
     failures = [(label, row.attempts) for label, row in rows]

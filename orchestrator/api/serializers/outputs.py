@@ -24,6 +24,14 @@ def values(row: OutputRow) -> dict[str, Any]:
     }
 
 
+def sent_bytes(row: OutputRow) -> int | None:
+    """Bytes pushed or uploaded, by what its kind measures; None of one that sends nothing."""
+    for name in ("bytes", "bytes_uploaded"):
+        if isinstance(sent := row.figures.get(name), int):
+            return sent
+    return None
+
+
 def standing(row: OutputRow) -> OutputStanding:
     """One output, in short."""
     state = OutputState(row.state)

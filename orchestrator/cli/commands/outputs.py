@@ -130,7 +130,9 @@ def _say(row: OutputRow, what: str, as_json: bool) -> None:
 
 
 def _row(row: OutputRow) -> tuple[str, ...]:
-    sent = row.figures.get("sent_bytes")
+    from orchestrator.api.serializers.outputs import sent_bytes
+
+    sent = sent_bytes(row)
     return (
         str(row.number),
         row.id,

@@ -73,12 +73,20 @@ function factsOf({ request, figures, attempts }) {
     request.type === "images" && (request.interval_s || !request.scene_changes) && `each ${format.number(request.interval_s ?? 10)} s`,
     request.scene_changes && "at scene changes",
     request.keep_local === "until_uploaded" && "the file here is deleted then",
-    figures.sent_bytes !== undefined && `${format.bytes(figures.sent_bytes)} sent`,
-    figures.total_bytes !== undefined && `of ${format.bytes(figures.total_bytes)}`,
-    figures.bitrate_bps !== undefined && format.bitRate(figures.bitrate_bps),
-    figures.images !== undefined && format.plural(figures.images, "image"),
+    ...sentOf(figures),
+    figures.kbps && format.bitRate(1000 * figures.kbps),
+    figures.behind_s && `${format.number(figures.behind_s, 1)} s behind`,
+    figures.reconnects > 0 && format.plural(figures.reconnects, "reconnection"),
+    figures.images > 0 && format.plural(figures.images, "image"),
+    figures.fallback_used && "to the second target",
     attempts > 0 && format.plural(attempts, "failure"),
   ].filter(Boolean);
+}
+
+/** A push counts bytes; an upload knows how many there are. */
+function sentOf({ bytes, bytes_uploaded: uploaded, bytes_total: total, files }) {
+  if (uploaded != null) return [`${format.bytes(uploaded)}${total ? ` of ${format.bytes(total)}` : ""} uploaded`, files > 1 && format.plural(files, "file")];
+  return [bytes && `${format.bytes(bytes)} sent`];
 }
 
 const NOTHING = { type: "push", url: "", token: "", low_latency: false, hls: false, keep_local: false };

@@ -1,7 +1,7 @@
 /** What this browser can play, and what it can't, in words. */
 
 const NAMES = [
-  [/^av0?1/, "AV1"], [/^(avc|h264|libx264)/, "H.264"], [/^(hvc1|hev1|hevc|h265|libx265)/, "H.265"],
+  [/^(av0?1|libaom-av1|libsvtav1|av1_)/, "AV1"], [/^(avc|h264|libx264)/, "H.264"], [/^(hvc1|hev1|hevc|h265|libx265)/, "H.265"],
   [/^(vp0?9|libvpx-vp9)/, "VP9"], [/^(vp0?8|libvpx$)/, "VP8"], [/^(mp4a|aac)/, "AAC"],
   [/^(opus|libopus)/i, "Opus"], [/^flac/i, "FLAC"], [/^(mp3|mp4a\.6b|libmp3lame)/, "MP3"],
 ];

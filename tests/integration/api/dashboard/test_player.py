@@ -1,22 +1,17 @@
-"""The player: a recording that runs is watched live and from its beginning; what can't be played is said in words."""
+"""The player: a recording that runs is watched live and from its beginning, or said why not."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
-from playwright.async_api import Locator, Page, Route, expect
+from playwright.async_api import Locator, Page, expect
 
-from orchestrator.catalog.models import File
-from orchestrator.recordings.images.thumbnails import jpeg
 from tests.integration.api.dashboard.conftest import TIMEOUT_MS, OpenPage, faults
-from tests.kit.api.memory import STARTED, MemoryManager, recording
+from tests.kit.api.memory import MemoryManager, recording
 from tests.kit.api.serving import Served
 from tests.kit.hls_pieces import GrowingHls, make_pieces
 
@@ -27,9 +22,9 @@ TITLE = "Example Coin"
 
 
 @pytest.fixture
-async def hls(tmp_path: Path) -> AsyncIterator[GrowingHls]:
+async def hls(tmp_path: Path) -> GrowingHls:
     await make_pieces(tmp_path, SECONDS)
-    yield GrowingHls(tmp_path, SECONDS, there=12)
+    return GrowingHls(tmp_path, SECONDS, there=12)
 
 
 @pytest.fixture
@@ -104,6 +99,7 @@ async def it_ends(manager: MemoryManager, page: Page, video: Locator, hls: Growi
     await expect(page.get_by_text("Nothing is being recorded")).to_have_count(1)
 
 
+@pytest.mark.all_only
 @pytest.mark.usefixtures("runs")
 async def test_what_can_not_be_played_is_said_in_words(
     manager: MemoryManager, served: Served, open_page: OpenPage, hls: GrowingHls

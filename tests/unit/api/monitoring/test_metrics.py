@@ -63,7 +63,7 @@ def rows(manager: MemoryManager, usage: dict[str, Any]) -> None:
 
 async def test_outputs(client: httpx.AsyncClient, manager: MemoryManager) -> None:
     sending = await manager.outputs.add("r1", PUSH)
-    sending.state, sending.figures, sending.attempts = "active", {"sent_bytes": 4711}, 2
+    sending.state, sending.figures, sending.attempts = "active", {"bytes": 4711}, 2
     ended = await manager.outputs.add("r0", PUSH)
     ended.state = "failed"
     found = samples((await client.get("/metrics")).text)

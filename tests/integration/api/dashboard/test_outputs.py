@@ -1,0 +1,143 @@
+"""Outputs and images in the page: asked for, added, seen to fail, tried again, removed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from orchestrator.media import Stream
+from orchestrator.outputs.specs import plain
+from tests.integration.api.dashboard.conftest import OpenPage, faults
+from tests.kit.api.memory import STARTED, MemoryManager, recording
+from tests.kit.api.serving import Served
+from tests.kit.mediafiles.synthetic import Film, VideoTrack, times
+from tests.kit.sprites import answer_sprites
+
+pytestmark = pytest.mark.real_time
+
+
+@pytest.fixture(autouse=True)
+def rows(manager: MemoryManager, tmp_path: Path) -> None:
+    film = Film(tmp_path / "film.mp4", "mp4", VideoTrack(times(16))).write()
+    manager.directory.streams = [Stream("coin-1", "pumpfun", name="Example Coin")]
+    size = film.stat().st_size
+    done = {"state": "completed", "duration_s": 16.0, "size_bytes": size, "ended_at": STARTED}
+    manager.rows.append(recording("done", id="a1", output_path=str(film), **done))
+
+
+async def test_they_are_asked_for_at_a_start(
+    manager: MemoryManager, served: Served, open_page: OpenPage
+) -> None:
+    async with served(manager) as url:
+        page = await open_page(f"{url}/dashboard/")
+        await page.get_by_text("Outputs", exact=True).click()
+        await page.get_by_label("HLS", exact=True).check()
+        await page.get_by_label("Low latency").check()
+        await page.get_by_label("Images", exact=True).check()
+        await page.get_by_label("Seconds from one to the next").fill("30")
+        await page.get_by_label("Push", exact=True).check()
+        await page.get_by_label("Address with its stream key").fill("rtmp://a.example/app/geheim")
+        await page.get_by_label("Chat, data").select_option("keep")
+        await page.get_by_label("That it is recorded").select_option("are not shown it")
+        assert await faults(page) == []
+        await page.get_by_role("button", name="Record Example Coin").click()
+        await expect(page.get_by_text("Recording Example Coin")).to_be_visible()
+        assert "geheim" not in str(await page.context.storage_state())
+    (asked,) = manager.requests
+    assert asked.outputs is not None
+    hls, images, push = asked.outputs
+    assert (hls.type, images.type, push.type) == ("hls", "images", "push")
+    assert '"low_latency": true' in plain(hls)
+    assert '"interval_s": 30.0' in plain(images)
+    assert "rtmp://a.example/app/geheim" in plain(push)
+    assert (asked.data, asked.hide_recording) == (True, True)
+
+
+async def test_one_is_added_fails_and_is_tried_again(
+    manager: MemoryManager, served: Served, open_page: OpenPage
+) -> None:
+    manager.rows.append(recording("coin-1", id="r1", figures_at=datetime.now(UTC)))
+    async with served(manager) as url:
+        page = await open_page(f"{url}/dashboard/")
+        await page.route("**/hls/**", lambda route: route.fulfill(status=404, json=NO_HLS))
+        await page.get_by_role("button", name="Watch Example Coin").click()
+        part = page.get_by_role("region", name="Outputs").first
+        await expect(part).to_contain_text("Nothing but its file")
+        await added(page, part)
+        (row,) = manager.outputs.rows
+        row.state, row.figures = "active", {"bytes": 4_711_000, "kbps": 2000.0}
+        await expect(part).to_contain_text("4.7 MB sent")
+        row.state, row.error, row.detail = "failed", "The key is wrong.", "Give another one."
+        await expect(part.locator(".notice")).to_contain_text("The key is wrong. Give another one.")
+        assert await faults(page) == []
+        await part.get_by_role("button", name="Try Push to").click()
+        await expect(part).to_contain_text("Waits")
+        await part.get_by_role("button", name="Remove Push to").click()
+        await expect(part).to_contain_text("Removed")
+        assert row.state == "removed"
+
+
+NO_HLS = {"error": "There is none.", "detail": "There is none.", "code": "hls_unavailable"}
+
+
+async def added(page: Page, part: Locator) -> None:
+    """What the server refuses is said beside the form; what it takes is shown without its key."""
+    await part.get_by_role("button", name="Add output").click()
+    await part.get_by_role("combobox").select_option("Upload")
+    await expect(part.get_by_label("Delete the file here once")).to_be_visible()
+    await part.get_by_role("combobox").select_option("Push")
+    await part.get_by_label("Address with its stream key").fill("rtmp://media.example/app/geheim")
+    assert await faults(page) == []
+    await part.get_by_role("button", name="Add", exact=True).click()
+    await expect(part).to_contain_text("rtmp://media.example/app/***")
+    await expect(page.get_by_text("geheim")).to_have_count(0)
+
+
+@pytest.mark.all_only
+async def test_images_lead_to_their_times(
+    manager: MemoryManager, served: Served, open_page: OpenPage
+) -> None:
+    """Small ones above the time line, larger ones in a gallery."""
+    async with served(manager) as url:
+        page = await open_page(f"{url}/dashboard/#/recordings")
+        await answer_sprites(page)
+        await page.get_by_role("button", name="Play Example Coin").click()
+        await page.get_by_text("Images (3)").click()
+        await page.get_by_role("button", name="Go to 0:04").click()
+        slider = page.get_by_role("slider", name="Time")
+        await expect(page.locator("[data-part=at]")).to_contain_text("/ 0:16")
+        await expect(page.locator("[data-part=at]")).to_contain_text("0:04")
+        await slider.hover()
+        image = page.locator(".time-line .image")
+        await expect(image).to_be_visible()
+        style = await image.get_attribute("style") or ""
+        assert "sidecars/film.sprite.jpg" in style
+        assert "-640px 0px" in style, "the fifth: from 8 s on"
+        await slider.focus()
+        await page.keyboard.press("PageUp")
+        await expect(page.locator("[data-part=at]")).to_contain_text("0:1")
+        assert await faults(page) == []
+
+
+@pytest.mark.all_only
+async def test_a_file_that_is_gone_or_does_not_play(
+    manager: MemoryManager, served: Served, open_page: OpenPage
+) -> None:
+    """Each is said; of what doesn't play HLS is tried, and here there is none."""
+    film = Path(manager.rows[0].output_path)
+    async with served(manager) as url:
+        page = await open_page(f"{url}/dashboard/#/recordings")
+        await page.route("**/hls/**", lambda route: route.fulfill(status=404, json=NO_HLS))
+        film.write_bytes(b"no film" * 100)
+        await page.get_by_role("button", name="Play Example Coin").click()
+        said = page.locator("dialog .notice")
+        await expect(said).to_contain_text("This browser can't play the file.")
+        await expect(said).to_contain_text("AV1, AAC")
+        await page.get_by_role("button", name="Close").click()
+        film.unlink()
+        await page.get_by_role("button", name="Play Example Coin").click()
+        await expect(said).to_contain_text("not on this machine any more")
+        assert await faults(page) == []
