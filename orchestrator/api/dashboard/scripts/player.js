@@ -43,8 +43,8 @@ function Facts({ details: d }) {
     <${Pair} name="Audio">${d.audio_codec}<//>
     <${Pair} name="Pipeline">${d.pipeline}${!d.tracks && ` · ${d.video_quality}`}<//>
     ${d.tracks && html`<${Pair} name="Tracks">${d.tracks}<//>`}
-    <${Pair} name="File"><${Badge} kind=${kind}>${words}<//><//>
-    <${Pair} name="Ended">${d.reason ?? format.NOTHING}<//>
+    ${!runs(d) && html`<${Pair} name="File"><${Badge} kind=${kind}>${words}<//><//>
+      <${Pair} name="Ended">${d.reason ?? format.NOTHING}<//>`}
     <${Pair} name="Path" kind="whole"><code>${d.output_path}</code><//>
     ${d.sha256 && html`<${Pair} name="SHA-256" kind="whole"><code>${d.sha256}</code><//>`}
   </dl>`;
