@@ -14,7 +14,7 @@ from tests.integration.api.dashboard.conftest import OpenPage, faults
 from tests.kit.api.memory import STARTED, MemoryManager, recording
 from tests.kit.api.serving import Served
 from tests.kit.mediafiles.synthetic import Film, VideoTrack, times
-from tests.kit.sprites import answer_sprites
+from tests.kit.pages.sprites import answer_sprites
 
 pytestmark = pytest.mark.real_time
 

@@ -13,7 +13,7 @@ from playwright.async_api import Locator, Page, expect
 from tests.integration.api.dashboard.conftest import TIMEOUT_MS, OpenPage, faults
 from tests.kit.api.memory import MemoryManager, recording
 from tests.kit.api.serving import Served
-from tests.kit.hls_pieces import GrowingHls, make_pieces
+from tests.kit.pages.hls_pieces import GrowingHls, make_pieces
 
 pytestmark = pytest.mark.real_time
 

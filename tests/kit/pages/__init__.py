@@ -1,0 +1,1 @@
+"""What pages ask for, answered in the browser itself."""
