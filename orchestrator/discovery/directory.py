@@ -149,13 +149,18 @@ class Directory:
         listed = [*named, *watched[: limit - len(named)]]
         return sorted(listed, key=lambda one: -one.num_participants)
 
-    async def endpoint(self, stream: Stream, identity: str) -> Endpoint:
-        """How to connect to the stream as `identity`; a fresh token each time."""
+    async def endpoint(self, stream: Stream, identity: str, *, shown: bool = True) -> Endpoint:
+        """How to connect to the stream as `identity`; a fresh token each time.
+
+        `shown`: the room says that it is recorded, where we decide that.
+        """
         discovery = self._discoveries.get(stream.discovery)
         if discovery is None:
             raise StreamNotFound(
                 stream.id, f"It came from {stream.discovery}, which isn't configured. {self._hint}"
             )
+        if isinstance(discovery, LiveKitDiscovery):
+            return await discovery.endpoint(stream, identity, shown=shown)
         return await discovery.endpoint(stream, identity)
 
     async def with_video_known(self, stream: Stream) -> Stream:

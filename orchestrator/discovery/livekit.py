@@ -71,9 +71,14 @@ class LiveKitDiscovery:
         streams = [_stream(room) for room in await self._rooms([]) if room.num_publishers]
         return sorted(streams, key=lambda one: -one.num_participants)[:limit]
 
-    async def endpoint(self, stream: Stream, identity: str) -> LiveKitEndpoint:
-        """The server, with a token that lets `identity` join hidden and only receive."""
-        token = await asyncio.to_thread(self._token, stream.id, identity)
+    async def endpoint(
+        self, stream: Stream, identity: str, *, shown: bool = True
+    ) -> LiveKitEndpoint:
+        """The server, with a token that lets `identity` join hidden and only receive.
+
+        `shown`: the room says that it is recorded (Room.active_recording).
+        """
+        token = await asyncio.to_thread(self._token, stream.id, identity, shown=shown)
         return LiveKitEndpoint(url=self._url, token=token)
 
     async def has_video(self, stream: Stream) -> bool:
@@ -86,7 +91,7 @@ class LiveKitDiscovery:
     async def close(self) -> None:
         """Nothing stays open between requests."""
 
-    def _token(self, room: str, identity: str) -> str:
+    def _token(self, room: str, identity: str, *, shown: bool) -> str:
         # Imported only where it is needed, and off the event loop: it takes a third of a second.
         from livekit.api import AccessToken, VideoGrants  # noqa: PLC0415
 
@@ -94,7 +99,9 @@ class LiveKitDiscovery:
             room_join=True,
             room=room,
             hidden=True,
-            recorder=True,
+            # Neither keeps a room open that everybody has left (livekit-server, IsDependent).
+            recorder=shown,
+            agent=not shown,
             can_publish=False,
             can_publish_data=False,
             can_subscribe=True,

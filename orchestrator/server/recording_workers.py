@@ -22,6 +22,7 @@ from orchestrator.recordings import orphans
 from orchestrator.recordings.encryption.stream_keys import unsealed
 from orchestrator.recordings.job import Job, identity_of, runtime_directory
 from orchestrator.recordings.outcome import is_only_to_finish
+from orchestrator.recordings.room_data.wanted import shows_recording
 from orchestrator.recordings.states import RecordingState
 from orchestrator.server.ingest.publishers import Publishers
 from orchestrator.server.launcher import Launcher, WorkerHandle
@@ -137,7 +138,8 @@ class RecordingWorkers:
         if is_only_to_finish(recording):
             return None  # a stream that is gone mustn't prevent the file from being made
         stream = Stream(**recording.stream)
-        return await self._directory.endpoint(stream, identity_of(recording.id))
+        shown = shows_recording(recording, self._settings)
+        return await self._directory.endpoint(stream, identity_of(recording.id), shown=shown)
 
     def _settings_for(self, recording: Recording) -> Settings:
         """Of the streams with names of their own it needs its own, which may be none of ours."""

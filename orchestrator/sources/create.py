@@ -12,6 +12,7 @@ from orchestrator.media import (
     WhepEndpoint,
     WhipEndpoint,
 )
+from orchestrator.sources.livekit.activity.room_activity import RoomActivity
 from orchestrator.sources.livekit.session import LiveKitSession
 from orchestrator.sources.receiver import Receiver
 from orchestrator.sources.reconnecting import ReconnectingSource, Session
@@ -35,6 +36,7 @@ def create(
     publishers: Publishers | None = None,
     keys: E2eeKeys | None = None,
     url_input: UrlInput | None = None,
+    activity: bool = False,
 ) -> Source:
     """A source that is not open yet; call it in a running loop.
 
@@ -44,6 +46,7 @@ def create(
     `publishers` are those of this process, for a stream that is sent to us.
     `keys` decrypt what is end-to-end encrypted.
     An address that ffmpeg reads needs `url_input`.
+    With `activity` a room's data messages and what participants do become events, too.
     """
     interval_s = keyframe_interval_s if encoded else None
     if isinstance(endpoint, WhipEndpoint):
@@ -57,9 +60,16 @@ def create(
             keyframe_interval_s=interval_s,
         )
 
+    room_activity: RoomActivity | None = None
+
     def begin(endpoint: Endpoint, receiver: Receiver) -> Session:
+        nonlocal room_activity
         if isinstance(endpoint, LiveKitEndpoint):
-            return LiveKitSession(endpoint, receiver, connect_timeout_s=connect_timeout_s)
+            if activity and room_activity is None:
+                room_activity = RoomActivity(receiver.on_event, receiver.keys)
+            return LiveKitSession(
+                endpoint, receiver, connect_timeout_s=connect_timeout_s, activity=room_activity
+            )
         if isinstance(endpoint, UrlEndpoint):
             assert url_input is not None, "ffmpeg reads it"
             return UrlSession(endpoint, receiver, url_input, connect_timeout_s=connect_timeout_s)

@@ -15,6 +15,7 @@ import av
 
 from orchestrator.errors import SourceError
 from orchestrator.media import EncodedFrame, Endpoint, Publication
+from orchestrator.sources.activity import Activity
 from orchestrator.sources.received_media import PeerStatistics
 
 NO_KEYFRAME_S: Final = 5.0
@@ -156,6 +157,7 @@ SourceEvent = (
     | Undecryptable
     | TimesSettled
     | ParticipantsChanged
+    | Activity
     | ConnectionLost
     | ConnectionRestored
     | SourceClosed

@@ -24,6 +24,7 @@ from orchestrator.media import Endpoint, Stream
 from orchestrator.monitor.usage import boot_id, created
 from orchestrator.recordings.encryption.stream_keys import keys_of
 from orchestrator.recordings.job import INPUT_LOG, Job, identity_of, runtime_directory
+from orchestrator.recordings.room_data.wanted import keeps_data, shows_recording
 from orchestrator.settings import Settings
 from orchestrator.sources.create import create
 from orchestrator.sources.source import OnEvent, Source
@@ -134,7 +135,8 @@ def _recorder(
     copies = _copies(recording, pipelines)
 
     async def renew() -> Endpoint:
-        return await directory.endpoint(stream, identity_of(recording.id))
+        shown = shows_recording(recording, settings)
+        return await directory.endpoint(stream, identity_of(recording.id), shown=shown)
 
     async def connect(on_event: OnEvent) -> Source:
         return create(
@@ -151,6 +153,7 @@ def _recorder(
             url_input=UrlInput(
                 partial(program, settings), Path(recording.work_directory) / INPUT_LOG
             ),
+            activity=keeps_data(recording, settings),
         )
 
     encoding = asyncio.create_task(_encoding(recording, stream, settings, pipelines))

@@ -35,6 +35,7 @@ from orchestrator.worker.finishing.finish import conclude
 from orchestrator.worker.first_frame import until_first_frame, until_written
 from orchestrator.worker.outputs.output_tasks import OutputTasks
 from orchestrator.worker.recording_setup import copied_capture, decoded_capture
+from orchestrator.worker.room_data.room_data import room_data
 from orchestrator.worker.status_report import PERIOD_S, StatusReporter
 from orchestrator.worker.task_group import first_error
 from orchestrator.worker.time_origin import TimeOrigin
@@ -76,6 +77,7 @@ class Recorder:
         self._origin = TimeOrigin(self._entry, self._capture)
         self._outputs = OutputTasks(self._entry, context, lambda: self._control.segments)
         self._undecodable = UndecodableSpans(self._entry.note)
+        self._data = room_data(recording, self._settings, self._entry.note, self._capture.clock)
 
     def wake(self) -> None:
         """Look now at what is wanted; called by the signal handler."""
@@ -118,7 +120,11 @@ class Recorder:
     # -- recording
 
     async def _record(self) -> None:
-        async with self._source() as source, asyncio.TaskGroup() as tasks:
+        async with (
+            self._data.writing(),
+            self._source() as source,
+            asyncio.TaskGroup() as tasks,
+        ):
             report = partial(self._report_once, source)
             helpers = [
                 tasks.create_task(self._follow_wanted(source)),
@@ -141,7 +147,7 @@ class Recorder:
 
     @asynccontextmanager
     async def _source(self) -> AsyncIterator[Source]:
-        source = await self._context.connect(self._capture.on_event)
+        source = await self._context.connect(self._data.beside(self._capture.on_event))
         try:
             await self._open(source)
             self._entry.note("joined", "Connected to the stream.")

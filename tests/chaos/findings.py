@@ -12,6 +12,7 @@ from typing import Final
 import av
 
 from orchestrator.catalog.models import File, Recording, Segment
+from orchestrator.catalog.sidecars.table import SidecarFiles
 from orchestrator.catalog.store import Catalog
 from orchestrator.recordings.integrity import WHOLE
 from orchestrator.worker.finishing.part_file import with_media
@@ -95,7 +96,9 @@ async def disagreements(world: World) -> list[str]:
     """Where the disk holds what the catalog doesn't know, and what is left over."""
     rows, _ = await world.catalog.history(limit=200, offset=0)
     files = [file for row in rows for file in await world.catalog.files(row.id)]
-    known = {file.path for file in files}
+    sidecars = SidecarFiles(world.catalog)
+    beside = [file for row in rows for file in await sidecars.of_recording(row.id)]
+    known = {file.path for file in files} | {file.path for file in beside}
     # A failed recording, or an incomplete file, says where its segments are kept.
     reasons = " ".join(f"{row.error} {row.detail}" for row in rows)
     reasons += " ".join(file.problem or "" for file in files)

@@ -69,7 +69,7 @@ class Sidecars:
     ) -> SidecarFile:
         """A whole file in the work folder, which takes the place of the one before.
 
-        `file_ending`: of images, which have names of their own.
+        `file_ending`: where it isn't its kind's, as of images.
         """
         file_ending = file_ending or ending(kind)
         path = sidecar_folder(self._recording) / file_ending

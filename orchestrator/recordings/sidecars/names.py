@@ -22,7 +22,9 @@ class SidecarKind(StrEnum):
     DATA = "data"
     """JSON lines of what participants sent and did."""
     VTT = "vtt"
-    """The same as WebVTT."""
+    """WebVTT of what was transcribed."""
+    CHAT_VTT = "chat_vtt"
+    """WebVTT of the chat."""
     MANIFEST = "manifest"
 
 
@@ -31,6 +33,7 @@ _ENDINGS: Final = {
     SidecarKind.SPRITE_VTT: "sprite.vtt",
     SidecarKind.DATA: "data.jsonl",
     SidecarKind.VTT: "vtt",
+    SidecarKind.CHAT_VTT: "chat.vtt",
     SidecarKind.MANIFEST: "manifest.json",
 }
 """What follows the name of the recording's file, less its suffix, and a dot."""

@@ -22,7 +22,7 @@ class Streams(Protocol):
     """What is needed of discovery.directory.Directory."""
 
     async def find(self, id: str, /) -> Stream: ...
-    async def endpoint(self, stream: Stream, identity: str, /) -> Endpoint: ...
+    async def endpoint(self, stream: Stream, identity: str, /, *, shown: bool) -> Endpoint: ...
 
 
 async def wait_for_unmute(
@@ -36,7 +36,8 @@ async def wait_for_unmute(
 
     identity, pause_s = f"recorder-waits-{uuid.uuid4().hex[:12]}", PAUSES_S[0]
     while True:
-        endpoint = await streams.endpoint(await streams.find(stream_id), identity)
+        stream = await streams.find(stream_id)
+        endpoint = await streams.endpoint(stream, identity, shown=False)  # nothing is recorded yet
         if not isinstance(endpoint, LiveKitEndpoint):
             raise EverybodyMuted(
                 f"Can't wait for an unmute: {stream_id}'s source doesn't report who is muted.",

@@ -13,16 +13,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NoReturn, Protocol
 
 from aiortc import RTCPeerConnection, RTCRtpTransceiver, RTCSessionDescription
-from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 from aiortc.sdp import SessionDescription, candidate_from_sdp
 
-from orchestrator.errors import SourceError
 from orchestrator.media import IceServer, TrackKind
 from orchestrator.periodic import Periodic
 from orchestrator.sources.aiortc.codecs import acceptable, referring
+from orchestrator.sources.aiortc.data_channels import OnMessage, follow_data, never_ending
 from orchestrator.sources.aiortc.direct_packets import ArrivalClock, take_directly
 from orchestrator.sources.aiortc.ice import configuration
 from orchestrator.sources.aiortc.internals import ice_connection, start_receivers
+from orchestrator.sources.aiortc.negotiation_errors import NEGOTIATION_ERRORS, rejected
 from orchestrator.sources.aiortc.receiver_tap import ReceiverTap
 from orchestrator.sources.aiortc.sdp import MOST_CANDIDATES, bounded, completed, directed, has_port
 from orchestrator.sources.aiortc.socket_batches import SocketBatches
@@ -43,15 +43,6 @@ FLUSH_S: Final = STOP.flush_s
 
 _LOOK_S: Final = 0.005
 
-NEGOTIATION_ERRORS: Final = (
-    InternalError,
-    InvalidAccessError,
-    InvalidStateError,
-    OperationError,
-    ValueError,
-    ConnectionError,
-)
-
 
 class PeerListener(MediaListener, Protocol):
     """Gets a Peer's events; all calls come in the loop's thread and must not block."""
@@ -64,10 +55,17 @@ class PeerListener(MediaListener, Protocol):
 class Peer:
     """One connection; not reusable after `close()`."""
 
-    def __init__(self, listener: PeerListener, ice_servers: Sequence[IceServer] = ()) -> None:
+    def __init__(
+        self,
+        listener: PeerListener,
+        ice_servers: Sequence[IceServer] = (),
+        on_message: OnMessage | None = None,
+    ) -> None:
         self._listener = listener
         self._connection = RTCPeerConnection(configuration())
         self._connection.on("connectionstatechange", self._state_changed)
+        if on_message is not None:
+            follow_data(self._connection, on_message)
         self._ice_servers = tuple(ice_servers)
         self._relays = TurnRelays()
         self._arrivals = ArrivalClock()
@@ -97,7 +95,7 @@ class Peer:
                 self.use_turn_servers(self._ice_servers)
                 await self._connection.setLocalDescription(await self._connection.createAnswer())
             except NEGOTIATION_ERRORS as problem:
-                raise _rejected("offer", problem) from problem
+                raise rejected("offer", problem) from problem
             return referring(self._connection.localDescription.sdp)
 
     async def offer(self, kinds: Sequence[TrackKind]) -> str:
@@ -116,7 +114,7 @@ class Peer:
             self._read_labels(answer, labels)
             await self._connection.setRemoteDescription(description)
         except NEGOTIATION_ERRORS as problem:
-            raise _rejected("answer", problem) from problem
+            raise rejected("answer", problem) from problem
         self._apply(answer)
 
     def use_turn_servers(self, servers: Iterable[IceServer]) -> None:
@@ -166,6 +164,8 @@ class Peer:
         self._batches.read()
         for tap in self._taps.values():
             tap.deliver()
+        if never_ending(self._connection):
+            self._lost("the server sends data messages without an end")
 
     async def flush(self) -> None:
         """The same when what came is decoded; gives up after `FLUSH_S`."""
@@ -291,10 +291,3 @@ class Peer:
     def _lost(self, reason: str) -> None:
         if not self._closing:
             self._listener.media_lost(reason)
-
-
-def _rejected(description: str, problem: Exception) -> SourceError:
-    return SourceError(
-        f"The server's {description} can't be used: {problem}",
-        "The stream may be published in a codec that can't be received.",
-    )

@@ -13,8 +13,39 @@ from orchestrator.logs import Repeated
 log = structlog.get_logger(__name__)
 
 
-class RateLimit:
-    """A token bucket: `burst` at once, then `per_s` each second."""
+class TokenBucket:
+    """`burst` at once, then `per_s` each second."""
+
+    def __init__(
+        self, burst: float, per_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._burst, self._per_s = burst, per_s
+        self._clock = clock
+        self._left = burst
+        self._looked = clock()
+
+    def take(self) -> bool:
+        """Takes a token; False if there is none."""
+        self._fill()
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+    def wait_s(self, cost: float = 1.0) -> float:
+        """Takes `cost` tokens; returns how long to wait before going on."""
+        self._fill()
+        self._left -= cost
+        return max(0.0, -self._left / self._per_s)
+
+    def _fill(self) -> None:
+        now = self._clock()
+        passed_s, self._looked = now - self._looked, now
+        self._left = min(self._burst, self._left + passed_s * self._per_s)
+
+
+class RateLimit(TokenBucket):
+    """A token bucket whose user waits."""
 
     def __init__(
         self,
@@ -24,19 +55,9 @@ class RateLimit:
         per_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__(burst, per_s, clock)
         self._messages = messages
-        self._burst, self._per_s = burst, per_s
-        self._clock = clock
-        self._left = burst
-        self._looked = clock()
         self._slowed = Repeated(log.warning)
-
-    def wait_s(self, cost: float = 1.0) -> float:
-        """Takes `cost` tokens; returns how long to wait before going on."""
-        now = self._clock()
-        passed_s, self._looked = now - self._looked, now
-        self._left = min(self._burst, self._left + passed_s * self._per_s) - cost
-        return max(0.0, -self._left / self._per_s)
 
     async def wait(self, cost: float = 1.0) -> None:
         """Takes `cost` tokens and waits until they are there."""

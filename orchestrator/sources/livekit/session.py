@@ -13,6 +13,7 @@ from orchestrator.errors import SourceError, SourceRefused
 from orchestrator.media import IceServer, LiveKitEndpoint, TrackKind
 from orchestrator.sources.aiortc.peer import Peer
 from orchestrator.sources.aiortc.sdp import candidate_of
+from orchestrator.sources.livekit.activity.room_activity import RoomActivity
 from orchestrator.sources.livekit.rate_limit import RateLimit
 from orchestrator.sources.livekit.room import Room
 from orchestrator.sources.livekit.signalling import Signalling, SignallingLost, join, leave_reason
@@ -44,9 +45,15 @@ class LiveKitSession(PeerSession):
     """One join of a room (reconnecting.Session)."""
 
     def __init__(
-        self, endpoint: LiveKitEndpoint, receiver: Receiver, *, connect_timeout_s: float
+        self,
+        endpoint: LiveKitEndpoint,
+        receiver: Receiver,
+        *,
+        connect_timeout_s: float,
+        activity: RoomActivity | None = None,
     ) -> None:
         super().__init__(receiver)
+        self._activity = activity
         self._endpoint = endpoint
         self._connect_timeout_s = connect_timeout_s
         self._signalling: Signalling | None = None
@@ -67,9 +74,11 @@ class LiveKitSession(PeerSession):
             IceServer(tuple(each.urls), each.username, each.credential)
             for each in signalling.joined.ice_servers
         ]
-        self._peer = Peer(self, servers)
+        self._peer = Peer(self, servers, self._activity.data if self._activity else None)
         self.injected_trailer = signalling.joined.sif_trailer
         self._room = Room(signalling.joined, self._receiver.keys.has_key)
+        if self._activity is not None:
+            self._activity.connected(signalling.joined)
         self._show(self._room)
         self._reader = asyncio.create_task(self._read(signalling, self._peer), name="signalling")
         self._reader.add_done_callback(self._reader_ended)
@@ -103,6 +112,8 @@ class LiveKitSession(PeerSession):
             await self._signalling.close()
         if self._peer is not None:
             await self._peer.close()
+        if self._activity is not None:
+            self._activity.disconnected()
 
     def last_endpoint(self) -> LiveKitEndpoint:
         """The given endpoint with the token as the server renewed it."""
@@ -145,6 +156,8 @@ class LiveKitSession(PeerSession):
                 await self._candidate(message.trickle, peer)
             case "update":
                 await self._participants_changed(message.update)
+            case "speakers_changed" if self._activity is not None:
+                self._activity.speakers(message.speakers_changed.speakers)
             case "leave":
                 self._left(message.leave)
             case "subscription_response" if message.subscription_response.err:
@@ -160,6 +173,8 @@ class LiveKitSession(PeerSession):
         if self._room is None or self._peer is None:
             return
         self._peer.deliver()  # frames that came before this update go first
+        if self._activity is not None:
+            self._activity.participants(update.participants)
         self._room.update(update.participants)
         self._show(self._room)
         # What is wanted may be there now, or have another size.

@@ -28,7 +28,7 @@ from orchestrator.recordings.outcome import RETRY_AFTER, is_only_to_finish, stop
 from orchestrator.recordings.sidecars.files import sidecar_folder
 from orchestrator.recordings.states import STOP_REQUESTED, RecordingState
 from orchestrator.worker.catalog_entry import CatalogEntry
-from orchestrator.worker.finishing import part_file, sidecars
+from orchestrator.worker.finishing import part_file, room_data, sidecars
 from orchestrator.worker.finishing.unlisted_segments import list_segments
 from orchestrator.worker.segments.segment_encoding import SegmentEncoding
 
@@ -121,6 +121,7 @@ async def _all_made(
     files = await entry.with_retries("the files", lambda: entry.catalog.files(id))
     made = {file.number: file for file in files}
     errors: list[HavenError] = []
+    kept = False
     for number in sorted({s.part for s in segments} - made.keys()):
         of_part = [s for s in segments if s.part == number]
         try:
@@ -132,10 +133,11 @@ async def _all_made(
     if not made and not errors:
         raise await _nothing(entry, segments)
     if made:
-        first = Path(made[min(made)].path)
-        await sidecars.publish(entry, first, (await encoding).file_access)
+        files, access = [made[number] for number in sorted(made)], (await encoding).file_access
+        kept = not await room_data.write(entry, files, access)
+        await sidecars.publish(entry, Path(files[0].path), access)
     whole = all(file.integrity == WHOLE for file in made.values())
-    if not errors and (whole or not await part_file.with_media(segments)):
+    if not errors and not kept and (whole or not await part_file.with_media(segments)):
         await _discard_needless(entry)
     return [made[number] for number in sorted(made)], errors[0] if errors else None
 

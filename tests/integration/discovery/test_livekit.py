@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -155,12 +156,43 @@ async def test_the_token_grants_no_more_than_receiving() -> None:
         "room": "room",
         "hidden": True,
         "recorder": True,
+        "agent": False,
         "canPublish": False,
         "canPublishData": False,
         "canSubscribe": True,
     }
     assert claims["sub"] == "recorder-1"
     assert 0 < claims["exp"] - claims["nbf"] <= 11 * 60
+
+
+@pytest.mark.all_only
+@pytest.mark.parametrize("shown", [True, False])
+async def test_a_recorder_shows_or_hides_the_recording_and_keeps_no_room_open(
+    livekit_server: Server, shown: bool
+) -> None:
+    discovery, room = discovery_of(livekit_server), f"shown-{shown}"
+    recorder = rtc.Room()
+    async with api.LiveKitAPI(livekit_server.url, KEY, SECRET) as client:
+
+        async def listed() -> list[api.Room]:
+            rooms = await client.room.list_rooms(api.ListRoomsRequest(names=[room]))
+            return list(rooms.rooms)
+
+        async with live(livekit_server, room) as (publisher,):
+            stream = await discovery.find(room)
+            assert stream is not None
+            endpoint = await discovery.endpoint(stream, "recorder-1", shown=shown)
+            await recorder.connect(endpoint.url, endpoint.token)
+            async with asyncio.timeout(10):
+                while [each.active_recording for each in await listed()] != [shown]:
+                    await asyncio.sleep(0.05)
+            assert list(publisher.room.remote_participants) == []
+        began = time.monotonic()
+        async with asyncio.timeout(40):
+            while await listed():
+                await asyncio.sleep(0.2)
+    print(f"closed {time.monotonic() - began:.1f} s after all had left")
+    await recorder.disconnect()
 
 
 def claims_of(token: str) -> dict[str, Any]:

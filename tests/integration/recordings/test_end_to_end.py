@@ -88,7 +88,8 @@ async def test_each_format_holds_every_frame_and_the_audio(
     assert tags["title"] == room
     assert room in tags["comment"]
     assert not Path(ended.work_directory).exists()
-    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    beside = [path.name, path.with_suffix(".data.jsonl").name]
+    assert sorted(p.name for p in path.parent.iterdir()) == sorted(beside)
 
 
 @pytest.mark.parametrize(("video", "simulcast"), [("h264", False), ("vp8", True)])

@@ -78,7 +78,8 @@ async def test_no_frame_and_no_sample_is_lost_between_parts(
     output = Path(ended.output_path)
     assert paths[0] == output
     assert paths[1].name == f"{output.stem}_part2.mp4"
-    assert sorted(p.name for p in output.parent.iterdir()) == sorted(p.name for p in paths)
+    beside = [p.name for p in (*paths, output.with_suffix(".data.jsonl"))]
+    assert sorted(p.name for p in output.parent.iterdir()) == sorted(beside)
     readings = [read(path) for path in paths]
     assert all(reading.in_order and reading.audio_gaps == 0 for reading in readings)
     found = numbers(readings)

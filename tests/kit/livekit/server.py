@@ -64,7 +64,8 @@ class Address:
             hidden=not publish,
             recorder=not publish,
             can_publish=publish,
-            can_publish_data=False,
+            can_publish_data=publish,
+            can_update_own_metadata=publish,
             can_subscribe=True,
         )
         return api.AccessToken(KEY, secret).with_identity(identity).with_grants(grants).to_jwt()

@@ -26,7 +26,7 @@ class OneStream(Directory):
     async def find(self, id: str) -> Stream:
         return Stream(id, "demo")
 
-    async def endpoint(self, stream: Stream, identity: str) -> Endpoint:
+    async def endpoint(self, stream: Stream, identity: str, *, shown: bool = True) -> Endpoint:
         return WhepEndpoint(self._url)
 
 

@@ -68,7 +68,7 @@ class Streams(Directory):
         super().__init__([])
         self.down = False
 
-    async def endpoint(self, stream: Stream, identity: str) -> Endpoint:
+    async def endpoint(self, stream: Stream, identity: str, *, shown: bool = True) -> Endpoint:
         if self.down:
             raise SourceUnreachable("Nothing answers.")
         return WhepEndpoint(f"http://127.0.0.1/{stream.id}")
