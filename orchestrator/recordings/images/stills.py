@@ -45,6 +45,7 @@ def scaled(
         dst_colorspace=swscale_matrix(BT601),
         src_color_range=swscale_range(own),
         dst_color_range=color_range,
+        threads=1,
     )
 
 

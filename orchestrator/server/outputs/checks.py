@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from orchestrator.encoding.pipeline.command import Pipeline
+from orchestrator.errors import InvalidRequest
 from orchestrator.outputs.specs import Output
 from orchestrator.outputs.webhooks import Webhook
 from orchestrator.recordings.start_request import StartRequest
@@ -28,6 +29,12 @@ async def checked_outputs(
     """Those of the request, else of the settings."""
     if request.outputs is None:
         return tuple(settings.outputs)
+    if sum(output.type == "images" for output in request.outputs) > 1:
+        raise InvalidRequest(
+            "A recording has one output of images at most.",
+            "Name it once; interval_s and scene_changes go together.",
+            field="outputs",
+        )
     for output in request.outputs:
         await check_output(output, pipeline, settings)
     return request.outputs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -22,6 +23,7 @@ from orchestrator.server.manager import Manager
 from orchestrator.settings import Settings
 from orchestrator.settings.groups.streams import StreamSettings
 from tests.kit.managing import managing
+from tests.kit.recordings.machine import Machine
 from tests.kit.recordings.waits import until_duration
 from tests.kit.signals.codes import luma_of, read_code
 from tests.kit.signals.reading import read
@@ -147,3 +149,40 @@ async def test_a_killed_worker_costs_no_image(managed: Managed, pipeline: str) -
     assert (ended.state, output.state) == ("completed", "complete")
     assert len(rows) > before
     check(ended, rows)
+
+
+@pytest.mark.all_only
+async def test_after_a_power_cut_they_are_complete_with_the_file(
+    film: Path, tmp_path: Path
+) -> None:
+    """The next server's worker records nothing: it makes the file, and images of what is left."""
+    machine = Machine(tmp_path)
+    machine.settings["STREAMS"] = json.dumps({"studio": {"url": f"file://{film}"}})
+    outputs = [{"type": "images", "interval_s": 2}]
+    async with machine.serving() as server:
+        answer = await server.ask_to_start("studio", pipeline="mp4", outputs=outputs)
+        assert answer.status_code == 200, answer.text
+        (running,) = (await server.get("/api/recordings?state=recording"))["recordings"]
+        id = running["id"]
+        async with asyncio.timeout(60):
+            while (await server.get(f"/api/recordings/{id}/sidecars?kind=image"))["total"] < 3:
+                await asyncio.sleep(0.05)
+        await server.until_recorded(id, 9)
+        machine.switch_off()
+    async with machine.serving() as server:
+        row = await server.until_ended(id)
+        sidecars = (await server.get(f"/api/recordings/{id}/sidecars"))["sidecars"]
+        (output,) = (await server.get(f"/api/recordings/{id}/outputs"))["outputs"]
+        content = [
+            await server.fetch(f"/api/recordings/{id}/sidecars/{one['name']}") for one in sidecars
+        ]
+    assert (row["state"], output["state"]) == ("completed", "complete")
+    times = [one["at_s"] for one in sidecars if one["kind"] == "image"]
+    assert [int(at_s / 2) for at_s in times] == list(range(len(times)))
+    assert len(times) >= 4
+    for one, data in zip(sidecars, content, strict=True):
+        assert Path(one["path"]).parent in (
+            machine.out,
+            Path(row["output_path"]).with_suffix(".images"),
+        )
+        assert Path(one["path"]).read_bytes() == data

@@ -164,6 +164,12 @@ class ServerProcess:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
+    async def fetch(self, path: str) -> bytes:
+        """What a GET gives that isn't JSON."""
+        answer = await self._client.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
     async def post(self, path: str, **body: Any) -> dict[str, Any]:
         """The answer to a POST that succeeds."""
         answer = await self.ask(path, **body)
@@ -174,7 +180,7 @@ class ServerProcess:
         """The answer to a POST, whatever it is."""
         return await self._client.post(path, json=body)
 
-    async def ask_to_start(self, room: str, **how: str) -> httpx.Response:
+    async def ask_to_start(self, room: str, **how: Any) -> httpx.Response:
         """The answer to a start, whatever it is."""
         return await self.ask("/api/recording/start", mint_id=room, video_quality="low", **how)
 

@@ -17,7 +17,7 @@ import structlog
 
 from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.fragments.fragment import Container, Fragment, NotFragmented, SegmentReplaced
-from orchestrator.fragments.packets import packets
+from orchestrator.fragments.packets import first_keyframe
 from orchestrator.fragments.reader import FragmentReader
 from orchestrator.worker.segments.segment_positions import read_position
 
@@ -40,16 +40,14 @@ class Keyframe:
     def decoded(self) -> av.VideoFrame | None:
         """None if its decoder gives nothing. OSError, NotFragmented, av.FFmpegError."""
         data = self.reader.read(self.fragment)
-        for packet in packets(self.reader.header, data, self.reader.container):
-            stream = packet.stream
-            if stream.type != "video" or not packet.is_keyframe:
-                continue
-            codec = stream.codec_context
-            assert isinstance(codec, av.VideoCodecContext)
-            codec.thread_count = 1
-            frames = [*codec.decode(packet), *codec.decode(None)]
-            return frames[0] if frames else None
-        return None
+        packet = first_keyframe(self.reader.header, data, self.reader.container)
+        if packet is None:
+            return None
+        codec = packet.stream.codec_context
+        assert isinstance(codec, av.VideoCodecContext)
+        codec.thread_count = 1
+        frames = [*codec.decode(packet), *codec.decode(None)]
+        return frames[0] if frames else None
 
 
 @dataclass(slots=True)

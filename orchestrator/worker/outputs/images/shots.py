@@ -142,6 +142,7 @@ def _small(frame: av.VideoFrame) -> Small:
         interpolation=Interpolation.AREA,
         src_colorspace=swscale_matrix(own),
         src_color_range=swscale_range(own),
+        threads=1,
     )
     return np.asarray(small.to_ndarray(), np.uint8)
 
