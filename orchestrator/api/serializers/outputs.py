@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from orchestrator.api.errors import body_of
 from orchestrator.api.schemas.outputs import OutputInfo, OutputStanding
 from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.errors import restore
 from orchestrator.recordings.output_states import OutputState
+
+_SENT: Final = {"push": "bytes", "upload": "bytes_uploaded"}
+"""The figure that counts what was sent, by kind."""
 
 
 def values(row: OutputRow) -> dict[str, Any]:
@@ -25,11 +28,9 @@ def values(row: OutputRow) -> dict[str, Any]:
 
 
 def sent_bytes(row: OutputRow) -> int | None:
-    """Bytes pushed or uploaded, by what its kind measures; None of one that sends nothing."""
-    for name in ("bytes", "bytes_uploaded"):
-        if isinstance(sent := row.figures.get(name), int):
-            return sent
-    return None
+    """Bytes pushed or uploaded, as far as it was counted; None of one that sends nothing."""
+    sent = row.figures.get(_SENT.get(row.kind, ""))
+    return sent if isinstance(sent, int) else None
 
 
 def standing(row: OutputRow) -> OutputStanding:

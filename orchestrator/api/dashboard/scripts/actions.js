@@ -25,6 +25,19 @@ export async function start(stream) {
   put("starting", mint_id, undefined);
 }
 
+/** Pauses a recording, or has it go on. */
+export async function pause(recording, paused) {
+  const { mint_id, stream_info } = recording;
+  put("pausing", mint_id, true);
+  try {
+    await api.post(`/api/recording/${paused ? "pause" : "resume"}`, { mint_id });
+    say(`${title(stream_info, mint_id)} ${paused ? "is paused" : "goes on"}`);
+  } catch (refusal) {
+    say(`${refusal.message}. ${refusal.advice}`, "bad");
+  }
+  put("pausing", mint_id, undefined);
+}
+
 export async function stop(recording) {
   const { mint_id, stream_info } = recording;
   put("stopping", mint_id, true);

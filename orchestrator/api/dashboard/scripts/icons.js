@@ -6,6 +6,7 @@ const SHAPES = {
   search: html`<circle cx="11" cy="11" r="7" /><path d="m20 20-4-4" />`,
   play: html`<path d="M8 5.5v13l10.5-6.5z" fill="currentColor" />`,
   stop: html`<rect x="6.5" y="6.5" width="11" height="11" rx="2" fill="currentColor" />`,
+  dot: html`<circle cx="12" cy="12" r="6" fill="currentColor" />`,
   pause: html`<path d="M9 6.5v11m6-11v11" />`,
   sound: html`<path d="M4.5 9.5v5h3.5l4.5 4v-13l-4.5 4zM16 9a4.5 4.5 0 0 1 0 6m2.5-8.5a8 8 0 0 1 0 11" />`,
   muted: html`<path d="M4.5 9.5v5h3.5l4.5 4v-13l-4.5 4zM16.5 9.5l5 5m0-5-5 5" />`,

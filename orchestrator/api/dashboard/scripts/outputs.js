@@ -77,16 +77,16 @@ function factsOf({ request, figures, attempts }) {
     figures.kbps && format.bitRate(1000 * figures.kbps),
     figures.behind_s && `${format.number(figures.behind_s, 1)} s behind`,
     figures.reconnects > 0 && format.plural(figures.reconnects, "reconnection"),
-    figures.images > 0 && format.plural(figures.images, "image"),
+    figures.tiles !== undefined && format.plural(figures.count, "image"),
     figures.fallback_used && "to the second target",
     attempts > 0 && format.plural(attempts, "failure"),
   ].filter(Boolean);
 }
 
 /** A push counts bytes; an upload knows how many there are. */
-function sentOf({ bytes, bytes_uploaded: uploaded, bytes_total: total, files }) {
+function sentOf({ tiles, bytes, bytes_uploaded: uploaded, bytes_total: total, files }) {
   if (uploaded != null) return [`${format.bytes(uploaded)}${total ? ` of ${format.bytes(total)}` : ""} uploaded`, files > 1 && format.plural(files, "file")];
-  return [bytes && `${format.bytes(bytes)} sent`];
+  return [bytes && tiles === undefined && `${format.bytes(bytes)} sent`];
 }
 
 const NOTHING = { type: "push", url: "", token: "", low_latency: false, hls: false, keep_local: false };

@@ -1,7 +1,7 @@
 /** One running recording: its preview, its figures, and its stop button. */
 
 import { html, useEffect, useState } from "../vendor/preact.js";
-import { stop } from "./actions.js";
+import { pause, stop } from "./actions.js";
 import { imageUrl } from "./api.js";
 import * as format from "./format.js";
 import { Icon } from "./icons.js";
@@ -39,6 +39,7 @@ function usePreview(mintId) {
 const WORDS = {
   starting: "Starting",
   recording: "REC",
+  paused: "Paused",
   reconnecting: "Reconnecting",
   stopping: "Finishing the file",
 };
@@ -62,6 +63,7 @@ export function Running({ recording, onWatch }) {
             recording.tracks === "all" && "all tracks"].filter(Boolean).join(" · ")}</p>
         </div>
         ${recording.started_at && html`<button onClick=${onWatch} aria-label=${`Watch ${title}`}><${Icon} name="play" /> Watch</button>`}
+        <${PauseButton} recording=${recording} title=${title} disabled=${ending} />
         <button disabled=${ending} onClick=${() => stop(recording)} aria-label=${`Stop recording ${title}`}>
           ${ending ? html`<i class="spinner" /> Stopping` : html`<${Icon} name="stop" /> Stop`}
         </button>
@@ -73,6 +75,16 @@ export function Running({ recording, onWatch }) {
       <${Processes} id=${recording.id} />
     </div>
   </div></li>`;
+}
+
+/** What comes while it is paused is not recorded; connection and encoder stay ready. */
+function PauseButton({ recording, title, disabled }) {
+  const paused = recording.state === "paused";
+  const busy = useStore((store) => store.pausing[recording.mint_id]);
+  if (!paused && recording.state !== "recording") return null;
+  const label = `${paused ? "Resume" : "Pause"} recording ${title}`;
+  return html`<button class="icon" disabled=${disabled || busy} onClick=${() => pause(recording, !paused)} aria-label=${label} title=${label}>
+    <${Icon} name=${paused ? "dot" : "pause"} /></button>`;
 }
 
 const Figures = ({ recording: r }) => html`<dl class="pairs">

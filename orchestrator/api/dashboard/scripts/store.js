@@ -26,6 +26,7 @@ const state = {
   /** By stream: true while waiting for the response. */
   starting: {},
   stopping: {},
+  pausing: {},
   /** By stream: the error of its last start. */
   refusals: {},
   messages: [],

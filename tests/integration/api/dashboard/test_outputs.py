@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Locator, Page, expect
+from pydantic import SecretStr
 
 from orchestrator.media import Stream
-from orchestrator.outputs.specs import plain
+from orchestrator.outputs.specs import UploadOutput, plain
 from tests.integration.api.dashboard.conftest import OpenPage, faults
 from tests.kit.api.memory import STARTED, MemoryManager, recording
 from tests.kit.api.serving import Served
@@ -80,6 +81,12 @@ async def test_one_is_added_fails_and_is_tried_again(
         assert row.state == "removed"
 
 
+UPLOADED = [
+    {"name": "film.mp4", "part": 1, "output_id": "o1", "size_bytes": 48211733}
+    | {"location": "s3://bucket/x/film.mp4"},
+    {"name": "film.manifest.json", "part": None, "output_id": "o1", "size_bytes": 4711}
+    | {"location": "s3://bucket/x/film.manifest.json"},
+]
 NO_HLS = {"error": "There is none.", "detail": "There is none.", "code": "hls_unavailable"}
 
 
@@ -126,11 +133,15 @@ async def test_images_lead_to_their_times(
 async def test_a_file_that_is_gone_or_does_not_play(
     manager: MemoryManager, served: Served, open_page: OpenPage
 ) -> None:
-    """Each is said; of what doesn't play HLS is tried, and here there is none."""
+    """Each is said; of what doesn't play HLS is tried, and here there is none. What was uploaded
+    can be played from there."""
+    upload = UploadOutput(type="upload", url=SecretStr("s3://bucket/x"))
+    (await manager.outputs.add("a1", upload)).state = "complete"
     film = Path(manager.rows[0].output_path)
     async with served(manager) as url:
         page = await open_page(f"{url}/dashboard/#/recordings")
         await page.route("**/hls/**", lambda route: route.fulfill(status=404, json=NO_HLS))
+        await page.route("**/a1/uploads", lambda route: route.fulfill(json={"files": UPLOADED}))
         film.write_bytes(b"no film" * 100)
         await page.get_by_role("button", name="Play Example Coin").click()
         said = page.locator("dialog .notice")
@@ -139,5 +150,8 @@ async def test_a_file_that_is_gone_or_does_not_play(
         await page.get_by_role("button", name="Close").click()
         film.unlink()
         await page.get_by_role("button", name="Play Example Coin").click()
-        await expect(said).to_contain_text("not on this machine any more")
+        await expect(said.first).to_contain_text("not on this machine any more")
+        link = page.get_by_role("link", name="Play film.mp4")
+        await expect(link).to_have_attribute("href", "/api/recordings/a1/uploads/film.mp4")
+        await expect(page.get_by_label("Uploaded files")).to_contain_text("s3://bucket/x/film.mp4")
         assert await faults(page) == []
