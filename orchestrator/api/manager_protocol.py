@@ -225,6 +225,12 @@ class Manager(Protocol):
     async def stop(self, stream_id: str, /) -> Recording:
         """Stops a recording; returns when its file is final."""
 
+    async def pause(self, stream_id: str, /, *, still: bool = False) -> Recording:
+        """Pauses a recording; returns when nothing more is recorded."""
+
+    async def resume(self, stream_id: str, /) -> Recording:
+        """Has a recording go on; returns when it records again."""
+
     async def status(self, stream_id: str, /) -> Recording | None:
         """The active recording of a stream."""
 

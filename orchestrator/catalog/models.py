@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-ACTIVE_STATES = ("starting", "recording", "reconnecting", "stopping")
+ACTIVE_STATES = ("starting", "recording", "reconnecting", "paused", "stopping")
 """Kept equal to recordings.states.ACTIVE by a test; the unique index below needs the literals."""
 
 _IS_ACTIVE = text("state IN ({})".format(", ".join(f"'{s}'" for s in ACTIVE_STATES)))
@@ -126,7 +126,9 @@ class Recording(Base):
     wanted: Mapped[str] = mapped_column(String(16), default="record")
     """`record` or `stop`; the server sets it."""
     pause: Mapped[str | None] = mapped_column(String(16), default=None)
-    """Whether it is wanted to pause, and how: `cut` or `still` (pauses.model); None: to go on."""
+    """Whether it is wanted to pause, and how: `cut` or `still` (pausing); None: to go on."""
+    paused_since: Mapped[datetime | None] = mapped_column(default=None)
+    """When the pause began that lasts; its worker writes it with the state."""
     state: Mapped[str] = mapped_column(String(16), default="starting")
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None] = mapped_column(default=None)

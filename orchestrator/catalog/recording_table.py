@@ -26,6 +26,8 @@ class Wanted(NamedTuple):
     """`record` or `stop`."""
     speed_step: int | None
     """The slowest step that CPU is reserved for."""
+    pause: str | None
+    """`cut` or `still`; None: it is to go on."""
 
 
 class RecordingTable(CatalogConnection):
@@ -74,10 +76,11 @@ class RecordingTable(CatalogConnection):
 
     async def wanted(self, id: str) -> Wanted:
         """What a recording's worker is to do; RecordingNotFound."""
-        query = select(Recording.wanted, Recording.speed_step).where(Recording.id == id)
+        columns = (Recording.wanted, Recording.speed_step, Recording.pause)
+        query = select(*columns).where(Recording.id == id)
         if (row := await self._read(lambda session: session.execute(query).first())) is None:
             raise RecordingNotFound(id)
-        return Wanted(row[0], row[1])
+        return Wanted(*row)
 
     async def active_of(self, stream_id: str) -> Recording | None:
         """The running recording of this stream."""

@@ -18,6 +18,7 @@ from orchestrator.cli.commands import (
     encodes,
     inspect,
     outputs,
+    pause,
     pipelines,
     record,
     recordings,
@@ -45,6 +46,8 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(record.record)
+app.command()(pause.pause)
+app.command()(pause.resume)
 app.add_typer(streams.app, name="streams")
 app.add_typer(recordings.app, name="recordings")
 app.add_typer(outputs.app, name="outputs")

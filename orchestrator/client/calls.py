@@ -16,6 +16,7 @@ from orchestrator.api.schemas.outputs import OutputAnswer, OutputList
 from orchestrator.api.schemas.recording_control import (
     Formats,
     OutputDirectory,
+    Paused,
     Started,
     Stopped,
 )
@@ -105,6 +106,16 @@ class EncodeFilter(TypedDict, total=False):
 def start(mint_id: str, **options: Unpack[Options]) -> Call[Started]:
     """Starts recording a stream; returns when its first frames are recorded."""
     return Call("POST", "recording/start", Started, {"mint_id": mint_id, **options})
+
+
+def pause(mint_id: str, *, still: bool = False) -> Call[Paused]:
+    """Pauses a recording; `still`: with a still frame for it, else its time is cut out."""
+    return Call("POST", "recording/pause", Paused, {"mint_id": mint_id, "still": still})
+
+
+def resume(mint_id: str) -> Call[Paused]:
+    """Has a paused recording go on."""
+    return Call("POST", "recording/resume", Paused, {"mint_id": mint_id})
 
 
 def stop(mint_id: str) -> Call[Stopped]:

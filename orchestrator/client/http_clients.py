@@ -54,6 +54,7 @@ class _Methods:
     """The methods of both clients; all raise ClientError."""
 
     start = _Method(calls.start)
+    pause, resume = _Method(calls.pause), _Method(calls.resume)
     stop = _Method(calls.stop)
     status = _Method(calls.status)
     active = _Method(calls.active)

@@ -19,6 +19,7 @@
     │  ├─ NotAdded                     no stream with a name of its own has this id
     │  ├─ PublisherNotFound            a publisher's session that has ended
     │  ├─ NothingToStop
+    │  ├─ NothingToPause
     │  └─ NoFrame                    audio only, or nothing recorded yet
     ├─ AlreadyActive              409  the stream is being recorded
     ├─ AlreadyEncoding            409  the recording is in the queue of encodes
@@ -26,6 +27,7 @@
     ├─ StreamConfigured       409  the settings define the stream
     ├─ StillActive                409  the recording or its encode has to end first
     ├─ OutputConflict             409  not in this state of the recording or its output
+    ├─ PauseConflict              409  not in this state of the recording
     ├─ StoppedWhileStarting       409  /stop came before the first frame
     ├─ Unavailable                503  not possible on this machine now
     │  ├─ FFmpegNotFound
@@ -116,10 +118,12 @@ from orchestrator.errors.requests import (
     NoFrame,
     NotAdded,
     NotFound,
+    NothingToPause,
     NothingToStop,
     NotWatched,
     OutputConflict,
     OutputNotFound,
+    PauseConflict,
     RecordingNotFound,
     SidecarNotFound,
     StillActive,
@@ -190,10 +194,12 @@ __all__ = [
     "NotFound",
     "NotLive",
     "NotWatched",
+    "NothingToPause",
     "NothingToStop",
     "OutputConflict",
     "OutputLost",
     "OutputNotFound",
+    "PauseConflict",
     "PipelineBroken",
     "PublisherNotFound",
     "PushFailed",

@@ -139,6 +139,25 @@ class NothingToStop(NotFound):
         )
 
 
+class NothingToPause(NotFound):
+    """/pause or /resume for a stream that is not being recorded."""
+
+    code = "nothing_to_pause"
+
+    def __init__(self, stream_id: str) -> None:
+        super().__init__(
+            f"No active recording found for {stream_id}",
+            "GET /api/recording/active lists the running recordings.",
+        )
+
+
+class PauseConflict(HavenError):
+    """The recording is in a state in which it can't be paused, or not in that way."""
+
+    status = 409
+    code = "pause_conflict"
+
+
 class NoFrame(NotFound):
     """There is no frame to show: audio only, nothing recorded yet, or nothing that decodes."""
 

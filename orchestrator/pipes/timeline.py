@@ -7,19 +7,24 @@ put in each second as a filler, so that nothing behind us waits.
 Where the first frames stand beside the audio is known when the publisher's reports are
 (`settle_video`). Until then video goes on by its own distances, and audio is held back: it is
 small, and its place is all that is not known.
+
+What is captured in a pause is left out, audio to the sample; if its time is cut, what comes behind
+it goes on where the pause began.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import av
 
 from orchestrator.media import AUDIO_RATE, AUDIO_TIME_BASE, SECOND_NS, VIDEO_TIME_BASE
-from orchestrator.pipes.lateness import IDLE_LAG_NS, LAG_NS, VideoLateness
+from orchestrator.pausing import EarlierPauses, PauseMode
+from orchestrator.pipes.lateness import IDLE_LAG_NS, LAG_NS, VideoTimes
 from orchestrator.pipes.limiter import Limiter
-from orchestrator.pipes.mixer import Mixer, MixerStatistics, samples_at
+from orchestrator.pipes.mixer import Mixer, samples_at
+from orchestrator.pipes.timeline_clock import TimelineClock, TimelineStatistics
 from orchestrator.pipes.timeline_items import Item, Samples, VideoItem
 
 START_WAIT_NS: Final = 3_500_000_000
@@ -36,11 +41,6 @@ says so before, unless its video has stopped."""
 LEADING_SILENCE: Final = AUDIO_RATE // 40
 """25 ms of silence at zero are given out at once while audio is held back: encoders of audio begin
 with a frame of it (1024 samples in AAC), and no muxer begins without all of its encoders."""
-
-RESIDUAL_FAR_NS: Final = 80_000_000
-RESIDUAL_SLEW: Final = {True: 0.25, False: 0.1}
-"""How fast a video that can't be moved at once is moved, in seconds per second: far off, and near
-(sources.clock.participant_clock has the same)."""
 
 FILL_NS: Final = SECOND_NS
 """A video frame at least this often."""
@@ -61,30 +61,22 @@ def video_pts(offset_ns: int) -> int:
     return (offset_ns * VIDEO_RATE + SECOND_NS // 2) // SECOND_NS
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineStatistics:
-    """Counts since the beginning."""
-
-    audio: MixerStatistics
-    video_received: int
-    video_filled: int
-    """Repeated or black frames put in."""
-    video_late: int
-    """Frames that came after a later one was given out, or are that one again."""
-
-
-class Timeline:
+class Timeline(TimelineClock):
     """Puts frames with capture times into order; returns items with PTS.
 
     `origin_ns` is the moment of zero, known when a new worker goes on with a recording. With `hold`
-    a new one's audio waits for `settle_video`, or for `AUDIO_HOLD_NS`.
+    a new one's audio waits for `settle_video`, or for `AUDIO_HOLD_NS`. `earlier`: the pauses that
+    it had.
     """
 
-    def __init__(self, *, origin_ns: int | None = None, hold: bool = False) -> None:
-        self.origin_ns = origin_ns
-        """The moment of zero; None before the first frame."""
-        self.begun = False
-        """Whether a first frame has come, and zero is fixed."""
+    def __init__(
+        self,
+        *,
+        origin_ns: int | None = None,
+        hold: bool = False,
+        earlier: EarlierPauses | None = None,
+    ) -> None:
+        super().__init__(origin_ns, earlier)
         self._fresh = origin_ns is None
         self._may_hold = hold and self._fresh
         self._held = False
@@ -93,11 +85,11 @@ class Timeline:
         self._early: list[tuple[str, int, Samples, bool]] = []
         """Audio that waits for the first video frame, or for its place beside it."""
         self._first_ns = 1 << 62
-        self._last_ns: int | None = None
-        """Time of the newest video frame."""
-        self._lateness = VideoLateness()
-        self._residual_ns = 0
-        """How far video is still off its place, to be slewed away."""
+        self._audio_ns = 0
+        """Up to where audio came."""
+        self._video = VideoTimes()
+        self._passed = 0
+        """Number of the pause behind which the last video frame stands."""
         self._mixer, self._limiter = Mixer(), Limiter()
         self._expects_audio: frozenset[str] = frozenset()
         self._expects_video = False
@@ -120,8 +112,21 @@ class Timeline:
         """What should be coming now: subscribed and not muted; audio by publication."""
         self._expects_audio, self._expects_video = audio, video
         self._mixer.expect(audio)
-        if not video:
+        if not video and not self._stands_still:
             self._last_frame = None
+
+    def pause(self, mode: PauseMode, now_ns: int) -> bool:
+        """Pauses as soon as possible; False before there is a zero, and in a pause."""
+        if self.origin_ns is None or self.pauses.current is not None:
+            return False
+        self.pauses.open(mode, self._boundary(now_ns))
+        return True
+
+    def resume(self, now_ns: int) -> None:
+        """Goes on as soon as possible."""
+        if self.pauses.current is not None:
+            self.pauses.close(self._boundary(now_ns))
+            self._last_frame = self._last_frame if self._expects_video else None
 
     def push_audio(
         self, sid: str, time_ns: int, samples: Samples, *, concealed: bool = False
@@ -130,7 +135,10 @@ class Timeline:
 
         `concealed`: it stands in for lost packets.
         """
+        self._audio_ns = max(self._audio_ns, time_ns + len(samples) * SECOND_NS // AUDIO_RATE)
         if not self.begun:
+            if self.pauses.holds(time_ns):
+                return []
             self._early.append((sid, time_ns, samples, concealed))
             self._first_ns = min(time_ns, self._first_ns)
             waits = time_ns - self._first_ns < START_WAIT_NS and len(self._early) < MAX_EARLY_FRAMES
@@ -140,60 +148,64 @@ class Timeline:
         if self._held:
             self._early.append((sid, time_ns, samples, concealed))
             return self._release() if len(self._early) >= MAX_EARLY_FRAMES else []
-        position = samples_at(self._offset(time_ns))
-        self._mixer.push(sid, position, samples, concealed=concealed)
+        for position, kept in self._kept(time_ns, samples):
+            self._mixer.push(sid, position, kept, concealed=concealed)
         return self._ready()
 
     def push_video(
         self, time_ns: int, frame: av.VideoFrame, *, came_ns: int | None = None
     ) -> list[Item]:
         """A video frame captured at `time_ns`, which came at `came_ns`."""
+        at_ns = self._video.place(time_ns, time_ns if came_ns is None else came_ns)
+        if self.pauses.holds(at_ns):
+            return []
         self._received += 1
         items: list[Item] = []
         if not self.begun:
             self._held = self._may_hold and bool(self._expects_audio)
             items = self._begin(time_ns)
-        self._note_lateness(time_ns, time_ns if came_ns is None else came_ns)
-        pts = video_pts(self._offset(time_ns + self._residual_ns))
+        pts, passed = video_pts(self._offset(at_ns)), self.pauses.ended_before(at_ns)
+        if passed > self._passed:  # one captured right before the pause isn't this one again
+            pts = max(pts, self._earliest())
         if pts < self._earliest():
             self._late += 1
             return items
         # What was on its way when the video was muted is not held: black follows.
-        self._last_frame = frame if self._expects_video else None
-        self._last_pts = pts
+        held = self._expects_video or self._stands_still
+        self._last_frame = frame if held else None
+        self._last_pts, self._passed = pts, passed
         return [VideoItem(pts, frame), *items]
 
     def settle_video(self, by_ns: int) -> list[Item]:
         """Video times so far should have been `by_ns` later; those to come are right."""
-        self._lateness.moved(by_ns)
-        if self._last_ns is not None:
-            self._last_ns += by_ns
+        self._video.settle(by_ns)
         if self.origin_ns is None:
             return []
         if self._held or (self._fresh and not self._mixer.heard):
             self.origin_ns += by_ns
+            self.pauses.move(by_ns)
+            self._video.move(by_ns)
         else:
-            self._residual_ns = -by_ns
+            self._video.slew(by_ns)
         return self._release()
 
     def change_video(self) -> list[Item]:
         """Video is another publication's from now on, with times of its own."""
-        self._residual_ns = 0
+        self._video.change()
         return self._release()
 
     def tick(self, now_ns: int) -> list[Item]:
         """Time passes: fills what can't come any more."""
         if not self.begun:
             return []
-        items: list[Item] = [*self._fill_video(self._offset(now_ns))]
+        items: list[Item] = [*self._fill_video(now_ns)]
         if self._held:
             self._held_until_ns = self._held_until_ns or now_ns + AUDIO_HOLD_NS
             if self._expects_audio and now_ns < self._held_until_ns:
                 return items
             items += self._release()
-        now = self._offset(now_ns)
-        lag = LAG_NS if self._expects_audio else IDLE_LAG_NS
-        items += self._mixed(samples_at(now - lag))
+        lag_ns = LAG_NS if self._expects_audio else IDLE_LAG_NS
+        items += self._mixed(samples_at(self._offset(now_ns - lag_ns)))
         return items
 
     def finish(self) -> list[Item]:
@@ -211,13 +223,20 @@ class Timeline:
 
     def _waiting(self) -> int:
         """Samples that are held back, without what lies before zero as far as is known."""
-        came = ((at, len(samples)) for _, at, samples, concealed in self._early if not concealed)
-        ends = ((samples_at(self._offset(at)), count) for at, count in came)
-        return sum(max(min(count, at + count), 0) for at, count in ends) if self._held else 0
+        if not self._held:
+            return 0
+        came = ((at, samples) for _, at, samples, concealed in self._early if not concealed)
+        ends = ((at, len(kept)) for each in came for at, kept in self._kept(*each))
+        return sum(max(min(count, at + count), 0) for at, count in ends)
 
-    def _offset(self, time_ns: int) -> int:
+    def _boundary(self, now_ns: int) -> int:
+        """Where a pause may begin or end: behind all that came."""
         assert self.origin_ns is not None
-        return time_ns - self.origin_ns
+        given = self._mixer.position * SECOND_NS // AUDIO_RATE + self.origin_ns
+        given_ns = given + self.pauses.cut_before(now_ns) if self.begun else now_ns
+        # Audio that is held back has no place yet, so nothing of it was given out.
+        audio_ns = given_ns if self._held else max(self._audio_ns, given_ns)
+        return self._video.frames.boundary(now_ns, audio_ns)
 
     def _begin(self, time_ns: int) -> list[Item]:
         """The first frame: it is zero, or stands where the clock of an earlier worker is."""
@@ -245,11 +264,11 @@ class Timeline:
         items: list[Item] = []
         early, self._early = sorted(self._early, key=lambda each: each[1]), []
         for sid, at_ns, samples, concealed in early:
-            position = samples_at(self._offset(at_ns))
-            if (cut := max(self._mixer.position - position, 0)) < len(samples):
-                self._mixer.push(sid, position + cut, samples[cut:], concealed=concealed)
+            for position, kept in self._kept(at_ns, samples):
+                if (cut := max(self._mixer.position - position, 0)) < len(kept):
+                    self._mixer.push(sid, position + cut, kept[cut:], concealed=concealed)
             # Not all at once: the mixer has room for some seconds. None of a second before comes.
-            items += self._mixed(position - AUDIO_RATE)
+            items += self._mixed(samples_at(self._offset(at_ns)) - AUDIO_RATE)
         return [*items, *self._ready()]
 
     def _ready(self) -> list[Item]:
@@ -261,21 +280,13 @@ class Timeline:
         pieces = self._mixer.pull(until)
         return [item for piece in pieces for item in self._limiter.push(piece)]
 
-    def _note_lateness(self, time_ns: int, came_ns: int) -> None:
-        passed_ns = 0 if self._last_ns is None else max(time_ns - self._last_ns, 0)
-        self._last_ns = time_ns
-        self._lateness.add(came_ns - time_ns, passed_ns)
-        slew = passed_ns * RESIDUAL_SLEW[abs(self._residual_ns) > RESIDUAL_FAR_NS]
-        self._residual_ns -= max(-int(slew), min(int(slew), self._residual_ns))
-
     def _earliest(self) -> int:
         return video_pts(self._begins) if self._last_pts is None else self._last_pts + MIN_STEP
 
-    def _fill_video(self, now: int) -> list[VideoItem]:
+    def _fill_video(self, now_ns: int) -> list[VideoItem]:
         lag_ns = LAG_NS if self._expects_video else IDLE_LAG_NS
-        lag = video_pts(lag_ns + self._lateness.unusual_ns)
         step = video_pts(FILL_NS)
-        behind = video_pts(now) - lag
+        behind = video_pts(self._offset(now_ns - lag_ns - self._video.unusual_ns))
         if self._last_pts is None:
             pts = video_pts(self._begins)
         elif (steps := (behind - self._last_pts) // step) >= 1:

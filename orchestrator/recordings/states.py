@@ -2,6 +2,8 @@
 
 ::
 
+                 ┌───────▶ paused ◀──────┐
+                 ▼                       ▼
     starting ──▶ recording ◀──▶ reconnecting
         │            │               │
         │            ▼               │
@@ -13,8 +15,9 @@
                      ▼
                   aborted
 
-`completed` has a final, probed file; `failed` says why and keeps whatever was written; `aborted`
-was stopped before its first frame, which is no failure: there is no file.
+`paused` may stop and fail as `recording` may. `completed` has a final, probed file; `failed` says
+why and keeps whatever was written; `aborted` was
+stopped before its first frame, which is no failure: there is no file.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ class RecordingState(StrEnum):
     STARTING = "starting"
     RECORDING = "recording"
     RECONNECTING = "reconnecting"
+    PAUSED = "paused"
     STOPPING = "stopping"
     COMPLETED = "completed"
     FAILED = "failed"
@@ -37,20 +41,22 @@ class RecordingState(StrEnum):
 
 _S = RecordingState
 
-ACTIVE: Final = frozenset({_S.STARTING, _S.RECORDING, _S.RECONNECTING, _S.STOPPING})
-CAPTURING: Final = frozenset({_S.RECORDING, _S.RECONNECTING})
+CAPTURING: Final = frozenset({_S.RECORDING, _S.RECONNECTING, _S.PAUSED})
+ACTIVE: Final = CAPTURING | {_S.STARTING, _S.STOPPING}
 FINAL: Final = frozenset({_S.COMPLETED, _S.FAILED, _S.ABORTED})
 
 TRANSITIONS: Final[dict[RecordingState, frozenset[RecordingState]]] = {
     _S.STARTING: frozenset({_S.RECORDING, _S.STOPPING, _S.FAILED}),
-    _S.RECORDING: frozenset({_S.RECONNECTING, _S.STOPPING, _S.FAILED}),
-    _S.RECONNECTING: frozenset({_S.RECORDING, _S.STOPPING, _S.FAILED}),
+    _S.RECORDING: frozenset({_S.RECONNECTING, _S.PAUSED, _S.STOPPING, _S.FAILED}),
+    _S.RECONNECTING: frozenset({_S.RECORDING, _S.PAUSED, _S.STOPPING, _S.FAILED}),
+    _S.PAUSED: frozenset({_S.RECORDING, _S.RECONNECTING, _S.STOPPING, _S.FAILED}),
     _S.STOPPING: frozenset({_S.COMPLETED, _S.FAILED, _S.ABORTED}),
     _S.COMPLETED: frozenset(),
     _S.FAILED: frozenset(),
     _S.ABORTED: frozenset(),
 }
-"""A recording whose worker died is RECONNECTING until the next worker records again."""
+"""A recording whose worker died is RECONNECTING until the next worker records again; a paused one
+stays PAUSED, whatever happens to its worker or its connection."""
 
 STOPPED: Final = "stopped"
 STOPPED_BY_SIGNAL: Final = "stopped by a signal"

@@ -42,9 +42,9 @@ class Resumption:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, recording: Recording) -> None:
-        """Resume recording its stream, unless it was to stop. `recording`: as it was before it
-        became final, with its keys."""
-        if recording.wanted == "stop":
+        """Resume recording its stream, unless it was to stop or was paused. `recording`: as it was
+        before it became final, with its keys."""
+        if recording.wanted == "stop" or recording.pause is not None:
             return
         task = asyncio.create_task(self._go_on(recording))
         self._tasks.add(task)

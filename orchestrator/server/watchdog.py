@@ -17,7 +17,7 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HavenError, WorkerFailed
 from orchestrator.periodic import Periodic
 from orchestrator.recordings.job import runtime_directory
-from orchestrator.recordings.states import CAPTURING, RecordingState
+from orchestrator.recordings.states import RecordingState
 from orchestrator.server.recording_workers import RecordingWorkers, worker_of
 
 log = structlog.get_logger(__name__)
@@ -155,7 +155,7 @@ class Watchdog:
         )
         if deaths == MAX_DEATHS:
             await self._catalog.update(recording.id, state=RecordingState.STOPPING.value)
-        elif recording.state in CAPTURING:
+        elif recording.state == RecordingState.RECORDING:
             await self._catalog.update(recording.id, state=RecordingState.RECONNECTING.value)
         await self._workers.launch(await self._catalog.get(recording.id))
 

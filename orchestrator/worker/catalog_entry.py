@@ -60,16 +60,20 @@ class CatalogEntry:
 
     @asynccontextmanager
     async def opened(
-        self, on_stop: Callable[[], None], on_reserved: Callable[[int | None], None]
+        self,
+        on_stop: Callable[[], None],
+        on_reserved: Callable[[int | None], None],
+        on_pause: Callable[[str | None], None],
     ) -> AsyncIterator[None]:
         """While open, notes are written, and the row is looked at.
 
         `on_stop` is called when a stop is wanted, `on_reserved` with the speed step that CPU is
-        reserved for, which starts of other recordings change.
+        reserved for, which starts of other recordings change, `on_pause` with how it is to pause,
+        or None.
         """
         tasks = [
             asyncio.create_task(self._write_notes()),
-            asyncio.create_task(self._follow(on_stop, on_reserved)),
+            asyncio.create_task(self._follow(on_stop, on_reserved, on_pause)),
         ]
         try:
             yield
@@ -155,12 +159,16 @@ class CatalogEntry:
                 self._notes.task_done()
 
     async def _follow(
-        self, on_stop: Callable[[], None], on_reserved: Callable[[int | None], None]
+        self,
+        on_stop: Callable[[], None],
+        on_reserved: Callable[[int | None], None],
+        on_pause: Callable[[str | None], None],
     ) -> None:
         while True:
             self._look_now.clear()
             if (wanted := await self._wanted()) is not None:
                 on_reserved(wanted.speed_step)
+                on_pause(wanted.pause)
                 if wanted.state == "stop":
                     on_stop()
             with contextlib.suppress(TimeoutError):

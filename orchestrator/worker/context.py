@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.catalog.pauses.model import Pause
 from orchestrator.catalog.store import Catalog
 from orchestrator.settings import Settings
 from orchestrator.sources.source import OnEvent, Source
@@ -29,5 +30,7 @@ class WorkerContext:
     """When this worker was started, on the monotonic clock."""
     first_frame_s: float
     """Longest wait for the first frame once the source is open."""
+    pauses: Sequence[Pause] = ()
+    """Those of earlier workers."""
     copies: bool = False
     """The pipeline copies: the source doesn't decode."""

@@ -37,7 +37,7 @@ async def until_first_frame(
         hopeless += [asyncio.create_task(each) for each in more]
     waits: set[asyncio.Future[Any]] = {began, *hopeless, capture.closed, stop}
     try:
-        await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        await _in_time(waits, capture, timeout_s)
     finally:
         for each in (began, *hopeless):
             each.cancel()
@@ -51,6 +51,19 @@ async def until_first_frame(
         raise cannot_hold
     listed_by = recording.stream["discovery"]
     raise capture.selection.why_nothing(TITLES.get(listed_by, listed_by))
+
+
+async def _in_time(waits: set[asyncio.Future[Any]], capture: Capture, timeout_s: float) -> None:
+    """Until one of them is done, or after this time, in which nothing is paused."""
+    left_s = timeout_s
+    while left_s > 0:
+        began_s = time.monotonic()
+        done, _ = await asyncio.wait(
+            waits, timeout=min(left_s, _LOOK_S), return_when=asyncio.FIRST_COMPLETED
+        )
+        if done:
+            return
+        left_s = timeout_s if capture.paused is not None else left_s - (time.monotonic() - began_s)
 
 
 async def until_written(

@@ -9,6 +9,7 @@ import asyncio
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,8 @@ from typing import Any, Final
 import structlog
 
 from orchestrator.catalog.models import Recording
+from orchestrator.catalog.pauses.model import Pause
+from orchestrator.catalog.pauses.table import Pauses
 from orchestrator.catalog.store import Catalog
 from orchestrator.discovery.directory import Directory
 from orchestrator.encoding.pipeline.loading import Pipelines
@@ -99,6 +102,7 @@ async def _record(
             *(recording, job, catalog, directory, preview),
             pipelines=pipelines,
             publishers=publishers,
+            pauses=await Pauses(catalog).of_recording(recording.id),
         )
         disk_sync = DiskSync(Path(recording.work_directory), catalog.path)
         beside = [asyncio.create_task(job.run()) for job in (disk_sync, preview)]
@@ -129,6 +133,7 @@ def _recorder(
     *,
     pipelines: Pipelines,
     publishers: Publishers | None,
+    pauses: Sequence[Pause],
 ) -> tuple[Recorder, asyncio.Task[SegmentEncoding]]:
     """The recorder, and the look for pipeline and ffmpeg that runs while it connects."""
     stream, settings = Stream(**recording.stream), job.settings
@@ -165,6 +170,7 @@ def _recorder(
     context = WorkerContext(
         *(settings, catalog, connect, encoding, runtime, preview, job.asked_ns),
         first_frame_s=first_frame_s,
+        pauses=pauses,
         copies=copies,
     )
     return Recorder(recording, context), encoding

@@ -30,6 +30,7 @@ from orchestrator.worker.catalog_entry import CatalogEntry
 from orchestrator.worker.context import WorkerContext
 from orchestrator.worker.control.copy_control import CopyControl
 from orchestrator.worker.control.encoding_control import EncodingControl
+from orchestrator.worker.control.pause_control import PauseControl
 from orchestrator.worker.control.segment_control import SegmentControl
 from orchestrator.worker.finishing.finish import conclude
 from orchestrator.worker.first_frame import until_first_frame, until_written
@@ -62,22 +63,26 @@ class Recorder:
         self._status = StatusReporter(context.catalog, recording.id, os.getpid(), context.asked_ns)
         self._capture: Capture
         self._control: SegmentControl
+        known = recording, self._settings, context.pauses
         if context.copies:
-            copied = copied_capture(recording, self._settings, self._entry.note)
+            copied = copied_capture(*known, note=self._entry.note)
             self._capture, self._control = (
                 copied,
                 CopyControl(context, self._entry, copied, stop=self.stop, fail=self._fail),
             )
         else:
-            decoded = decoded_capture(recording, self._settings, self._entry.note)
+            decoded = decoded_capture(*known, note=self._entry.note)
             self._capture, self._control = (
                 decoded,
                 EncodingControl(context, self._entry, decoded, stop=self.stop, fail=self._fail),
             )
         self._origin = TimeOrigin(self._entry, self._capture)
+        self._pause = PauseControl(self._entry, self._capture, self._control.running)
         self._outputs = OutputTasks(self._entry, context, lambda: self._control.segments)
         self._undecodable = UndecodableSpans(self._entry.note)
         self._data = room_data(recording, self._settings, self._entry.note, self._capture.clock)
+        self._went_on_s = 0.0
+        """Until when it was paused last, on the monotonic clock."""
 
     def wake(self) -> None:
         """Look now at what is wanted; called by the signal handler."""
@@ -93,7 +98,8 @@ class Recorder:
         """The whole recording. Any failure ends in the catalog, never in a lost segment."""
         error: HavenError | None = None
         stop, reserve = partial(self.stop, STOPPED), self._control.speed.reserve
-        async with self._entry.opened(on_stop=stop, on_reserved=reserve):
+        want = self._pause.want
+        async with self._entry.opened(on_stop=stop, on_reserved=reserve, on_pause=want):
             orphaned = asyncio.create_task(orphans.wait_until_ended(await self._orphans()))
             try:
                 if not is_only_to_finish(self._recording):
@@ -106,6 +112,7 @@ class Recorder:
             await orphaned
             if is_only_to_finish(self._recording):
                 await self._outputs.finish_left()
+            await self._pause.end()
             await self._save_segments()
             await conclude(self._entry, self._context.encoding, reason, self._failure or error)
         await add_checksums(self._catalog, self._recording.id)
@@ -133,6 +140,7 @@ class Recorder:
                 ),
                 tasks.create_task(Periodic(report, PERIOD_S, failure=None, together=True).run()),
                 tasks.create_task(self._follow_keyframes(source)),
+                tasks.create_task(self._pause.run()),
             ]
             try:
                 timeout_s = self._context.first_frame_s
@@ -233,10 +241,17 @@ class Recorder:
 
     def _tick(self) -> None:
         self._capture.tick()
+        self._pause.look()
         self._control.tick()
         idle = self._capture.selection.idle_since
         grace = self._settings.unpublished_timeout_s
-        if self._capture.began.is_set() and idle and time.monotonic() - idle > grace:
+        if self._capture.paused is not None:
+            self._went_on_s = time.monotonic()  # who paused may let everybody leave
+        if (
+            self._capture.began.is_set()
+            and idle
+            and time.monotonic() - max(idle, self._went_on_s) > grace
+        ):
             self.stop(f"nothing was published for {grace:g} s")
 
     async def _report_once(self, source: Source) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.catalog.models import Recording, Segment
+from orchestrator.catalog.pauses.model import Pause
 from orchestrator.catalog.store import Catalog
 from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.errors import HavenError
 from orchestrator.media import BT601, Colors
 from orchestrator.mediafiles.headroom import keep_ballast
 from orchestrator.mediafiles.probe import probe
+from orchestrator.pausing import PauseMode
 from orchestrator.pipes.canvas import LIMITS, CanvasSize, SizeLimits
 from orchestrator.pipes.frame_queue import FrameQueue
 from orchestrator.pipes.frame_rate import USUAL_FPS
@@ -29,7 +31,7 @@ from orchestrator.worker.segments.listed_segments import ListedSegments
 from orchestrator.worker.segments.segment_encoding import SegmentEncoding
 from orchestrator.worker.segments.segment_positions import numbers_taken
 from orchestrator.worker.segments.segments import Segments
-from orchestrator.worker.time_origin import known_origin_ns
+from orchestrator.worker.time_origin import earlier_pauses, known_origin_ns
 from orchestrator.worker.tracks.canvas_policy import CanvasPolicy
 from orchestrator.worker.tracks.capture import Note
 from orchestrator.worker.tracks.copied_capture import CopiedCapture
@@ -64,6 +66,7 @@ async def create_segments(
         colors=capture.colors or BT601,
         fps=capture.rate.fps or USUAL_FPS,
         queue=capture.queue,
+        paused=lambda: capture.paused is PauseMode.CUT,
         runtime=runtime,
         catalog=catalog,
         preview=preview,
@@ -118,25 +121,33 @@ async def create_bounds(
     )
 
 
-def decoded_capture(recording: Recording, settings: Settings, note: Note) -> DecodedCapture:
+def decoded_capture(
+    recording: Recording, settings: Settings, pauses: Sequence[Pause], note: Note
+) -> DecodedCapture:
     """For a recording that is encoded; continues with what an earlier worker used."""
+    origin_ns = known_origin_ns(recording, pauses)
     return DecodedCapture(
         FrameQueue(settings.queue_bytes),
         _selection(recording, settings),
-        origin_ns=known_origin_ns(recording),
+        origin_ns=origin_ns,
+        earlier=earlier_pauses(pauses, origin_ns),
         canvas_policy=_known_canvas(recording, follows=settings.canvas == "follow"),
         colors=_known_colors(recording),
         note=note,
     )
 
 
-def copied_capture(recording: Recording, settings: Settings, note: Note) -> CopiedCapture:
+def copied_capture(
+    recording: Recording, settings: Settings, pauses: Sequence[Pause], note: Note
+) -> CopiedCapture:
     """For a recording that is copied."""
     container, every_track = CONTAINERS[recording.output_format], recording.tracks == ALL
+    origin_ns = known_origin_ns(recording, pauses)
     return CopiedCapture(
         PacketQueue(settings.queue_bytes),
         _selection(recording, settings, every_video=every_track, codecs=container.codecs),
-        origin_ns=known_origin_ns(recording),
+        origin_ns=origin_ns,
+        earlier=earlier_pauses(pauses, origin_ns),
         container=container,
         every_track=every_track,
         note=note,

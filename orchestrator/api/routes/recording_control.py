@@ -16,6 +16,9 @@ from orchestrator.api.schemas.common import MINT_ID
 from orchestrator.api.schemas.recording_control import (
     Formats,
     OutputDirectory,
+    PauseBody,
+    Paused,
+    ResumeBody,
     SetOutputDirectoryBody,
     Started,
     StopBody,
@@ -36,7 +39,9 @@ from orchestrator.errors import (
     NoCapacity,
     NoMedia,
     NotEnoughDisk,
+    NothingToPause,
     NothingToStop,
+    PauseConflict,
     SourceUnreachable,
     StoppedWhileStarting,
     StreamNotFound,
@@ -98,6 +103,16 @@ _STOP_ERRORS = failures_of_post(
 )
 
 
+_PAUSE_ERRORS = failures_of_post(
+    NothingToPause(MINT_ID),
+    PauseConflict(
+        f"The recording of {MINT_ID} has no first frame yet.",
+        "It can be paused as soon as its state is `recording`.",
+    ),
+    WorkerFailed(f"The worker of {MINT_ID} has not answered within 10 s."),
+)
+
+
 @router.post("/start", responses=_START_ERRORS, summary="Start Recording")
 async def start(body: StartBody, manager: ManagerHere) -> Started:
     """Starts recording a stream; responds when its first frames are recorded.
@@ -148,6 +163,25 @@ async def stop(body: StopBody, manager: ManagerHere) -> Stopped:
     A recording without a first frame is stopped too: its `state` is `aborted`, and it has no file.
     """
     return serialize.stopped(await manager.stop(body.mint_id))
+
+
+@router.post("/pause", responses=_PAUSE_ERRORS, summary="Pause Recording")
+async def pause(body: PauseBody, manager: ManagerHere) -> Paused:
+    """Pauses the recording of a stream; responds when nothing more of it is recorded.
+
+    Connection, decoders and encoder stay ready, so that it goes on at once. One that is paused
+    already stays as it is.
+    """
+    return serialize.paused(await manager.pause(body.mint_id, still=body.still))
+
+
+@router.post("/resume", responses=_PAUSE_ERRORS, summary="Resume Recording")
+async def resume(body: ResumeBody, manager: ManagerHere) -> Paused:
+    """Has a paused recording go on; responds when it records again.
+
+    One that isn't paused goes on as it is.
+    """
+    return serialize.paused(await manager.resume(body.mint_id))
 
 
 @router.get("/status/{mint_id:path}", responses=failures(), summary="Get Recording Status")

@@ -149,6 +149,61 @@ class Stopped(Wire):
     )
 
 
+class PauseBody(Wire):
+    """The stream whose recording is to pause."""
+
+    mint_id: StreamId
+    """The stream, as given to /start."""
+    still: bool = False
+    """false: the time of the pause isn't in the file. true: its last frame stands for it, and
+    silence."""
+
+    model_config = example({"mint_id": MINT_ID, "still": False})
+
+
+class ResumeBody(Wire):
+    """The stream whose recording is to go on."""
+
+    mint_id: StreamId
+    """The stream, as given to /start."""
+
+    model_config = example({"mint_id": MINT_ID})
+
+
+class Paused(Wire):
+    """How a recording stands that was to pause or to go on."""
+
+    success: Literal[True] = True
+    mint_id: str
+    recording_id: str
+    """Equals `mint_id`, as in the answer of /start."""
+    id: str
+    """The recording's own id, for GET /api/recordings/{id}."""
+    state: str
+    """For the desktop app: `recording`, also while it is paused."""
+    recording_state: str
+    """The exact state: paused, recording or reconnecting."""
+    paused: bool
+    paused_since: Moment | None
+    """When the pause began; null if it isn't paused."""
+    pause_mode: Literal["cut", "still"] | None
+    """cut: its time isn't in the file. still: its last frame stands for it."""
+
+    model_config = example(
+        {
+            "success": True,
+            "mint_id": MINT_ID,
+            "recording_id": MINT_ID,
+            "id": RECORDING_ID,
+            "state": "recording",
+            "recording_state": "paused",
+            "paused": True,
+            "paused_since": "2024-12-01T14:31:02.000+00:00",
+            "pause_mode": "cut",
+        }
+    )
+
+
 class OutputDirectory(Wire):
     """Where the next recording goes."""
 

@@ -116,6 +116,9 @@ _STANDING: dict[str, Any] = {
     "is_recording": True,
     "state": "recording",
     "recording_state": "recording",
+    "paused": False,
+    "paused_since": None,
+    "pause_mode": None,
     "start_time": "2024-12-01T14:30:22.000+00:00",
     "output_path": OUTPUT_PATH,
     "duration_seconds": 45.2,
@@ -135,13 +138,19 @@ class Standing(Wire):
     is_recording: bool
     state: str
     """For the desktop app: `recording` from the first frame until the stop begins, also while
-    reconnecting; `stopped` if nothing is being recorded."""
+    reconnecting or paused; `stopped` if nothing is being recorded."""
     recording_state: str | None = None
-    """The exact state: starting, recording, reconnecting or stopping; null if nothing is being
-    recorded."""
+    """The exact state: starting, recording, reconnecting, paused or stopping; null if nothing is
+    being recorded."""
+    paused: bool = False
+    paused_since: Moment | None = None
+    """When the pause began; null if it isn't paused."""
+    pause_mode: Literal["cut", "still"] | None = None
+    """cut: the time of the pause isn't in the file. still: the last frame stands for it."""
     start_time: Moment | None = None
     output_path: str | None = None
     duration_seconds: float | None = None
+    """Of what is recorded: time that pauses cut out doesn't count."""
     video_codec: str | None = None
     audio_codec: str | None = None
     error: str | None = None

@@ -6,7 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from orchestrator.api.schemas.encodes import EncodeBody
-from orchestrator.api.schemas.recording_control import StartConfig, Started, Stopped, StreamInfo
+from orchestrator.api.schemas.recording_control import (
+    Paused,
+    StartConfig,
+    Started,
+    Stopped,
+    StreamInfo,
+)
 from orchestrator.api.schemas.recordings import (
     FileInfo,
     RecordingDetails,
@@ -29,7 +35,7 @@ def app_state(recording: Recording) -> str:
     """The state in the desktop app's words.
 
     The app takes any state other than `recording` for the end, and stops polling. While
-    reconnecting or replacing a worker, the recording continues.
+    paused, reconnecting or replacing a worker, the recording continues.
     """
     state = RecordingState(recording.state)
     continues = state in CAPTURING or (state is RecordingState.STARTING and recording.started_at)
@@ -94,6 +100,27 @@ def stopped(recording: Recording) -> Stopped:
     )
 
 
+def paused(recording: Recording) -> Paused:
+    """The response of /pause and /resume."""
+    return Paused(
+        mint_id=recording.stream_id,
+        recording_id=recording.stream_id,
+        id=recording.id,
+        state=app_state(recording),
+        recording_state=recording.state,
+        **_pause(recording),
+    )
+
+
+def _pause(recording: Recording) -> dict[str, Any]:
+    lasts = recording.state == RecordingState.PAUSED
+    return {
+        "paused": lasts,
+        "paused_since": recording.paused_since if lasts else None,
+        "pause_mode": recording.pause if lasts else None,
+    }
+
+
 def status(recording: Recording, outputs: Sequence[OutputRow] = ()) -> Status:
     """The response of /status for a running recording."""
     return Status(**_status(recording, outputs))
@@ -126,6 +153,7 @@ def _status(recording: Recording, outputs: Sequence[OutputRow]) -> dict[str, Any
         "is_recording": is_recording(recording),
         "state": app_state(recording),
         "recording_state": recording.state,
+        **_pause(recording),
         "id": recording.id,
         "recording_id": recording.stream_id,
         "start_time": recording.started_at,

@@ -56,6 +56,8 @@ class PreparedRun:
     """Bytes written to the input so far: distinguishes a stalled run from a starved one."""
     waiting: Callable[[], bool] = lambda: False
     """Whether frames wait to be written, to this run or to the next."""
+    starved: Callable[[], bool] = lambda: False
+    """Whether none come, nor fillers: the recording is paused."""
     cut: Callable[[], bool] | None = None
     """Ends the input where the next run continues, whatever waits; called in a thread. False if
     that takes too long."""

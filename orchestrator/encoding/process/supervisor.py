@@ -291,6 +291,7 @@ def _check(detector: StallDetector, run: SupervisedRun, prepared: PreparedRun) -
         moved_s=run.moved_at_s,
         fed=None if prepared.fed is None else prepared.fed(),
         waiting=prepared.waiting(),
+        starved=prepared.starved(),
         cpu_s=run.cpu_s(),
     )
 

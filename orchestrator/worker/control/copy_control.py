@@ -119,4 +119,4 @@ class CopyControl(SegmentControl):
         super()._split(why)
 
     def _held(self) -> bool:
-        return self._capture.timeline.held
+        return self._capture.timeline.held or self._capture.paused is not None

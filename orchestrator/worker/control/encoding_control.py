@@ -79,11 +79,13 @@ class EncodingControl(SegmentControl):
         super().tick()
         if not self.running.is_set() or self.supervisor is None:
             return
+        if self._capture.paused is not None and self._speed_control is not None:
+            self._speed_control.pause()
         if self._speed_control is not None and not self._held():
             self._speed_control.look(self.supervisor)
 
     def _held(self) -> bool:
-        return self._capture.timeline.held
+        return self._capture.timeline.held or self._capture.paused is not None
 
     def _beside(self) -> list[Coroutine[Any, Any, None]]:
         assert self._segments is not None

@@ -96,6 +96,10 @@ class SpeedControl:
             self._note("speed", f"speed step {change}{words[self._policy.step]}: {reason}")
             supervisor.split()
 
+    def pause(self) -> None:
+        """Nothing is encoded for now: what comes is measured by itself."""
+        self._encoded = []
+
     async def ask_for_cpu(self) -> None:
         """Reserves a slower step, every now and then, if other recordings have left CPU for it.
 

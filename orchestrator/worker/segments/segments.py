@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -51,6 +52,8 @@ class Segments(ListedSegments):
     runtime: Path
     """Private folder for the pipes."""
     speed: EncoderSpeed
+    paused: Callable[[], bool] = lambda: False
+    """Whether no frames come for now."""
     fps: float = USUAL_FPS
     """Frame rate that the next segment's encoder plans with."""
     colors: Colors = BT601
@@ -104,6 +107,7 @@ class Segments(ListedSegments):
             ended=lambda ending: self._run_ended(segment, writer, ending),
             fed=lambda: writer.statistics().written_bytes,
             waiting=lambda: not self.queue.empty,
+            starved=lambda: self.paused() and self.queue.empty,
             cut=lambda: _cut(writer),
         )
 

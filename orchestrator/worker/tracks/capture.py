@@ -7,12 +7,14 @@ Everything here runs in the event loop and never waits. What is done with the fr
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from orchestrator.errors import HavenError
 from orchestrator.media import Publication, TrackKind
+from orchestrator.pausing import PauseMode, PauseSpans
 from orchestrator.pipes.frame_rate import FrameRate
 from orchestrator.sources.source import (
     ConnectionLost,
@@ -50,6 +52,10 @@ class RecordingClock(Protocol):
     def origin_ns(self) -> int | None: ...
     @property
     def held(self) -> bool: ...
+    @property
+    def pauses(self) -> PauseSpans: ...
+    def pause(self, mode: PauseMode, now_ns: int) -> bool: ...
+    def resume(self, now_ns: int) -> None: ...
 
 
 class Capture(ABC):
@@ -127,6 +133,23 @@ class Capture(ABC):
         """The selected video, if its codec can't be received and no frame of it arrived."""
         return self.selection.unsupported
 
+    @property
+    def paused(self) -> PauseMode | None:
+        """How it is paused; None while it records."""
+        lasting = self.clock.pauses.current
+        return None if lasting is None else lasting.mode
+
+    def pause(self, mode: PauseMode) -> bool:
+        """Pauses from now on; False before there is a zero, and in a pause.
+
+        Everything that receives and decodes goes on.
+        """
+        return self.clock.pause(mode, time.monotonic_ns())
+
+    def resume(self) -> None:
+        """Goes on from now."""
+        self.clock.resume(time.monotonic_ns())
+
     def cannot_hold(self) -> HavenError | None:
         """Why the file can't hold what is selected; None if it can."""
         return None
@@ -187,10 +210,12 @@ class Capture(ABC):
 
     def warnings(self) -> list[str]:
         """What is missing or not recorded as it arrives, in words."""
-        warnings = [*self.selection.warnings(), *self._own_warnings()]
+        # What doesn't arrive in a pause is missing nowhere.
+        arrives = self.paused is not None
+        warnings = [*([] if arrives else self.selection.warnings()), *self._own_warnings()]
         if self.lost_reason:
             return [*warnings, f"Connection lost, reconnecting: {self.lost_reason}"]
-        return [*warnings, *self.selection.missing()]
+        return [*warnings, *([] if arrives else self.selection.missing())]
 
     def look(self) -> None:
         """Time passed: update what is missing, and note tracks that don't start."""

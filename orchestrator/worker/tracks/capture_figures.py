@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from orchestrator.media import AUDIO_RATE, SECOND_NS, Colors
 from orchestrator.pipes.canvas import CanvasSize
 from orchestrator.pipes.frame_queue import QueueStatistics
-from orchestrator.pipes.timeline import TimelineStatistics
+from orchestrator.pipes.timeline_clock import TimelineStatistics
 from orchestrator.recordings.figures import AudioFigures, QueueFigures, VideoFigures
 from orchestrator.stream_copy.packet_queue import PacketQueueStatistics
 from orchestrator.stream_copy.packet_timeline import PacketStatistics

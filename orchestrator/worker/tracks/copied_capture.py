@@ -8,6 +8,7 @@ from typing import Final
 
 from orchestrator.errors import HavenError, NoMedia, UnsupportedCodec
 from orchestrator.media import VIDEO_TIME_BASE, EncodedFrame, Publication, TrackKind
+from orchestrator.pausing import EarlierPauses
 from orchestrator.sources.source import EncodedFrameReceived, FrameReceived
 from orchestrator.stream_copy.containers import CONTAINERS, Container
 from orchestrator.stream_copy.packet_queue import PacketQueue
@@ -42,13 +43,14 @@ class CopiedCapture(Capture):
         policy: SelectionPolicy,
         *,
         origin_ns: int | None,
+        earlier: EarlierPauses | None = None,
         container: Container,
         every_track: bool,
         note: Note,
     ) -> None:
         super().__init__(policy, instead=NOTHING, note=note)
         self.queue = queue
-        self.timeline = PacketTimeline(origin_ns=origin_ns)
+        self.timeline = PacketTimeline(origin_ns=origin_ns, earlier=earlier)
         self.tracks = FileTracks(every_track=every_track)
         self._container = container
         self._left_out: dict[str, str] = {}
@@ -122,6 +124,11 @@ class CopiedCapture(Capture):
             "Record with a pipeline that encodes, or have them publish with another encoder or"
             " codec.",
         )
+
+    def resume(self) -> None:
+        """Goes on with the next keyframe, which is asked for."""
+        super().resume()
+        self.keyframes_wanted.set()
 
     def tick(self) -> None:
         """Time passed: give out what waited for earlier packets of other tracks."""

@@ -7,6 +7,7 @@ import time
 import av
 
 from orchestrator.media import AUDIO_RATE, BT601, Colors
+from orchestrator.pausing import EarlierPauses
 from orchestrator.pipes.colors import colors_of
 from orchestrator.pipes.frame_queue import FrameQueue
 from orchestrator.pipes.timeline import Timeline
@@ -27,13 +28,14 @@ class DecodedCapture(Capture):
         policy: SelectionPolicy,
         *,
         origin_ns: int | None,
+        earlier: EarlierPauses | None = None,
         canvas_policy: CanvasPolicy,
         colors: Colors | None = None,
         note: Note,
     ) -> None:
         super().__init__(policy, note=note)
         self.queue = queue
-        self.timeline = Timeline(origin_ns=origin_ns, hold=True)
+        self.timeline = Timeline(origin_ns=origin_ns, hold=True, earlier=earlier)
         self.canvas_policy = canvas_policy
         """Decides the frame size."""
         self.colors = colors
@@ -95,7 +97,8 @@ class DecodedCapture(Capture):
             self.rate.clear()
             self._selection_changed()
         size = (event.frame.width, event.frame.height)
-        self.canvas_policy.saw(size, self.selection.publications[event.sid])
+        if self.paused is None:  # no segment can be ended in a pause
+            self.canvas_policy.saw(size, self.selection.publications[event.sid])
         if self.colors is None:
             self.colors = colors_of(event.frame)
         came_ns = time.monotonic_ns()

@@ -16,6 +16,7 @@ def upgrade() -> None:
     """Adds all of it; none of before had any."""
     for column in (
         sa.Column("pause", sa.String(16)),
+        sa.Column("paused_since", sa.DateTime()),
         sa.Column("webhooks", sa.Text()),
         sa.Column("announced", sa.Integer()),
         sa.Column("announced_event", sa.Integer()),
@@ -23,6 +24,15 @@ def upgrade() -> None:
         sa.Column("hide_recording", sa.Boolean()),
     ):
         op.add_column("recordings", column)
+    op.drop_index("one_active_recording_per_stream", "recordings")
+    active = "state IN ('starting', 'recording', 'reconnecting', 'paused', 'stopping')"
+    op.create_index(
+        "one_active_recording_per_stream",
+        "recordings",
+        ["mint_id"],
+        unique=True,
+        sqlite_where=sa.text(active),
+    )
     op.create_table(
         "outputs",
         sa.Column("id", sa.String(32), primary_key=True, nullable=False),

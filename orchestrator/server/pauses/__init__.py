@@ -1,0 +1,1 @@
+"""Pausing recordings, as it is asked for."""
