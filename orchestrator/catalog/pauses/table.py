@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from orchestrator.catalog.pauses.model import Pause
-from orchestrator.catalog.statements import changed
 from orchestrator.catalog.store import Catalog
 
 
@@ -30,14 +27,3 @@ class Pauses:
         """All of a recording, in order."""
         query = select(Pause).where(Pause.recording_id == recording_id).order_by(Pause.number)
         return await self._catalog.transactions.read(lambda session: list(session.scalars(query)))
-
-    async def end_all(self, recording_id: str, ended_at: datetime) -> bool:
-        """Those that last end with the recording: their length stays None if it isn't known.
-
-        False if there were none.
-        """
-        lasting = update(Pause).where(Pause.recording_id == recording_id, Pause.ended_at.is_(None))
-        statement = lasting.values(ended_at=ended_at)
-        return bool(
-            await self._catalog.transactions.write(lambda session: changed(session, statement))
-        )

@@ -20,7 +20,6 @@ from orchestrator.errors import (
     AlreadyActive,
     HavenError,
     InvalidOutputDirectory,
-    NothingToPause,
     NothingToStop,
     RecordingNotFound,
     StillActive,
@@ -229,23 +228,6 @@ class MemoryManager(MemoryDetails):
         asked = {"output_format": format_, "video_quality": quality}
         row = recording(request.stream_id, **asked, started_by=request.started_by)
         self.rows.append(row)
-        return row
-
-    async def pause(self, stream_id: str, *, still: bool = False) -> Recording:
-        """The row, paused."""
-        row = await self.status(stream_id)
-        if row is None:
-            raise NothingToPause(stream_id)
-        row.state, row.paused_since = "paused", STARTED
-        row.pause = "still" if still else "cut"
-        return row
-
-    async def resume(self, stream_id: str) -> Recording:
-        """The row, recording."""
-        row = await self.status(stream_id)
-        if row is None:
-            raise NothingToPause(stream_id)
-        row.state, row.paused_since, row.pause = "recording", None, None
         return row
 
     async def stop(self, stream_id: str) -> Recording:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from orchestrator.discovery.directory import Directory
 from orchestrator.server.streams.details import PublishedTrack, StreamDetails, details_of
 from tests.kit.api.directory import MemoryDirectory
+from tests.kit.api.memory_pauses import MemoryPauses
 from tests.kit.api.memory_sidecars import MemorySidecars
 
 
-class MemoryDetails:
+class MemoryDetails(MemoryPauses):
     """The part of a manager that looks into streams, and beside files."""
 
     def __init__(self, directory: MemoryDirectory) -> None:

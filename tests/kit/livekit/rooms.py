@@ -89,9 +89,13 @@ class Publisher:
         *,
         simulcast: bool = False,
         layers: str = "",
+        live: bool = False,
         source: Source = rtc.TrackSource.SOURCE_CAMERA,
     ) -> None:
-        """Publishes encoded frames; AV1, simulcast and `layers` (``L3T3_KEY``) the SDK encodes."""
+        """Publishes encoded frames, with a keyframe each second whoever asks.
+
+        AV1, simulcast, `layers` (``L3T3_KEY``) and what is to be `live` the SDK encodes.
+        """
         options = rtc.TrackPublishOptions(
             video_codec=_CODECS[codec], source=source, simulcast=simulcast
         )
@@ -100,7 +104,7 @@ class Publisher:
         # Room above what the frames need, else the SDK drops some to keep to its own estimate.
         options.video_encoding.max_bitrate = 8_000_000
         options.video_encoding.max_framerate = self.fps
-        if simulcast or layers or codec == "av1":
+        if simulcast or layers or live or codec == "av1":
             raw = rtc.VideoSource(self.width, self.height)
             self.video_track = rtc.LocalVideoTrack.create_video_track("video", raw)
             feed = self._feed_raw(raw)
@@ -239,6 +243,7 @@ async def publish(
     audio: bool = True,
     simulcast: bool = False,
     layers: str = "",
+    live: bool = False,
     width: int = 320,
     height: int = 180,
     fps: int = 30,
@@ -254,7 +259,9 @@ async def publish(
         if audio:
             await publisher.publish_audio()
         if video is not None:
-            await publisher.publish_video(video, simulcast=simulcast, layers=layers, source=source)
+            await publisher.publish_video(
+                video, simulcast=simulcast, layers=layers, live=live, source=source
+            )
         yield publisher
     finally:
         await publisher.close()

@@ -11,7 +11,7 @@ import json
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -57,8 +57,10 @@ class PausedRecording:
 
     manager: Manager
     room: str
-    answers_s: list[float]
-    asked: list[datetime]
+    answers_s: list[float] = field(default_factory=list)
+    asked: list[datetime] = field(default_factory=list)
+    unsent: frozenset[int] = frozenset()
+    """Numbers that the publisher left out."""
 
     async def pause(self, seconds: float, *, still: bool = False) -> None:
         """Pauses, and goes on."""
@@ -76,17 +78,23 @@ async def record(
     request: StartRequest,
     lengths_s: Sequence[float],
     between: int,
+    live: bool = False,
 ) -> tuple[Recording, PausedRecording]:
-    """Records with a pause of each length, and so many frames between two."""
+    """Records with a pause of each length, and so many frames between two.
+
+    `live`: the publisher gives keyframes when they are asked for, else one each second.
+    """
     room = request.stream_id
-    paused = PausedRecording(manager, room, [], [])
-    async with publish(livekit, room):
+    paused = PausedRecording(manager, room)
+    async with publish(livekit, room, live=live) as publisher:
         await manager.start(request)
         await until_received(manager, room, between)
         for seconds in lengths_s:
             await paused.pause(seconds)
             await until_more(manager, room, between)
-        return await manager.stop(room), paused
+        ended = await manager.stop(room)
+        paused.unsent = frozenset(publisher.refused)
+        return ended, paused
 
 
 async def measured(manager: Manager, ended: Recording, paused: PausedRecording) -> Found:
@@ -113,7 +121,7 @@ def found(
     length_s = max(reading.video_end_s + 1 / FPS, reading.audio_end_s)
     return Found(
         pauses=len(rows),
-        missing_frames=_missing(reading, seams),
+        missing_frames=_missing(reading, seams, paused.unsent),
         audio_gaps=reading.audio_gaps,
         offset_ms=round(usual, 1),
         worst_ms=round(max(behind, default=0.0), 1),
@@ -130,13 +138,12 @@ def _offsets_ms(reading: Reading) -> list[tuple[float, float]]:
     return [(flash, 1000 * (beep - flash)) for flash, beep in pairs if abs(beep - flash) < 0.3]
 
 
-def _missing(reading: Reading, seams: Sequence[float]) -> int:
-    """Numbers that are left out elsewhere than at a pause."""
+def _missing(reading: Reading, seams: Sequence[float], unsent: frozenset[int]) -> int:
+    """Numbers that are left out elsewhere than at a pause, and were sent."""
     return sum(
-        after - before - 1
+        len({*range(before + 1, after)} - unsent)
         for (at_s, before), (then_s, after) in pairwise(reading.codes)
-        if after > before + 1
-        and not any(at_s < seam + 0.001 and then_s >= seam - 0.005 for seam in seams)
+        if not any(at_s - 0.001 < seam < then_s + 0.005 for seam in seams)
     )
 
 
@@ -157,7 +164,12 @@ async def _main(arguments: argparse.Namespace) -> dict[str, Any]:
                 request = StartRequest("paused", arguments.format, arguments.pipeline, "low")
                 lengths_s = [arguments.length_s] * arguments.pauses
                 ended, paused = await record(
-                    manager, livekit, request, lengths_s, between=arguments.between
+                    manager,
+                    livekit,
+                    request,
+                    lengths_s,
+                    between=arguments.between,
+                    live=arguments.live,
                 )
                 return asdict(await measured(manager, ended, paused))
         finally:
@@ -171,6 +183,7 @@ def main() -> None:
     parser.add_argument("--format")
     parser.add_argument("--pauses", type=int, default=10)
     parser.add_argument("--length-s", type=float, default=2.0)
+    parser.add_argument("--live", action="store_true")
     parser.add_argument("--between", type=int, default=4 * FPS)
     print(json.dumps(asyncio.run(_main(parser.parse_args()))))
 

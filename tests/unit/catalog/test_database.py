@@ -84,7 +84,8 @@ async def test_the_active_index_is_partial(tmp_path: Path) -> None:
         (sql,) = connection.execute(
             "SELECT sql FROM sqlite_master WHERE name = 'one_active_recording_per_stream'"
         ).fetchone()
-    assert sql.endswith("WHERE state IN ('starting', 'recording', 'reconnecting', 'stopping')")
+    active = "'starting', 'recording', 'reconnecting', 'paused', 'stopping'"
+    assert sql.endswith(f"WHERE state IN ({active})")
 
 
 def test_the_known_revisions_are_the_scripts() -> None:

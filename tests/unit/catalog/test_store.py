@@ -94,7 +94,7 @@ async def test_update_and_want(catalog: Catalog) -> None:
     await catalog.want("a", "stop")
     found = await catalog.get("a")
     assert (found.state, found.worker_pid, found.wanted) == ("recording", 7, "stop")
-    assert await catalog.wanted("a") == ("stop", None)
+    assert await catalog.wanted("a") == ("stop", None, None)
     assert found.figures == {"restarts": 2}
 
 

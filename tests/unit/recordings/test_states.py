@@ -45,12 +45,14 @@ async def test_the_ledger_sees_a_wanted_end_and_writes_its_notes(catalog: Catalo
     row = recording("r1", state="recording")
     await catalog.create(row)
     entry, stopped, steps = CatalogEntry(row, catalog), asyncio.Event(), list[int | None]()
-    async with entry.opened(on_stop=stopped.set, on_reserved=steps.append):
-        await catalog.update("r1", wanted="stop", speed_step=2)
+    pauses = list[str | None]()
+    async with entry.opened(on_stop=stopped.set, on_reserved=steps.append, on_pause=pauses.append):
+        await catalog.update("r1", wanted="stop", speed_step=2, pause="cut")
         entry.look()
         entry.note("test", "a line")
         await asyncio.wait_for(stopped.wait(), 5)
     assert [e.message for e in await catalog.events("r1")] == ["a line"]
+    assert pauses[-1] == "cut"
     assert (steps[-1], row.speed_step) == (2, None), "it is reported, and no row changes"
 
 

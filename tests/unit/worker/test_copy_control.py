@@ -25,6 +25,7 @@ async def test_a_codec_that_changes_on_and_on_makes_no_more_files_than_a_recordi
     capture = SimpleNamespace(
         tracks=SimpleNamespace(begin_part=lambda: None),
         timeline=SimpleNamespace(held=False),
+        paused=None,
         left_out_by_writer=lambda reasons, written: None,
     )
     control = CopyControl(

@@ -1,0 +1,1 @@
+"""Recordings that pause and go on."""

@@ -1,0 +1,46 @@
+"""Pauses in real rooms: nothing is missing but what came meanwhile, and audio stays in step."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.recordings.start_request import StartRequest
+from orchestrator.server.manager import Manager
+from tests.kit.livekit.server import Server
+from tests.kit.recordings.copied import kinds
+from tests.kit.recordings.paused import measured, record
+
+pytestmark = [pytest.mark.livekit, pytest.mark.real_time]
+
+
+async def test_a_pause_is_cut_out(manager: Manager, livekit_server: Server) -> None:
+    request = StartRequest("paused", "mp4", None, "low")
+    ended, paused = await record(manager, livekit_server, request, [1, 0.2], between=40)
+    found = await measured(manager, ended, paused)
+    assert found.pauses == 2
+    assert (found.missing_frames, found.audio_gaps) == (0, 0)
+    assert found.worst_ms < 15
+    assert found.longest_resume_ms < 300
+    assert abs(found.length_ms) < 60
+    log = await kinds(manager, ended)
+    assert [kind for kind in log if kind in ("paused", "resumed")] == ["paused", "resumed"] * 2
+
+
+@pytest.mark.all_only
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("format", ["mp4", "webm", "mkv"])
+async def test_ten_pauses_in_a_minute(
+    manager: Manager, livekit_server: Server, format: str
+) -> None:
+    copies = format == "mkv"
+    request = StartRequest("paused", format, "copy" if copies else None, "low")
+    ended, paused = await record(
+        manager, livekit_server, request, [2.0] * 10, between=105, live=copies
+    )
+    found = await measured(manager, ended, paused)
+    assert found.pauses == 10
+    assert found.audio_gaps <= (1 if copies else 0)
+    assert found.worst_ms < 15 + (10 if copies else 0)
+    assert found.longest_resume_ms < 300
+    if not copies:  # a publisher that encodes leaves out frames by itself
+        assert found.missing_frames == 0
