@@ -22,7 +22,6 @@ from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.encoding.process.capabilities import FFmpeg
 from orchestrator.errors import HavenError, NothingToStop, WorkerFailed
-from orchestrator.pausing import PauseMode
 from orchestrator.recordings.catalog_polling import poll_until, wait_until_final
 from orchestrator.recordings.encryption.stream_keys import keys_of
 from orchestrator.recordings.outcome import failure_of, is_final
@@ -94,7 +93,8 @@ class Manager:
         self.outputs = RecordingOutputs(settings, catalog, self._encoders, self._workers.wake)
         self.sidecars = SidecarFiles(catalog)
         self._uploader = UploaderKeeper(settings, catalog)
-        self._pauses = RecordingPauses(catalog, self._workers.wake)
+        pauses = RecordingPauses(catalog, self._workers.wake)
+        self.pause, self.resume = pauses.pause, pauses.resume
         self._maintenance = Maintenance(settings, catalog, self._encoders)
         self.library = VideoLibrary(catalog)
         self.streams = NamedStreams(settings, catalog, directory.named)
@@ -223,14 +223,6 @@ class Manager:
         if ended.state == RecordingState.FAILED:
             raise failure_of(ended)
         return ended
-
-    async def pause(self, stream_id: str, *, still: bool = False) -> Recording:
-        """Returns when nothing more is recorded, or (`still`) a still frame; NothingToPause."""
-        return await self._pauses.pause(stream_id, PauseMode.STILL if still else PauseMode.CUT)
-
-    async def resume(self, stream_id: str) -> Recording:
-        """Returns when it records again; NothingToPause, PauseConflict."""
-        return await self._pauses.resume(stream_id)
 
     async def until_unmuted(self, stream_id: str, e2ee: E2eeKeys | None = None) -> None:
         """Returns when somebody in the stream is not muted; StreamNotFound when it is over.

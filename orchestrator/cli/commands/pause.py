@@ -44,6 +44,7 @@ def resume(stream: Stream, config: Config = None) -> None:
 
 async def _want(stream: str, mode: PauseMode | None, config: Path | None) -> Recording:
     from orchestrator.catalog.store import Catalog
+    from orchestrator.pausing import PauseMode
     from orchestrator.server.launcher import LocalLauncher
     from orchestrator.server.pauses.recording_pauses import RecordingPauses
     from orchestrator.server.recording_workers import worker_of
@@ -61,6 +62,6 @@ async def _want(stream: str, mode: PauseMode | None, config: Path | None) -> Rec
         pauses = RecordingPauses(catalog, wake)
         if mode is None:
             return await pauses.resume(stream)
-        return await pauses.pause(stream, mode)
+        return await pauses.pause(stream, still=mode is PauseMode.STILL)
     finally:
         await catalog.close()

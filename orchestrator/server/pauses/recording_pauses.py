@@ -22,13 +22,16 @@ class RecordingPauses:
     def __init__(self, catalog: Catalog, wake: Callable[[Recording], None]) -> None:
         self._catalog, self._wake = catalog, wake
 
-    async def pause(self, stream_id: str, mode: PauseMode) -> Recording:
+    async def pause(self, stream_id: str, *, still: bool = False) -> Recording:
         """Returns when nothing more is recorded; at once if it is paused already.
+
+        `still`: its last frame and silence stand for the time, which is cut out else.
 
         Raises NothingToPause; PauseConflict if it has no first frame yet, is being finished, or is
         paused in the other way.
         """
         recording = await self._capturing(stream_id)
+        mode = PauseMode.STILL if still else PauseMode.CUT
         if recording.pause not in (None, mode):
             raise PauseConflict(
                 f"The recording of {stream_id} is paused in another way: {recording.pause}.",

@@ -41,7 +41,7 @@ async def concluded(talk: WithSidecars) -> list[str]:
     pipeline = cast(Any, SimpleNamespace(copies=False, container="mp4", segment_suffix=".mp4"))
     ready: asyncio.Future[SegmentEncoding] = asyncio.get_running_loop().create_future()
     ready.set_result(SegmentEncoding(pipeline, {}, cast(Any, None), 0, {}))
-    async with entry.opened(lambda: None, lambda _: None):
+    async with entry.opened(lambda: None, lambda _: None, lambda _: None):
         await conclude(entry, ready, STOPPED, None)
     return [e.message for e in await talk.catalog.events("r1") if e.kind == "sidecars"]
 
