@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,8 +54,6 @@ class RoomData:
     spoken: list[Cue] = field(default_factory=list)
     speakers: int = 0
     chat: list[Cue] = field(default_factory=list)
-    chapters: list[tuple[float, str]] = field(default_factory=list)
-    """Time in the recording in seconds, and title, of what was marked."""
 
     def captions(self, from_s: float = 0.0, to_s: float | None = None) -> str | None:
         """WebVTT of what was transcribed, of a file from here to there; None if it is empty."""
@@ -80,14 +79,18 @@ def make(facts: RecordingFacts, target: Path) -> RoomData:
             made.lines += 1
             types.add(line["type"])
             captions.add(line)
-            if line["type"] == "chapter" and len(made.chapters) < MOST_CHAPTERS:
-                made.chapters.append((line["at_s"], str(line.get("title", ""))))
         if types <= _NOT_ALONE:
             file.truncate(0)
             return RoomData()
     captions.finish()
     made.spoken, made.chat, made.speakers = captions.spoken, captions.chat, captions.speakers
     return made
+
+
+def chapters(facts: RecordingFacts) -> list[tuple[float, str]]:
+    """Time in the recording in seconds, and title, of what participants marked; OSError."""
+    marked = (line for line in _lines(facts) if line["type"] == "chapter" and line.get("title"))
+    return [(line["at_s"], str(line["title"])) for line in islice(marked, MOST_CHAPTERS)]
 
 
 def _lines(facts: RecordingFacts) -> Iterator[dict[str, Any]]:

@@ -10,13 +10,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import structlog
+from sqlalchemy import select
 
 from orchestrator.catalog.models import File, Recording
+from orchestrator.catalog.pauses.model import Pause
 from orchestrator.errors import HavenError
 from orchestrator.file_access import FileAccess
 from orchestrator.monitor.usage import boot_id
-from orchestrator.recordings.room_data.published import RecordingFacts, RoomData, has_lines, make
+from orchestrator.recordings.room_data.published import (
+    RecordingFacts,
+    RoomData,
+    chapters,
+    has_lines,
+    make,
+)
 from orchestrator.recordings.room_data.raw_lines import FOLDER
+from orchestrator.recordings.room_data.recording_time import FilePause, moment
 from orchestrator.recordings.sidecars.files import Sidecars
 from orchestrator.recordings.sidecars.names import SidecarKind, ending
 from orchestrator.worker.catalog_entry import CatalogEntry
@@ -39,11 +48,28 @@ async def write(entry: CatalogEntry, files: Sequence[File], access: FileAccess) 
     return True
 
 
+async def markers(entry: CatalogEntry) -> list[tuple[float, str]]:
+    """Time in the recording in seconds, and title, of what participants marked as chapters.
+
+    May be called before there is a file. Empty if it can't be read.
+    """
+    if not await asyncio.to_thread(has_lines, Path(entry.recording.work_directory)):
+        return []
+    try:
+        row = await entry.catalog.get(entry.recording.id)
+        facts = _facts(row, [], await _pauses(entry))
+        return await asyncio.to_thread(chapters, facts)
+    except (HavenError, OSError) as error:
+        log.warning("markers of chapters can't be read", problem=str(error))
+        return []
+
+
 async def _write(entry: CatalogEntry, files: Sequence[File], access: FileAccess) -> None:
     row = await entry.catalog.get(entry.recording.id)
     sidecars = Sidecars(entry.catalog, row, access)
     lines = Path(row.work_directory) / FOLDER / ending(SidecarKind.DATA)
-    made = await asyncio.to_thread(make, _facts(row, files), lines)
+    facts = _facts(row, files, await _pauses(entry))
+    made = await asyncio.to_thread(make, facts, lines)
     if not made.lines:
         return
     path = await sidecars.begin(SidecarKind.DATA)
@@ -53,12 +79,18 @@ async def _write(entry: CatalogEntry, files: Sequence[File], access: FileAccess)
         await sidecars.write(kind, text.encode(), file_ending=name)
 
 
-def _facts(row: Recording, files: Sequence[File]) -> RecordingFacts:
+async def _pauses(entry: CatalogEntry) -> list[FilePause]:
+    query = select(Pause).where(Pause.recording_id == entry.recording.id)
+    rows = await entry.catalog.transactions.read(lambda session: list(session.scalars(query)))
+    return [FilePause(row.at_s, row.length_s, cut=row.mode == "cut") for row in rows]
+
+
+def _facts(row: Recording, files: Sequence[File], pauses: Sequence[FilePause]) -> RecordingFacts:
     parts = [{"name": Path(file.path).name, "offset_s": round(file.offset_s, 3)} for file in files]
     header = {
         "recording_id": row.id,
         "stream_id": row.stream_id,
-        "started_at": row.started_at.isoformat() if row.started_at else None,
+        "started_at": row.started_at and moment(round(row.started_at.timestamp() * 1000)),
         "files": parts,
     }
     return RecordingFacts(
@@ -66,6 +98,7 @@ def _facts(row: Recording, files: Sequence[File]) -> RecordingFacts:
         header=header,
         boot=row.origin_boot or boot_id(),
         origin_ns=row.origin_ns,
+        pauses=pauses,
     )
 
 

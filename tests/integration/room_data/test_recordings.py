@@ -8,7 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from livekit import rtc
@@ -30,7 +30,7 @@ from tests.kit.signals.reading import Reading, read
 
 pytestmark = [pytest.mark.livekit, pytest.mark.real_time]
 
-PATIENT = {"connect_timeout_s": 20}
+PATIENT: Final = {"start_timeout_s": 30, "connect_timeout_s": 20}
 """Several publishers and a recording begin at the same moment on a busy machine."""
 
 
@@ -162,6 +162,7 @@ async def test_what_happens_in_a_room_is_beside_the_file(
     assert all(Path(row.path).parent == Path(ended.output_path).parent for row in rows)
 
 
+@pytest.mark.all_only
 async def test_data_goes_on_after_a_killed_worker_and_a_lost_connection(
     settings_for: Callable[..., Settings], livekit_server: Server
 ) -> None:
@@ -213,20 +214,28 @@ async def test_encrypted_data_is_decrypted_or_counted(
     manager: Manager, livekit_server: Server, key: bool
 ) -> None:
     room = f"sealed-{key}"
-    async with conference(livekit_server, room, encryption=shared()) as people:
-        keys = given() if key else given("another passphrase")
-        request = StartRequest(room, "mp4", None, "low", e2ee=keys)
-        if not key:
-            with pytest.raises(Exception, match="encrypted"):
-                await manager.start(request)
-            return
+    async with (
+        conference(livekit_server, room, encryption=shared() if key else None) as people,
+        participant(livekit_server, room, "sealed", encryption=shared()) as sealed,
+    ):
+        request = StartRequest(room, "mp4", None, "low", e2ee=given() if key else None)
         started = await manager.start(request)
-        await people.host.room.local_participant.send_text("secret", topic="lk.chat")
-        await until_line(started, lambda line: line.get("text") == "secret")
-        await until_more(manager, room, FPS)
+        await sealed.local_participant.send_text("secret", topic="lk.chat")
+        said = "chat" if key else "left_out"
+        await until_line(started, lambda line: line.get("type") == said)
+        await people.host.room.local_participant.publish_data("done")
+        await until_line(started, lambda line: line.get("text") == "done")
         ended = await manager.stop(room)
-    (chat,) = of(lines(ended), "chat")
-    assert chat["encrypted"] is True
+    found = lines(ended)
+    if key:
+        (chat,) = of(found, "chat", "sealed")
+        assert (chat["text"], chat["encrypted"]) == ("secret", True)
+        return
+    assert of(found, "chat") == []
+    (left_out,) = of(found, "left_out")
+    assert left_out["reason"] == "'sealed': they are end-to-end encrypted: no key is given for it"
+    events = [each for each in await manager.catalog.events(ended.id) if each.kind == "data"]
+    assert len(events) == 1
 
 
 @pytest.mark.all_only

@@ -58,12 +58,13 @@ async def participant(
     *,
     name: str = "",
     kind: api.AccessToken.ParticipantKind = "standard",
+    encryption: rtc.E2EEOptions | None = None,
 ) -> AsyncIterator[rtc.Room]:
     """Somebody in the room, who may publish and send data."""
     joined = rtc.Room()
     grants = api.VideoGrants(room_join=True, room=room, can_update_own_metadata=True)
     token = api.AccessToken(KEY, SECRET).with_identity(identity).with_name(name).with_kind(kind)
-    options = rtc.RoomOptions(auto_subscribe=False)
+    options = rtc.RoomOptions(auto_subscribe=False, encryption=encryption)
     await joined.connect(server.url, token.with_grants(grants).to_jwt(), options)
     try:
         yield joined

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from orchestrator.recordings.room_data.published import RecordingFacts, RoomData, make
+from orchestrator.recordings.room_data.published import RecordingFacts, RoomData, chapters, make
 from orchestrator.recordings.room_data.raw_lines import as_line, origin_of, raw_path
 from orchestrator.recordings.room_data.recording_time import FilePause
 
@@ -121,5 +121,6 @@ def test_captions_of_a_part_have_its_times(tmp_path: Path) -> None:
 def test_markers_are_chapters_and_those_of_pauses_are_not(tmp_path: Path) -> None:
     lines = [line(at, "chapter", "ann", title=f"at {at}") for at in (1, 3, 9)]
     write(tmp_path, 1, {"origin_ns": 50 * S}, *lines)
-    result, _ = made(tmp_path, pauses=[FilePause(2, 5, cut=True)])
-    assert result.chapters == [(1.0, "at 1"), (4.0, "at 9")]
+    pauses = [FilePause(2, 5, cut=True)]
+    facts = RecordingFacts(work=tmp_path, header={}, boot=BOOT, origin_ns=None, pauses=pauses)
+    assert chapters(facts) == [(1.0, "at 1"), (4.0, "at 9")]
