@@ -74,8 +74,8 @@ class OutputTasks:
             for row in await self._table.of_recording(self._entry.recording.id):
                 if row.kind in OF_FILES:
                     await self._look_at(row)
-        except Unavailable as error:
-            log.warning("can't read what outputs are left", error=error.error)
+        except Exception:  # a boundary: the file is worth more than what else is made of it
+            log.exception("outputs that an earlier worker left are not finished")
         await self._end()
 
     async def _follow(self) -> None:
@@ -123,7 +123,14 @@ class OutputTasks:
         self._running[row.id] = output, asyncio.create_task(_made(make, output))
 
     async def _report(self, output: RunningOutput, task: asyncio.Task[None]) -> None:
-        """Of a task that has ended; one that raised has failed."""
+        """Of a task that has ended; one that raised, or took too long, has failed."""
+        if task.cancelled() and not output.ended:
+            await output.change(
+                OutputState.FAILED,
+                error_code=HavenError.code,
+                error=f"It took more than {STOP.outputs_s:g} s behind the recording's end.",
+                detail="What was made or sent until then is there.",
+            )
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("an output failed", output=output.id, error=repr(error))

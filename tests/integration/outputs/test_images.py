@@ -22,6 +22,8 @@ from orchestrator.recordings.start_request import StartRequest
 from orchestrator.server.manager import Manager
 from orchestrator.settings import Settings
 from orchestrator.settings.groups.streams import StreamSettings
+from tests.kit.livekit.crowd import conference
+from tests.kit.livekit.server import KEY, SECRET, Server
 from tests.kit.managing import managing
 from tests.kit.recordings.machine import Machine
 from tests.kit.recordings.waits import until_duration
@@ -186,3 +188,25 @@ async def test_after_a_power_cut_they_are_complete_with_the_file(
             Path(row["output_path"]).with_suffix(".images"),
         )
         assert Path(one["path"]).read_bytes() == data
+
+
+@pytest.mark.livekit
+@pytest.mark.all_only
+@pytest.mark.parametrize("pipeline", ["mp4", "copy"])
+async def test_of_a_room(tmp_path: Path, livekit_server: Server, pipeline: str) -> None:
+    settings = Settings(
+        output_directory=tmp_path / "out",
+        database_url=f"sqlite:///{tmp_path / 'catalog.db'}",
+        discovery=["livekit"],
+        livekit_url=livekit_server.url,
+        livekit_api_key=KEY,
+        livekit_api_secret=SECRET,
+    )
+    images = ImagesOutput(type="images", interval_s=2)
+    async with conference(livekit_server, "images"), managing(settings) as manager:
+        started = await manager.start(StartRequest("images", None, pipeline, outputs=(images,)))
+        await until_images(manager, started, 2)
+        ended = await manager.stop("images")
+        rows = await rows_of(manager, started)
+    assert ended.state == "completed"
+    check(ended, rows)

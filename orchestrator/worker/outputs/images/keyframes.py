@@ -27,6 +27,9 @@ LINGER_S: Final = 60.0
 """How long a segment is read on beside a later one: its ffmpeg finishes it in the background, or
 was killed."""
 
+AT_ONCE: Final = 500
+"""Fragments whose heads are read before their keyframes are given."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keyframe:
@@ -58,6 +61,14 @@ class _Segment:
     """When a later segment was seen, on the monotonic clock."""
 
 
+def _polled(reader: FragmentReader, *, last: bool) -> Iterator[list[Fragment]]:
+    """All that there are now: hours of them, where another worker has recorded before."""
+    while fragments := reader.poll(last=last, most=AT_ONCE):
+        yield fragments
+        if len(fragments) < AT_ONCE:
+            return
+
+
 def container_of(pipeline: Pipeline) -> Container:
     """That of the pipeline's segments."""
     if pipeline.copies:
@@ -79,7 +90,8 @@ class Keyframes:
             if path in self._done or (segment := self._segment(path)) is None:
                 continue
             try:
-                fragments = segment.reader.poll(last=last)
+                for fragments in _polled(segment.reader, last=last):
+                    yield from self._wanted(segment, fragments)
             except FileNotFoundError:
                 if segment.reader.header or last:  # it has become a final file
                     self._leave(path)
@@ -88,7 +100,6 @@ class Keyframes:
                 log.warning("no more keyframes of a segment", path=str(path), error=str(error))
                 self._leave(path)
                 continue
-            yield from self._wanted(segment, fragments)
             if segment.reader.ended or self._outlived(segment, number + 1 < len(paths)):
                 self._leave(path)
 

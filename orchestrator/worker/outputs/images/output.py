@@ -41,10 +41,13 @@ async def make_images(output: RunningOutput) -> None:
     spec = output.spec
     assert isinstance(spec, ImagesOutput)
     await _only_one(output)
-    with thread() as worker:
+    worker = thread()
+    try:
         images = _Images(output, spec, worker)
         await images.prepare()
         await images.run()
+    finally:
+        worker.shutdown(wait=False, cancel_futures=True)
 
 
 async def _only_one(output: RunningOutput) -> None:

@@ -14,8 +14,8 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.errors import OutputConflict
 from orchestrator.outputs.specs import ImagesOutput
 from orchestrator.recordings.sidecars.names import SidecarKind
+from orchestrator.worker.outputs.images import keyframes, shots
 from orchestrator.worker.outputs.images import output as images_output
-from orchestrator.worker.outputs.images import shots
 from orchestrator.worker.outputs.images.output import make_images
 from tests.kit.catalog.rows import NOON, segment
 from tests.kit.recordings.images import Images
@@ -126,6 +126,16 @@ async def test_when_nothing_is_recorded_any_more_it_is_made_of_the_segments_list
     await talk.catalog.add_segment(row)
     assert (await images.finish()).state == "complete"
     assert list(await images.images()) == [0.0, 10.0]
+
+
+async def test_however_many_fragments_wait_all_are_looked_at(
+    talk: WithSidecars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyframes, "AT_ONCE", 2)
+    images = await Images(talk, ImagesOutput(type="images", interval_s=2)).prepare()
+    images.add(1, 0.0, LEVELS)
+    await images.finish()
+    assert list(await images.images()) == [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
 
 
 async def test_a_full_disk_is_said_and_ends_only_the_images(talk: WithSidecars) -> None:
