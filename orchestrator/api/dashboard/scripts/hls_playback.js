@@ -7,6 +7,11 @@ const AGAIN_MS = 2000;
 /** How often something that failed is tried again, with AGAIN_MS in between, before it is reported. */
 const MOST_TRIES = 30;
 const MOST_RECOVERIES = 3;
+/**
+ * So far inside its beginning a live playlist is begun: hls.js 1.7.4 adds up durations, has it begin at 2e-16 instead of 0,
+ * and never loads anything for a position before that.
+ */
+const INSIDE_S = 0.02;
 
 const NOT_PLAYABLE = (codecs) => ({
   error: `This browser can't play ${inWords(codecs)}`,
@@ -110,7 +115,7 @@ export function playHls(video, path, tell) {
       if (!level) return null;
       const live = level.live;
       return {
-        start: level.fragmentStart,
+        start: level.fragmentStart + (live ? INSIDE_S : 0),
         end: level.edge,
         live,
         behind: live ? Math.max(hls.latency, 0) : 0,

@@ -58,8 +58,9 @@ export function Video({ source, title, recordingId, runs, seekTo, tell, onBroken
   }, []);
   useEffect(() => { if (seekTo) seek(seekTo.time); }, [seekTo]);
   const seek = (time) => {
-    video.current.currentTime = time;
-    setPlace({ ...placeOf(video.current, hls.current), time });
+    const here = placeOf(video.current, hls.current);
+    video.current.currentTime = Math.max(time, here.start);
+    setPlace({ ...here, time: video.current.currentTime });
   };
   const toggle = () => (video.current.paused ? video.current.play().catch(() => {}) : video.current.pause());
   const mute = () => { video.current.muted = !place.muted; if (!video.current.volume) video.current.volume = 1; };
