@@ -64,6 +64,10 @@ async def test_one_is_added_fails_and_is_tried_again(
     async with served(manager) as url:
         page = await open_page(f"{url}/dashboard/")
         await page.route("**/hls/**", lambda route: route.fulfill(status=404, json=NO_HLS))
+        await page.get_by_role("button", name="Pause recording Example Coin").click()
+        await expect(page.get_by_text("Paused", exact=True)).to_be_visible()
+        await page.get_by_role("button", name="Resume recording Example Coin").click()
+        await expect(page.get_by_text("REC", exact=True)).to_be_visible()
         await page.get_by_role("button", name="Watch Example Coin").click()
         part = page.get_by_role("region", name="Outputs").first
         await expect(part).to_contain_text("Nothing but its file")
