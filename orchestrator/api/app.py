@@ -40,6 +40,7 @@ from orchestrator.api.routes import (
     sidecars,
     streams,
     thumbnails,
+    uploads,
     video_library,
     viewer_sessions,
     watches,
@@ -53,7 +54,7 @@ their UTC offset; values that were not measured are null.
 """
 
 _ROUTES = (
-    *(recording_control, watches, recordings, outputs, sidecars, encodes, thumbnails),
+    *(recording_control, watches, recordings, outputs, uploads, sidecars, encodes, thumbnails),
     *(streams, live_streams, viewer_sessions, depin, video_library, pipelines),
     *(whip, capacity, health, processes, system, events, metrics, settings, session),
 )

@@ -27,7 +27,8 @@ _HEADERS: Final = {
             "style-src 'self'",
             "font-src 'self'",
             "img-src 'self' blob:",  # previews are fetched, then shown
-            "media-src 'self' blob:",  # what hls.js puts together of pieces
+            # blob: what hls.js puts together of pieces; /file leads to where an uploaded file is
+            "media-src 'self' blob: https: http:",
             "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from orchestrator.api.errors import RangeNotSatisfiable
@@ -72,6 +72,12 @@ def not_modified(headers: Mapping[str, str], etag: str, last_modified: str) -> b
         return parsedate_to_datetime(last_modified) <= parsedate_to_datetime(since)
     except (TypeError, ValueError):
         return False  # not a date: §13.1.3 says to ignore it
+
+
+def redirected(address: str) -> RedirectResponse:
+    """To an address with a signature, which nobody may keep."""
+    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    return RedirectResponse(address, 307, headers)
 
 
 class VideoFile(FileResponse):

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.api.recording_parts import Encodes, Outputs, Sidecars
+from orchestrator.api.recording_parts import Encodes, Outputs, Sidecars, Uploads
 from orchestrator.catalog.models import Event, File, Recording, Segment
 from orchestrator.errors import HavenError
 from orchestrator.media import Endpoint, Stream
@@ -193,6 +193,10 @@ class Manager(Protocol):
     @property
     def outputs(self) -> Outputs:
         """What becomes of recordings besides their files."""
+
+    @property
+    def uploads(self) -> Uploads:
+        """Files of recordings at upload targets."""
 
     @property
     def sidecars(self) -> Sidecars:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from orchestrator.catalog.encode_model import Encode
     from orchestrator.catalog.outputs.model import OutputRow
     from orchestrator.catalog.sidecars.model import SidecarFile
+    from orchestrator.catalog.uploads.model import UploadedFile
     from orchestrator.outputs.specs import Output
     from orchestrator.recordings.encodes.options import EncodeOptions
     from orchestrator.server.encodes.power import PauseReason
@@ -52,6 +54,19 @@ class Sidecars(Protocol):
 
     async def get(self, recording_id: str, name: str, /) -> SidecarFile:
         """One by its name, or SidecarNotFound."""
+
+
+class Uploads(Protocol):
+    """Files of recordings at upload targets."""
+
+    async def of_recording(self, recording_id: str, /) -> list[UploadedFile]:
+        """All that has arrived, newest first; RecordingNotFound."""
+
+    async def place(self, recording_id: str, name: str, /) -> str | Path:
+        """An address with a signature, or a path; UploadedFileNotFound, UploadError."""
+
+    async def place_of_part(self, recording_id: str, part: int, /) -> str | Path | None:
+        """The same of a final file; None if it isn't anywhere else."""
 
 
 class Encodes(Protocol):

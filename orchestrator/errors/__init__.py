@@ -14,6 +14,7 @@
     │  ├─ OutputNotFound
     │  ├─ DeliveryNotFound             no such web hook delivery
     │  ├─ SidecarNotFound              no such file beside a recording's
+    │  ├─ UploadedFileNotFound         no such file at an upload target
     │  ├─ VideoNotFound                no final file at this path
     │  ├─ NotWatched                   the stream isn't watched
     │  ├─ NotAdded                     no stream with a name of its own has this id
@@ -131,6 +132,7 @@ from orchestrator.errors.requests import (
     StreamConfigured,
     StreamExists,
     StreamNotFound,
+    UploadedFileNotFound,
     VideoNotFound,
 )
 from orchestrator.errors.settings import SettingsError
@@ -235,6 +237,7 @@ __all__ = [
     "UploadMismatch",
     "UploadRefused",
     "UploadUnreachable",
+    "UploadedFileNotFound",
     "VideoNotFound",
     "VideoTooLarge",
     "WorkerFailed",

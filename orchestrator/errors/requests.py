@@ -96,6 +96,18 @@ class DeliveryNotFound(NotFound):
         )
 
 
+class UploadedFileNotFound(NotFound):
+    """No file of this name of the recording is at an upload target."""
+
+    code = "uploaded_file_not_found"
+
+    def __init__(self, recording_id: str, name: str) -> None:
+        super().__init__(
+            f"Recording {recording_id} has no uploaded file {name[:200]!r}",
+            "GET /api/recordings/{id}/uploads lists what was uploaded.",
+        )
+
+
 class OutputConflict(HavenError):
     """The recording or the output is in a state in which that can't be done."""
 

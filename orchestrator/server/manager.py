@@ -37,6 +37,7 @@ from orchestrator.server.launcher import Launcher, LocalLauncher
 from orchestrator.server.lock import ServerLock, is_served
 from orchestrator.server.output_folders import OutputFolders
 from orchestrator.server.outputs.recording_outputs import RecordingOutputs
+from orchestrator.server.outputs.recording_uploads import RecordingUploads
 from orchestrator.server.outputs.uploader import UploaderKeeper
 from orchestrator.server.pauses.recording_pauses import RecordingPauses
 from orchestrator.server.recording_start import RecordingStart
@@ -92,7 +93,8 @@ class Manager:
         self.encodes = EncodeQueue(settings, catalog, self._encoders)
         self.outputs = RecordingOutputs(settings, catalog, self._encoders, self._workers.wake)
         self.sidecars = SidecarFiles(catalog)
-        self._uploader = UploaderKeeper(settings, catalog)
+        self.uploads = RecordingUploads(catalog)
+        self.uploader = UploaderKeeper(settings, catalog)
         pauses = RecordingPauses(catalog, self._workers.wake)
         self.pause, self.resume = pauses.pause, pauses.resume
         self._maintenance = Maintenance(settings, catalog, self._encoders)
@@ -132,7 +134,7 @@ class Manager:
                 await self.publishers.open()
                 self.watches.open()
                 self.encodes.open()
-                self._uploader.open()
+                self.uploader.open()
         except BaseException:
             await self._close_parts()
             raise
@@ -183,7 +185,7 @@ class Manager:
     async def _close_parts(self) -> None:
         await self.webhooks.close()
         await self._maintenance.close()
-        await self._uploader.close()
+        await self.uploader.close()
         await self.encodes.close()
         await self.watches.close()
         await self.streams.close()

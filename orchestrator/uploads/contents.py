@@ -22,6 +22,7 @@ from orchestrator.catalog.uploads.model import UploadedFile
 from orchestrator.errors import NoFrame
 from orchestrator.recordings.job import runtime_directory
 from orchestrator.recordings.manifest import ManifestFile, manifest
+from orchestrator.recordings.sidecars.names import SidecarKind
 from orchestrator.recordings.states import ACTIVE
 
 log = structlog.get_logger(__name__)
@@ -73,25 +74,26 @@ def content_type(name: str) -> str:
     return _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
-async def contents_of(catalog: Catalog, recording: Recording) -> list[Content]:
+async def contents_of(catalog: Catalog, recording: Recording, scratch: Path) -> list[Content]:
     """Files that are final now, in order; sidecar files and thumbnail once it has ended."""
     files = await catalog.files(recording.id)
     found = [Content(Path(one.path).name, FILE, Path(one.path), one.number) for one in files]
     if recording.state in ACTIVE:
         return found
     for sidecar in await SidecarFiles(catalog).of_recording(recording.id):
-        found.append(Content(sidecar.name, sidecar.kind, Path(sidecar.path)))
+        if sidecar.kind != SidecarKind.MANIFEST:  # it is made anew, with all that is here
+            found.append(Content(sidecar.name, sidecar.kind, Path(sidecar.path)))
     if files and not any(one.name == THUMBNAIL for one in found):
-        image = _scratch(recording, THUMBNAIL)
+        image = scratch / THUMBNAIL
         if await asyncio.to_thread(_write_thumbnail, Path(files[0].path), image):
             found.append(Content(THUMBNAIL, IMAGE, image))
     return found
 
 
 async def write_manifest(
-    catalog: Catalog, recording: Recording, uploaded: Sequence[UploadedFile]
+    catalog: Catalog, recording: Recording, uploaded: Sequence[UploadedFile], scratch: Path
 ) -> Content:
-    """The manifest of what is uploaded, in a file."""
+    """The manifest of what is uploaded, in a file; the caller puts it beside the recording's."""
     listed = [
         ManifestFile(one.name, FILE if one.part else "sidecar", one.size_bytes, one.sha256)
         for one in uploaded
@@ -107,18 +109,14 @@ async def write_manifest(
         await catalog.events(recording.id),
         uploaded=listed,
     )
-    path = _scratch(recording, MANIFEST)
+    path = scratch / MANIFEST
     await asyncio.to_thread(_write, path, json.dumps(values, indent=1, ensure_ascii=False).encode())
     return Content(MANIFEST, OWN_MANIFEST, path)
 
 
-def scratch_folder(recording_id: str) -> Path:
+def scratch_folder(output_id: str) -> Path:
     """Where files are made that exist only for an upload."""
-    return runtime_directory(f"upload-{recording_id}")
-
-
-def _scratch(recording: Recording, name: str) -> Path:
-    return scratch_folder(recording.id) / name
+    return runtime_directory(f"upload-{output_id}")
 
 
 def _write_thumbnail(file: Path, image: Path) -> bool:

@@ -22,6 +22,7 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.uploads.model import UploadedFile
 from orchestrator.catalog.uploads.table import UploadedFiles
 from orchestrator.errors import HavenError, InvalidRequest, UploadError, UploadRefused
+from orchestrator.file_access import FileAccess
 from orchestrator.outputs.specs import UploadOutput
 from orchestrator.recordings.encryption.sealed_text import output_of
 from orchestrator.recordings.output_states import OutputState
@@ -38,7 +39,8 @@ log = structlog.get_logger(__name__)
 class Upload:
     """Carries out one pass of an output; the row says what came of it."""
 
-    def __init__(self, catalog: Catalog, row: OutputRow) -> None:
+    def __init__(self, catalog: Catalog, row: OutputRow, access: FileAccess) -> None:
+        self._access = access
         self._catalog, self._row = catalog, row
         self._files = UploadedFiles(catalog)
         self._state = UploadState(catalog, row)
@@ -58,7 +60,7 @@ class Upload:
             await self._remove(spec)
             return
         try:
-            async with UploadPass(self._catalog, self._state, spec, recording) as one:
+            async with UploadPass(self._catalog, self._state, spec, recording, self._access) as one:
                 await one.send_all()
         except UploadError as error:
             await self._failed(error, spec)

@@ -10,15 +10,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from orchestrator.catalog.encodes import Encodes
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.uploads.model import UploadedFile
 from orchestrator.catalog.uploads.table import UploadedFiles
 from orchestrator.errors import FileGone, HavenError, UploadError
+from orchestrator.file_access import FileAccess
 from orchestrator.outputs.specs import UploadOutput
 from orchestrator.recordings.checksums import sha256_of
 from orchestrator.recordings.output_states import OutputState
+from orchestrator.recordings.sidecars.files import Sidecars
+from orchestrator.recordings.sidecars.names import SidecarKind
 from orchestrator.recordings.states import ACTIVE
 from orchestrator.uploads.bandwidth import Bandwidth
 from orchestrator.uploads.contents import (
@@ -36,6 +41,8 @@ from orchestrator.uploads.plain_options import plain_options
 from orchestrator.uploads.s3.bucket import http_client
 from orchestrator.uploads.targets import Target, open_target
 
+log = structlog.get_logger(__name__)
+
 ENCODE_LOOK_S: Final = 30.0
 """Between two looks at whether an encode of the files has ended, before they are deleted here."""
 
@@ -44,11 +51,18 @@ class UploadPass:
     """What one pass holds open: the target, its connections."""
 
     def __init__(
-        self, catalog: Catalog, state: UploadState, spec: UploadOutput, recording: Recording
+        self,
+        catalog: Catalog,
+        state: UploadState,
+        spec: UploadOutput,
+        recording: Recording,
+        access: FileAccess,
     ) -> None:
+        self._access = access
         self._catalog, self._files, self._state = catalog, UploadedFiles(catalog), state
         self._row, self._spec, self._recording = state.row, spec, recording
         self._there: dict[str, UploadedFile] = {}
+        self._scratch = scratch_folder(self._row.id)
 
     async def __aenter__(self) -> UploadPass:
         self._fallback = bool(self._state.figures.get("fallback_used"))
@@ -66,7 +80,7 @@ class UploadPass:
     async def send_all(self) -> None:
         """Everything; sets the state."""
         self._there = {one.name: one for one in await self._files.of_output(self._row.id)}
-        contents = await contents_of(self._catalog, self._recording)
+        contents = await contents_of(self._catalog, self._recording, self._scratch)
         ended = self._recording.state not in ACTIVE
         if ended and not any(one.part for one in contents):
             raise FileGone(
@@ -210,8 +224,32 @@ class UploadPass:
             raise OutputGone
 
     async def _send_manifest(self) -> None:
-        content = await write_manifest(self._catalog, self._recording, list(self._there.values()))
+        there = list(self._there.values())
+        content = await write_manifest(self._catalog, self._recording, there, self._scratch)
+        if self._is_told(content):
+            return
+        self._there.pop(content.name, None)
+        await self._keep_manifest(content.path)
         await self._send(content)
+
+    def _is_told(self, manifest: Content) -> bool:
+        """Whether the manifest that is there was made of all that is there now."""
+        known = self._there.get(manifest.name)
+        if known is None or known.uploaded_at is None:
+            return False
+        others = [one.uploaded_at for one in self._there.values() if one is not known]
+        return all(at is None or at <= known.uploaded_at for at in others)
+
+    async def _keep_manifest(self, path: Path) -> None:
+        """Beside the recording's file, too; an upload doesn't fail if it can't be there."""
+        sidecars = Sidecars(self._catalog, self._recording, self._access)
+        try:
+            data = await asyncio.to_thread(path.read_bytes)
+            await sidecars.write_beside(SidecarKind.MANIFEST, data)
+        except (OSError, HavenError) as error:
+            log.warning(
+                "no manifest beside the file", recording=self._recording.id, error=str(error)
+            )
 
     async def _complete(self) -> None:
         if self._spec.keep_local == "until_uploaded":
@@ -220,9 +258,7 @@ class UploadPass:
                 await self._state.set(OutputState.ACTIVE, next_try_at=again)
                 return
             await self._remove_local()
-        await asyncio.to_thread(
-            shutil.rmtree, scratch_folder(self._recording.id), ignore_errors=True
-        )
+        await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
         await self._state.set(OutputState.COMPLETE)
 
     async def _is_to_be_encoded(self) -> bool:

@@ -10,12 +10,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi import Path as InPath
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 
 from orchestrator.api.dependencies import ManagerHere
 from orchestrator.api.documented_errors import Responses, failures
 from orchestrator.api.errors import RangeNotSatisfiable
-from orchestrator.api.file_responses import VideoFile
+from orchestrator.api.file_responses import VideoFile, redirected
 from orchestrator.api.manager_protocol import Manager
 from orchestrator.api.schemas.common import OUTPUT_PATH, RECORDING_ID
 from orchestrator.api.schemas.recordings import Deleted, EventLog, History, RecordingDetails
@@ -64,6 +64,7 @@ _FILE: Responses = {
     200: {"description": "The file.", "content": {kind: {} for kind in _MIME_TYPES.values()}},
     206: {"description": "The requested range.", "content": {"video/mp4": {}}},
     304: {"description": "The client already has this file."},
+    307: {"description": "Its address at an upload target, valid for six hours."},
 }
 
 RecordingId = Annotated[str, InPath(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z_-]+$")]
@@ -129,11 +130,22 @@ async def file(
     manager: ManagerHere,
     download: Annotated[bool, Query(description="Save the file instead of playing it.")] = False,
     part: Annotated[int, Query(ge=1, le=2**31, description="Part of a split recording.")] = 1,
-) -> VideoFile:
-    """The finished file, to play or save. Supports Range, If-Range and If-None-Match."""
+) -> Response:
+    """The finished file, to play or save. Supports Range, If-Range and If-None-Match.
+
+    One that was uploaded and isn't here any more is at the address that a 307 leads to.
+    """
     recording = await manager.get(id)
     path = await path_of(recording, part, manager)
-    status = await status_of(path, recording)
+    try:
+        status = await status_of(path, recording)
+    except FileMissing:
+        place = await manager.uploads.place_of_part(id, part)
+        if place is None:
+            raise
+        if isinstance(place, str):
+            return redirected(place)
+        path, status = place, await status_of(place, recording)
     return VideoFile(
         path,
         status,

@@ -15,6 +15,7 @@ from orchestrator.cli.named_outputs import HOW
 if TYPE_CHECKING:
     from orchestrator.catalog.models import Recording
     from orchestrator.cli.output_target import Target
+    from orchestrator.cli.upload_wait import UploadWait
     from orchestrator.e2ee_keys import E2eeKeys
     from orchestrator.recordings.start_request import StartRequest
     from orchestrator.server.webhooks.webhooks import WebhookQueue
@@ -206,32 +207,50 @@ def _run(settings: Settings, request: StartRequest, wait: bool) -> None:
     from orchestrator.cli.progress import summary
 
     try:
-        ended = asyncio.run(_record(settings, request, wait))
+        ended, uploaded = asyncio.run(_record(settings, request, wait))
     except asyncio.CancelledError:
         _say("Interrupted. The worker process is still finishing the file.")
         raise typer.Exit(130) from None
     summary(ended)
+    if uploaded is not True:
+        raise typer.Exit(130 if uploaded is None else 1)
 
 
-async def _record(settings: Settings, request: StartRequest, wait: bool) -> Recording:
+async def _record(
+    settings: Settings, request: StartRequest, wait: bool
+) -> tuple[Recording, bool | None]:
+    """The completed recording, and whether it is uploaded; None: interrupted while it was."""
     from orchestrator.cli.terminal_recording import TerminalRecording
+    from orchestrator.cli.upload_wait import UploadWait
     from orchestrator.errors import HavenError
     from orchestrator.server.manager import create_manager
 
     # A manager that closes finishes all recordings; those of a server are not ours.
-    manager = create_manager(settings.model_copy(update={"leave_recordings_running": True}))
+    # On the command line any target may be named; the limits bind only clients of the API.
+    own = {"leave_recordings_running": True, "allow_private_targets": True}
+    manager = create_manager(settings.model_copy(update=own))
     await manager.open()
     try:
         wait_s = settings.watch_period_s if wait else None
+        manager.uploader.open()
         try:
             recording = await TerminalRecording(manager, request, wait_s).run()
         except HavenError:
             await _call_webhooks(manager.webhooks)
             raise
+        uploaded = await _until_uploaded(UploadWait(manager.outputs, recording.id, _say))
         await _call_webhooks(manager.webhooks)
-        return recording
+        return recording, uploaded
     finally:
         await manager.close()
+
+
+async def _until_uploaded(wait: UploadWait) -> bool | None:
+    try:
+        return await wait.run()
+    except asyncio.CancelledError:
+        _say("Interrupted. The upload goes on in its own process.")
+        return None
 
 
 async def _call_webhooks(webhooks: WebhookQueue) -> None:

@@ -18,7 +18,7 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.uploads.table import UploadedFiles
 from orchestrator.errors import HavenError
 from orchestrator.periodic import Periodic
-from orchestrator.server.launcher import LocalLauncher
+from orchestrator.server.launcher import LocalLauncher, WorkerHandle
 from orchestrator.settings import Settings
 from orchestrator.uploads.process.job import UploaderJob, log_path
 from orchestrator.uploads.process.lock import uploader_of
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 MODULE: Final = "orchestrator.uploads.process"
 LOOK_S: Final = 1.0
 AGAIN_S: Final = 5.0
-"""Between two starts; a process takes a second or two until it has its lock."""
+"""Between two starts, should each die at once."""
 
 
 class UploaderKeeper:
@@ -38,6 +38,8 @@ class UploaderKeeper:
         self._settings, self._catalog = settings, catalog
         self._files = UploadedFiles(catalog)
         self._launcher = LocalLauncher(module=MODULE, held=signal.SIGTERM)
+        self._started: WorkerHandle | None = None
+        """The last one of this server."""
         self._started_s = float("-inf")
         self._looking = Periodic(
             self.look, LOOK_S, failure="the uploader can't be started; trying again"
@@ -57,6 +59,8 @@ class UploaderKeeper:
         self._launcher.reap()
         if time.monotonic() - self._started_s < AGAIN_S:
             return
+        if self._started is not None and self._launcher.alive(self._started):
+            return
         if not await self._files.due(datetime.now(UTC), limit=1):
             return
         if await asyncio.to_thread(uploader_of, self._catalog.path) is None:
@@ -68,6 +72,6 @@ class UploaderKeeper:
         await asyncio.to_thread(path.unlink, missing_ok=True)
         job = UploaderJob(self._settings)
         try:
-            await self._launcher.start(job.line(), path)
+            self._started = await self._launcher.start(job.line(), path)
         except (HavenError, OSError) as error:
             log.warning("the uploader wasn't started", error=str(error))

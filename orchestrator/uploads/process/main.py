@@ -35,7 +35,7 @@ async def upload(job: UploaderJob) -> None:
         return
     await catalog.open(migrate=False)
     try:
-        uploader = Uploader(catalog)
+        uploader = Uploader(catalog, job.settings.file_access)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, uploader.stop)

@@ -13,6 +13,7 @@ from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.uploads.table import UploadedFiles
 from orchestrator.errors import HavenError
+from orchestrator.file_access import FileAccess
 from orchestrator.periodic import Periodic
 from orchestrator.recordings.output_states import OutputState
 from orchestrator.uploads.output_state import OutputGone, UploadState
@@ -30,8 +31,8 @@ IDLE_S: Final = 60.0
 class Uploader:
     """All uploads of a catalog. `stop` ends it; what is unfinished is gone on with later."""
 
-    def __init__(self, catalog: Catalog, *, idle_s: float = IDLE_S) -> None:
-        self._catalog, self._idle_s = catalog, idle_s
+    def __init__(self, catalog: Catalog, access: FileAccess, *, idle_s: float = IDLE_S) -> None:
+        self._catalog, self._access, self._idle_s = catalog, access, idle_s
         self._files = UploadedFiles(catalog)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stopped = asyncio.Event()
@@ -75,7 +76,7 @@ class Uploader:
 
     async def _upload(self, row: OutputRow) -> None:
         try:
-            await Upload(self._catalog, row).run()
+            await Upload(self._catalog, row, self._access).run()
         except HavenError as error:  # the catalog is busy, or the row's secrets can't be read
             log.error("an upload can't go on", output=row.id, error=error.error)
             await asyncio.sleep(5 * LOOK_S)

@@ -52,7 +52,7 @@ async def is_replaced(server: ServerProcess, id: str, done: dict[str, Any]) -> N
     found = await asyncio.to_thread(probe, Path(file["output"]))
     assert found.playable
     assert found.duration_s == pytest.approx(row["duration_seconds"], abs=0.2)
-    answer = await server._client.get(f"/api/recordings/{id}/file")
+    answer = await server.client.get(f"/api/recordings/{id}/file")
     assert len(answer.content) == file["output_bytes"] == row["file_size_bytes"]
 
 

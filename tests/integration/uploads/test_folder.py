@@ -35,6 +35,8 @@ async def test_a_file_is_copied_checked_and_then_deleted_here(machine: Machine) 
         added = await add_upload(server, ID, url=away.as_uri(), keep_local="until_uploaded")
         done = await until(server, ID, added["id"], "complete", "failed")
         assert done["state"] == "complete", done
+        played = await server.client.get(f"/api/recordings/{ID}/file")
+        assert (played.status_code, played.content) == (200, recorded)
     folder = away / f"{ID}-{ID}"
     assert {one.name for one in folder.iterdir()} == {source.name, "thumbnail.jpg", "manifest.json"}
     assert (folder / source.name).read_bytes() == recorded

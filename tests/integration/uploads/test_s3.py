@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.kit.queued import ID, kill, put_recording, put_row
@@ -55,16 +56,18 @@ async def test_all_of_a_recording_is_uploaded_and_described(
         done = await until(server, ID, added["id"], "complete", "failed")
         assert done["state"] == "complete", done
         log = machine.log()
+    manifest = f"talks/{ID}-{ID}/manifest.json"
     keys = {f"talks/{ID}-{ID}/{name}" for name in (source.name, "thumbnail.jpg", "manifest.json")}
     there = s3.objects()
     assert set(there) == keys
     assert there[f"talks/{ID}-{ID}/{source.name}"].read_bytes() == source.read_bytes()
-    described = json.loads(there[f"talks/{ID}-{ID}/manifest.json"].read_bytes())
+    described = json.loads(there[manifest].read_bytes())
     sums = {one["name"]: one["sha256"] for one in described["files"]}
     assert sums[source.name] == hashlib.sha256(source.read_bytes()).hexdigest()
     assert done["figures"]["verified"] == ["etag"]
     assert done["figures"]["bytes_uploaded"] == done["figures"]["bytes_total"]
     assert SECRET not in json.dumps(done) + log
+    assert (machine.out / f"{ID}.manifest.json").read_bytes() == there[manifest].read_bytes()
     assert SECRET.encode() not in (machine.folder / "catalog.db").read_bytes()
 
 
@@ -136,12 +139,12 @@ async def test_one_that_is_removed_while_it_is_sent_leaves_nothing_open(
         how = {"url": PREFIX, "options": s3.options, "bandwidth_bps": SLOW_BPS}
         added = await add_upload(server, ID, **how)
         await until_sent(server, ID, added["id"], BIG // 4)
-        refused = await server._client.delete(f"/api/recordings/{ID}")
+        refused = await server.client.delete(f"/api/recordings/{ID}")
         assert refused.status_code == 409, refused.text
-        await server._client.delete(f"/api/recordings/{ID}/outputs/{added['id']}")
+        await server.client.delete(f"/api/recordings/{ID}/outputs/{added['id']}")
         await until(server, ID, added["id"], "removed")
         assert s3.unfinished() == []
-        assert (await server._client.delete(f"/api/recordings/{ID}")).status_code == 200
+        assert (await server.client.delete(f"/api/recordings/{ID}")).status_code == 200
 
 
 @pytest.mark.all_only
@@ -170,3 +173,27 @@ async def test_what_lasts_fails_at_once_and_the_second_target_takes_over(
         assert f"second/{ID}-{ID}/{source.name}" in s3.objects()
         assert (await output_of(server, ID, added["id"]))["state"] == "failed"
         await eventually(lambda: s3.unfinished() == [], s3.unfinished, within_s=5)
+
+
+async def test_a_file_that_is_only_there_is_played_from_there(
+    machine: Machine, s3: VersityGw
+) -> None:
+    source = await put_recording(machine, seconds=2)
+    recorded = source.read_bytes()
+    async with machine.serving() as server:
+        how = {"url": PREFIX, "options": s3.options, "keep_local": "until_uploaded"}
+        added = await add_upload(server, ID, **how)
+        done = await until(server, ID, added["id"], "complete", "failed")
+        assert done["state"] == "complete", done
+        assert not source.exists()
+        for path in (f"/api/recordings/{ID}/file", f"/api/recordings/{ID}/uploads/{source.name}"):
+            answer = await server.client.get(path)
+            assert (answer.status_code, answer.headers["cache-control"]) == (307, "no-store")
+            async with httpx.AsyncClient() as player:
+                part = await player.get(answer.headers["location"], headers={"Range": "bytes=9-99"})
+                assert (part.status_code, part.content) == (206, recorded[9:100])
+        listed = await server.get(f"/api/recordings/{ID}/uploads")
+        (file,) = [one for one in listed["files"] if one["part"] == 1]
+        assert file["removed_at"]
+        assert file["sha256"] == hashlib.sha256(recorded).hexdigest()
+        assert SECRET not in json.dumps(listed)

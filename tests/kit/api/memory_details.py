@@ -7,6 +7,7 @@ from orchestrator.server.streams.details import PublishedTrack, StreamDetails, d
 from tests.kit.api.directory import MemoryDirectory
 from tests.kit.api.memory_pauses import MemoryPauses
 from tests.kit.api.memory_sidecars import MemorySidecars
+from tests.kit.api.memory_uploads import MemoryUploads
 
 
 class MemoryDetails(MemoryPauses):
@@ -17,6 +18,7 @@ class MemoryDetails(MemoryPauses):
         self.published: dict[str, tuple[PublishedTrack, ...]] = {}
         """What is in streams, by their ids."""
         self.sidecars = MemorySidecars()
+        self.uploads = MemoryUploads()
 
     async def details(self, stream_id: str) -> StreamDetails:
         """What the test says is in it; of one with a name of its own what its server says."""

@@ -146,7 +146,7 @@ class ServerProcess:
     def __init__(self, process: Process, url: str) -> None:
         self.process, self.url = process, url
         self.port = int(url.rpartition(":")[2])
-        self._client = httpx.AsyncClient(base_url=url, timeout=150)
+        self.client = httpx.AsyncClient(base_url=url, timeout=150)
 
     @classmethod
     async def answering(cls, process: Process, log: Callable[[], str]) -> ServerProcess:
@@ -160,7 +160,7 @@ class ServerProcess:
 
     async def get(self, path: str) -> dict[str, Any]:
         """The answer to a GET."""
-        answer = await self._client.get(path)
+        answer = await self.client.get(path)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
@@ -178,7 +178,7 @@ class ServerProcess:
 
     async def ask(self, path: str, **body: Any) -> httpx.Response:
         """The answer to a POST, whatever it is."""
-        return await self._client.post(path, json=body)
+        return await self.client.post(path, json=body)
 
     async def ask_to_start(self, room: str, **how: Any) -> httpx.Response:
         """The answer to a start, whatever it is."""
@@ -233,7 +233,7 @@ class ServerProcess:
 
     async def close(self) -> None:
         """Kills it if it still runs."""
-        await self._client.aclose()
+        await self.client.aclose()
         if self.process.returncode is None:
             self.process.kill()
         await self.process.communicate()

@@ -164,7 +164,7 @@ async def test_paused_by_request_until_it_is_resumed_also_by_the_next_server(
     async with machine.serving() as server:
         asked = await queue(server, **SLOW)
         await until_chunks(machine.out, 1)
-        paused = await server._client.put("/api/encodes/queue", json={"paused": True})
+        paused = await server.client.put("/api/encodes/queue", json={"paused": True})
         assert paused.json()["paused"] == "request"
         row = await until_state(server, asked["id"], "paused", "completed")
         assert row["state"] == "paused", row
@@ -211,15 +211,15 @@ async def test_cancelled_while_it_runs(machine: Machine) -> None:
     async with machine.serving() as server:
         asked = await queue(server, **SLOW, replace=True)
         await until_encoding(server, asked["id"])
-        answer = await server._client.delete(f"/api/encodes/{asked['id']}")
+        answer = await server.client.delete(f"/api/encodes/{asked['id']}")
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
         assert [e["kind"] for e in (await server.recording(ID))["events"]] == ["encoded"]
         await eventually(lambda: not left(machine), lambda: left(machine), within_s=20)
         assert source.read_bytes() == before
         assert [path.name for path in machine.out.iterdir()] == [source.name]
-        again = await server._client.delete(f"/api/encodes/{asked['id']}")
+        again = await server.client.delete(f"/api/encodes/{asked['id']}")
         assert again.json()["state"] == "cancelled"
-        unknown = await server._client.delete("/api/encodes/nothing")
+        unknown = await server.client.delete("/api/encodes/nothing")
         assert unknown.status_code == 404
 
 
@@ -234,7 +234,7 @@ async def test_cancelled_while_the_queue_is_paused(machine: Machine) -> None:
     machine.settings["ENCODE_QUEUE"] = "paused"
     async with machine.serving() as server:
         assert (await server.get(f"/api/encodes/{asked['id']}"))["state"] == "paused"
-        answer = await server._client.delete(f"/api/encodes/{asked['id']}")
+        answer = await server.client.delete(f"/api/encodes/{asked['id']}")
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
         assert [path.name for path in machine.out.iterdir()] == [source.name]
         await eventually(lambda: not left(machine), lambda: left(machine), within_s=20)
@@ -244,14 +244,14 @@ async def test_a_recording_that_is_encoded_is_not_deleted(machine: Machine) -> N
     source = await put_recording(machine)
     async with machine.serving() as server:
         asked = await queue(server, **SLOW)
-        refused = await server._client.delete(f"/api/recordings/{ID}")
+        refused = await server.client.delete(f"/api/recordings/{ID}")
         assert refused.status_code == 409
         assert f"/api/encodes/{asked['id']}" in refused.json()["detail"]
         twice = await server.ask(f"/api/recordings/{ID}/encode")
         assert (twice.status_code, twice.json()["code"]) == (409, "already_encoding")
         done = await until_state(server, asked["id"], "completed", "failed")
         assert done["state"] == "completed", done
-        assert (await server._client.delete(f"/api/recordings/{ID}")).status_code == 200
+        assert (await server.client.delete(f"/api/recordings/{ID}")).status_code == 200
         assert not source.exists()
         assert list(machine.out.iterdir()) == []
         assert (await server.get("/api/encodes"))["total"] == 0

@@ -1,0 +1,74 @@
+"""Waits, after a recording of `orchestrator record`, for its uploads, and says how they went."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from orchestrator.catalog.outputs.model import OutputRow
+from orchestrator.cli.formatting import size
+from orchestrator.recordings.output_states import ENDED, OutputState
+
+LOOK_S: Final = 0.5
+SAY_S: Final = 5.0
+PATIENCE: Final = 4
+"""Tries of an upload that fail until the command ends without it."""
+
+
+class Outputs(Protocol):
+    """The part of the manager's outputs that is used."""
+
+    async def of_recording(self, recording_id: str) -> list[OutputRow]: ...
+
+
+class UploadWait:
+    """The uploads of one recording."""
+
+    def __init__(self, outputs: Outputs, recording_id: str, say: Callable[[str], None]) -> None:
+        self._outputs, self._id, self._say = outputs, recording_id, say
+        self._said = ""
+        self._quiet_s = 0.0
+
+    async def run(self) -> bool:
+        """Whether all of them are complete, once they are or won't be soon."""
+        while any(map(_is_awaited, rows := await self._uploads())):
+            self._show(rows)
+            await asyncio.sleep(LOOK_S)
+        for row in rows:
+            self._say(_ended(row))
+        return all(row.state in (OutputState.COMPLETE, OutputState.REMOVED) for row in rows)
+
+    async def _uploads(self) -> list[OutputRow]:
+        rows = await self._outputs.of_recording(self._id)
+        return [row for row in rows if row.kind == "upload"]
+
+    def _show(self, rows: Sequence[OutputRow]) -> None:
+        text = "; ".join(_line(row) for row in rows if row.state not in ENDED)
+        self._quiet_s += LOOK_S
+        if self._said == "" or (text != self._said and self._quiet_s >= SAY_S):
+            self._said, self._quiet_s = text, 0.0
+            self._say(text)
+
+
+def _is_awaited(row: OutputRow) -> bool:
+    given_up = row.state == OutputState.RETRYING and row.figures.get("tries", 0) >= PATIENCE
+    return row.state not in ENDED and not given_up
+
+
+def _line(row: OutputRow) -> str:
+    where, figures = row.shown.get("url"), row.figures
+    if row.error:
+        return f"Uploading to {where}: {row.error} Trying again ..."
+    done, total = figures.get("bytes_uploaded"), figures.get("bytes_total")
+    return f"Uploading to {where}: {size(done)} of {size(total)} ... (Ctrl-C: without waiting)"
+
+
+def _ended(row: OutputRow) -> str:
+    where = row.figures.get("location") or row.shown.get("url")
+    if row.state == OutputState.COMPLETE:
+        return f"Uploaded to {where}: {row.figures.get('files')} files and a manifest."
+    if row.state == OutputState.REMOVED:
+        return f"The upload to {where} was removed."
+    later = " `orchestrator serve` goes on with it." if row.state == OutputState.RETRYING else ""
+    return f"Not uploaded to {where}: {row.error} {row.detail or ''}{later}".strip()
