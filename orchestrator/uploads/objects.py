@@ -28,7 +28,7 @@ from orchestrator.uploads.s3.multipart import (
     part_size,
     read_slowly,
 )
-from orchestrator.uploads.signed_put import can_be_signed, put_signed
+from orchestrator.uploads.signed_put import VALID, can_be_signed, put_signed
 from orchestrator.uploads.targets import Target
 
 log = structlog.get_logger(__name__)
@@ -98,10 +98,23 @@ class Objects:
             return await self._put_at_once(file, watcher)
         if self._in_parts(file):
             return await self._multipart(file, watcher).run(open_id)
-        if can_be_signed(self.target, file.size):
+        if (address := await self._signed(file)) is not None:
             data = read_slowly(file.path, 0, file.size, self._pace)
-            return await put_signed(self.target, self._client, file, data, watcher.sent)
+            shown = self.target.shown
+            return await put_signed(
+                address, shown, self._client, file, data=data, sent=watcher.sent
+            )
         return await self._write(file, watcher)
+
+    async def _signed(self, file: LocalFile) -> str | None:
+        """An address to put it at in one request; None if the target can have none."""
+        if not can_be_signed(self.target, file.size):
+            return None
+        try:
+            return await self.target.signed("PUT", file.key, VALID)
+        except UploadError as error:  # keys that can't sign
+            log.info("no signed address, so it is sent in parts", error=error.error)
+            return None
 
     def _multipart(self, file: LocalFile, watcher: Watcher) -> MultipartUpload:
         return MultipartUpload(
@@ -132,7 +145,7 @@ class Objects:
         return result["e_tag"]
 
     async def _write(self, file: LocalFile, watcher: Watcher) -> str | None:
-        """By obstore, in parts: for Azure, whose unfinished blocks end with the next upload."""
+        """By obstore, in parts: to Azure, whose unfinished blocks end with the next upload."""
         done = 0
         try:
             async with obstore.open_writer_async(

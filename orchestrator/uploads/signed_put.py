@@ -30,14 +30,15 @@ def can_be_signed(target: Target, size: int) -> bool:
 
 
 async def put_signed(
-    target: Target,
+    address: str,
+    shown: str,
     client: httpx.AsyncClient,
     file: LocalFile,
+    *,
     data: AsyncIterator[bytes],
     sent: Callable[[int], None],
 ) -> str | None:
-    """Sends it; the object's ETag. UploadError."""
-    url = await target.signed("PUT", file.key, VALID)
+    """Sends it; the object's ETag. UploadError, with the target as `shown`."""
     headers = {"content-length": str(file.size), "content-type": file.content_type}
 
     async def counted() -> AsyncIterator[bytes]:
@@ -47,9 +48,9 @@ async def put_signed(
             sent(done := done + len(part))
 
     try:
-        response = await client.put(url, content=counted(), headers=headers)
+        response = await client.put(address, content=counted(), headers=headers)
     except httpx.HTTPError as error:
-        raise unreachable(target.shown, type(error).__name__) from error
+        raise unreachable(shown, type(error).__name__) from error
     if not response.is_success:
-        raise failure_of(target.shown, response.status_code, response.text[:65536])
+        raise failure_of(shown, response.status_code, response.text[:65536])
     return str(response.headers.get("etag", "")) or None
