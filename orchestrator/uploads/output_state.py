@@ -19,6 +19,13 @@ log = structlog.get_logger(__name__)
 WRITE_S: Final = 1.0
 """Figures are written at most this often."""
 
+_NO_ERROR: Final[dict[str, Any]] = {
+    "error_code": None,
+    "error": None,
+    "detail": None,
+    "next_try_at": None,
+}
+
 
 class OutputGone(Exception):
     """The output has ended by other hands: its recording was deleted."""
@@ -54,11 +61,20 @@ class UploadState:
             attempts=self.row.attempts,
         )
 
+    async def begins(self) -> None:
+        """A pass begins. One that failed stays in that state until something has arrived."""
+        if self._state != OutputState.RETRYING:
+            started = {} if self.row.started_at else {"started_at": datetime.now(UTC)}
+            await self.set(OutputState.ACTIVE, next_try_at=None, **started)
+
     async def works(self) -> None:
-        """It goes on: no error any more."""
-        cleared = {"error_code": None, "error": None, "detail": None, "next_try_at": None}
-        started = {} if self.row.started_at else {"started_at": datetime.now(UTC)}
-        await self.set(OutputState.ACTIVE, **cleared, **started)
+        """Something has arrived: no error any more."""
+        if self._state == OutputState.RETRYING:
+            await self.set(OutputState.ACTIVE, **_NO_ERROR)
+
+    async def completes(self) -> None:
+        """All is there."""
+        await self.set(OutputState.COMPLETE, **_NO_ERROR)
 
     def forget_failures(self) -> None:
         """It went on: what fails now is another outage."""

@@ -88,7 +88,7 @@ class UploadPass:
                 self._recording.error or "It was stopped before its first frame.",
             )
         await self._plan(contents)
-        await self._state.works()
+        await self._state.begins()
         for content in contents:
             await self._send(content)
         if not ended:
@@ -137,12 +137,14 @@ class UploadPass:
         self._there[content.name] = row
         self._state.forget_failures()
         self._count()
+        await self._state.works()
         await self._state.tell()
 
     async def _put(self, row: UploadedFile, local: LocalFile, open_id: str | None) -> str:
         async def opened(id: str) -> None:
             if not await self._files.change(row.output_id, row.name, open_id=id):
                 raise OutputGone
+            await self._state.works()  # the target has answered
 
         telling = asyncio.create_task(self._tell_often())
         putting = asyncio.create_task(
@@ -259,7 +261,7 @@ class UploadPass:
                 return
             await self._remove_local()
         await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
-        await self._state.set(OutputState.COMPLETE)
+        await self._state.completes()
 
     async def _is_to_be_encoded(self) -> bool:
         recording = await self._catalog.get(self._recording.id)

@@ -166,7 +166,7 @@ class ServerProcess:
 
     async def fetch(self, path: str) -> bytes:
         """What a GET gives that isn't JSON."""
-        answer = await self._client.get(path)
+        answer = await self.client.get(path)
         assert answer.status_code == 200, answer.text
         return answer.content
 
