@@ -60,6 +60,8 @@ def _line(row: OutputRow) -> str:
     where, figures = row.shown.get("url"), row.figures
     if row.error:
         return f"Uploading to {where}: {row.error} Trying again ..."
+    if "bytes_total" not in figures:
+        return f"Uploading to {where} ..."
     done, total = figures.get("bytes_uploaded"), figures.get("bytes_total")
     return f"Uploading to {where}: {size(done)} of {size(total)} ... (Ctrl-C: without waiting)"
 

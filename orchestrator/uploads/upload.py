@@ -30,8 +30,9 @@ from orchestrator.uploads.bandwidth import Bandwidth
 from orchestrator.uploads.objects import Objects
 from orchestrator.uploads.output_state import OutputGone, UploadState
 from orchestrator.uploads.retries import decide
+from orchestrator.uploads.rows import local_file, target_of
 from orchestrator.uploads.s3.bucket import http_client
-from orchestrator.uploads.upload_pass import UploadPass, local_file, target_of
+from orchestrator.uploads.upload_pass import UploadPass
 
 log = structlog.get_logger(__name__)
 

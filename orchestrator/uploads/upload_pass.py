@@ -37,9 +37,9 @@ from orchestrator.uploads.contents import (
 )
 from orchestrator.uploads.objects import LocalFile, Objects, Watcher
 from orchestrator.uploads.output_state import OutputGone, UploadState
-from orchestrator.uploads.plain_options import plain_options
+from orchestrator.uploads.rows import local_file, sizes_of, target_of, unlink_if_same
 from orchestrator.uploads.s3.bucket import http_client
-from orchestrator.uploads.targets import Target, open_target
+from orchestrator.uploads.targets import Target
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +98,7 @@ class UploadPass:
         await self._complete()
 
     async def _plan(self, contents: Sequence[Content]) -> None:
-        sizes = await asyncio.to_thread(_sizes, [one.path for one in contents])
+        sizes = await asyncio.to_thread(sizes_of, [one.path for one in contents])
         known = {name: one.size_bytes for name, one in self._there.items() if one.verified}
         total = sum(
             known.get(one.name, size or 0) for one, size in zip(contents, sizes, strict=True)
@@ -275,42 +275,5 @@ class UploadPass:
             if file.verified not in ("etag", "sha256"):
                 raise UploadError(f"{file.location} isn't checked.", "The file here is kept.")
         for file in files:
-            await asyncio.to_thread(_unlink_if_same, file)
+            await asyncio.to_thread(unlink_if_same, file)
             await self._files.change(self._row.id, file.name, removed_at=datetime.now(UTC))
-
-
-def target_of(spec: UploadOutput, *, fallback: bool) -> Target:
-    """The first or the second target; what `open_target` raises. Blocking."""
-    url, options = spec.url, spec.options
-    if fallback and spec.fallback_url is not None:
-        url, options = spec.fallback_url, spec.fallback_options
-    return open_target(url.get_secret_value(), plain_options(options))
-
-
-def local_file(row: UploadedFile) -> LocalFile:
-    """The file of a row."""
-    return LocalFile(
-        path=Path(row.path),
-        size=row.size_bytes,
-        sha256=row.sha256,
-        key=row.key,
-        content_type=row.content_type,
-    )
-
-
-def _sizes(paths: Sequence[Path]) -> list[int | None]:
-    sizes: list[int | None] = []
-    for path in paths:
-        try:
-            sizes.append(path.stat().st_size)
-        except OSError:
-            sizes.append(None)
-    return sizes
-
-
-def _unlink_if_same(file: UploadedFile) -> None:
-    """Another file of this name that came meanwhile stays."""
-    path = Path(file.path)
-    with suppress(FileNotFoundError):
-        if path.stat().st_size == file.size_bytes:
-            path.unlink()

@@ -56,7 +56,7 @@ class RecordingUploads:
         return None
 
     async def _place(self, recording_id: str, file: UploadedFile) -> str | Path:
-        from orchestrator.uploads.upload_pass import target_of  # noqa: PLC0415 - 16 MB, on demand
+        from orchestrator.uploads.rows import target_of  # noqa: PLC0415 - 16 MB, on demand
 
         row = await Outputs(self._catalog).get(recording_id, file.output_id)
         spec = await output_of(self._catalog, row)

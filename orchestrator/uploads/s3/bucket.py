@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -40,7 +41,7 @@ class Answer:
 @asynccontextmanager
 async def http_client(options: Mapping[str, str]) -> AsyncIterator[httpx.AsyncClient]:
     """A client with the options of a target's connection."""
-    verify: ssl.SSLContext | bool = True
+    verify: ssl.SSLContext | bool = _authorities()
     if options.get("allow_invalid_certificates", "").lower() in TRUE:
         verify = False
     elif certificate := options.get("root_certificate"):
@@ -52,6 +53,12 @@ async def http_client(options: Mapping[str, str]) -> AsyncIterator[httpx.AsyncCl
         verify=verify, timeout=_TIMEOUT, limits=limits, proxy=proxy, follow_redirects=False
     ) as client:
         yield client
+
+
+@lru_cache(1)
+def _authorities() -> ssl.SSLContext:
+    """Made once: it reads the certificates of all authorities, for each try of each upload."""
+    return httpx.create_ssl_context()
 
 
 class S3Bucket:
