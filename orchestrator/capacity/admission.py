@@ -55,8 +55,10 @@ class Capacity:
     pipelines: Mapping[str, Pipeline]
 
     def budget(self, active: Sequence[Recording]) -> CpuBudget:
-        """With these recordings running."""
-        return CpuBudget(self.limit_cores, [use_of(row, self.costs) for row in active])
+        """With these recordings running, and outputs of theirs that encode."""
+        of_outputs = sum(row.outputs_cores or 0.0 for row in active)
+        limit_cores = max(self.limit_cores - of_outputs, 0.0)
+        return CpuBudget(limit_cores, [use_of(row, self.costs) for row in active])
 
 
 def limit_cores(cores: float, settings: Settings) -> float:

@@ -121,6 +121,8 @@ class Recording(Base):
     speed_pinned: Mapped[bool] = mapped_column(default=False, server_default="0")
     """The step was requested, and stays even if the encoder falls behind."""
     reserved_cores: Mapped[float | None] = mapped_column(default=None)
+    outputs_cores: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    """Reserved besides, for outputs that encode it again."""
     """Cores that it may use while it is active (capacity.cpu_budget)."""
 
     wanted: Mapped[str] = mapped_column(String(16), default="record")

@@ -18,6 +18,8 @@ class Reservation:
     """None: an older version reserved nothing."""
     pinned: bool
     """The step was requested, and stays even if the encoder falls behind."""
+    outputs_cores: float | None = None
+    """What its outputs reserve besides from now on; None: as before."""
 
     @classmethod
     def of(cls, recording: Recording) -> Reservation:
@@ -28,6 +30,8 @@ class Reservation:
         """Sets the columns of its row."""
         recording.speed_step, recording.reserved_cores = self.speed_step, self.cores
         recording.speed_pinned = self.pinned
+        if self.outputs_cores is not None:
+            recording.outputs_cores = self.outputs_cores
 
 
 @dataclass(frozen=True, slots=True)

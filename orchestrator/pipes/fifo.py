@@ -30,8 +30,10 @@ class ReaderGone(Exception):
 class Fifo:
     """The writing end. Not thread-safe, except for `abort`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, large: bool = True) -> None:
+        """`large`: with room for 1 MiB; else for the system's default, mostly 64 KiB."""
         self.path = path
+        self._large = large
         self.written_bytes = 0
         self._fd: int | None = None
         self._abort = threading.Event()
@@ -51,7 +53,8 @@ class Fifo:
                 if error.errno != errno.ENXIO:
                     raise
                 self._retry(deadline, timeout_s)
-        self._enlarge()
+        if self._large:
+            self._enlarge()
 
     def write(self, *parts: bytes | memoryview) -> None:
         """Writes all parts in order; waits while the pipe is full."""

@@ -56,7 +56,7 @@ def arguments(
         *("-probesize", "100000", "-analyzeduration", "0", "-fpsprobesize", "0"),
         *("-f", "nut", "-i", str(source)),
         *("-map", "0:v:0?", "-map", "0:a:0?"),
-        *_video(encoding),
+        *_video(address, encoding),
         *_audio(address, encoding),
         # Packets come in order: none is held back for one of the other track.
         *("-max_interleave_delta", "1", "-flush_packets", "1"),
@@ -86,12 +86,13 @@ def encoding_for(
     return PushEncoding(None if copies_video else video_bps, None if copies_audio else audio_bps)
 
 
-def _video(encoding: PushEncoding) -> tuple[str, ...]:
+def _video(address: PushAddress, encoding: PushEncoding) -> tuple[str, ...]:
     rate = encoding.video_bps
     if rate is None:
         return ("-c:v", "copy")
+    profile = "baseline" if address.kind == "whip" else "main"
     return (
-        *("-c:v", "libx264", "-preset:v", "veryfast", "-profile:v", "main", "-bf", "0"),
+        *("-c:v", "libx264", "-preset:v", "veryfast", "-profile:v", profile, "-bf", "0"),
         *("-pix_fmt", "yuv420p", "-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2"),
         *("-x264-params", "rc-lookahead=2:sync-lookahead=0:sliced-threads=1"),
         *("-fps_mode", "passthrough", "-enc_time_base:v", "1:90000"),
@@ -117,7 +118,8 @@ def _of_protocol(address: PushAddress, *, pinned: bool, token: bool) -> tuple[st
     if address.kind == "srt":
         return timeout
     if address.kind == "whip":
-        return ("-authorization", f"${TOKEN}") if token else ()
+        answer = ("-handshake_timeout", str(ANSWER_S * 1000), "-timeout", f"{ANSWER_S}")
+        return (*answer, *(("-authorization", f"${TOKEN}") if token else ()))
     return (
         *timeout,
         *("-tcp_nodelay", "1", "-send_buffer_size", str(_SEND_BUFFER_BYTES)),

@@ -23,12 +23,15 @@ _KNOWN: Final[Sequence[tuple[str, str, str]]] = (
     (r"HTTP error 401|401 Unauthorized|HTTP error 403|403 Forbidden|authorization failed|"
      r"authmod=|Connect\.Rejected", "the server refuses the key or the token", _KEY),
     (r"HTTP error 404|404 Not Found", "the server knows no such stream (404)", _ADDRESS),
-    (r"certificate verify failed", "the server's certificate can't be verified",
+    (r"certificate verify failed|Cannot open connection tls:.*\n?.*Input/output error",
+     "no TLS connection, or the server's certificate isn't valid for its name",
      "Its authority has to be known; SSL_CERT_FILE may name a file with it."),
     (r"Connection refused", "the connection is refused", _ADDRESS),
     (r"Failed to resolve hostname|Name or service not known|not known", "its name can't be found",
      _ADDRESS),
     (r"No route to host|Network is unreachable", "there is no way to it", _ADDRESS),
+    (r"muxer: End of file|muxing a packet: End of file", "the server closed the connection",
+     "Servers that refuse a key do that, too; check the key, the other server and the network."),
     (r"Connection reset by peer|Broken pipe|Connection does not exist|Connection was broken",
      "the server closed the connection", _LATER),
     (r"timed out|ETIMEDOUT|Immediate exit|connection time", "the server doesn't answer", _LATER),
@@ -49,7 +52,8 @@ def failure_of(
     if code == CANNOT_HIDE:
         return failure_of(address, 0, ["[fatal] ptrace is forbidden"], sent)
     ends = f"signal {-code}" if code and code < 0 else f"code {code}"
-    last = lines[-1].rstrip(".") if lines else f"ffmpeg ended with {ends}"
+    # From the first one the others follow.
+    last = lines[0].rstrip(".") if lines else f"ffmpeg ended with {ends}"
     return PushFailed(f"The push to {address.shown} {did}: {last}.", _LATER)
 
 

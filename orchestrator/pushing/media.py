@@ -33,6 +33,14 @@ class PushedTrack:
     rate: int = 0
     channels: int = 0
 
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is H.264 of the (constrained) baseline profile, by its avcC (ISO/IEC 14496-15
+        §5.3.3). ffmpeg offers the profile as it is, and receivers of WebRTC have to take only that
+        one (RFC 7742 §6.2); our own takes no other.
+        """
+        return self.extradata[:2] == b"\x01\x42"
+
 
 @dataclass(frozen=True, slots=True)
 class PushedMedia:
@@ -44,7 +52,9 @@ class PushedMedia:
     def copies_video(self, kind: Kind, *, reordered: bool) -> bool:
         """Whether the video is sent as it is; `reordered`: it has B-frames."""
         video = self.video
-        return video is None or (video.codec in VIDEO[kind] and not (kind == "whip" and reordered))
+        if video is None or kind != "whip":
+            return video is None or video.codec in VIDEO[kind]
+        return video.codec in VIDEO[kind] and video.is_baseline and not reordered
 
     def copies_audio(self, kind: Kind) -> bool:
         """Whether the audio is sent as it is. ffmpeg's WHIP takes Opus in stereo only."""

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from orchestrator.capacity.admission import Capacity, admit_recording
+from orchestrator.capacity.push_use import with_pushes
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.catalog.reservations import Admit
@@ -31,6 +32,7 @@ from orchestrator.media import Stream
 from orchestrator.mediafiles.paths import Place
 from orchestrator.recordings.encodes.options import EncodeOptions
 from orchestrator.recordings.start_request import SELECTED
+from orchestrator.server.outputs.push_check import push_kind
 from orchestrator.server.request_check import CheckedRequest
 from orchestrator.server.when_full import one_or_the_other
 
@@ -71,6 +73,12 @@ async def admit(catalog: Catalog, prepared: PreparedRequest, most: int | None) -
 
 def _admission(prepared: PreparedRequest, most: int | None) -> Admit:
     """As asked for; or, if the request may be that, as a copy where there is no capacity."""
+    admit = _as_asked_or_copied(prepared, most)
+    kinds = [push_kind(row) for row in prepared.outputs if row.kind == "push"]
+    return with_pushes(admit, prepared.capacity, kinds) if kinds else admit
+
+
+def _as_asked_or_copied(prepared: PreparedRequest, most: int | None) -> Admit:
     checked, capacity = prepared.checked, prepared.capacity
     as_asked = admit_recording(capacity, checked.pipeline, checked.speed_step, most)
     instead = checked.instead

@@ -16,6 +16,7 @@ from orchestrator.recordings.output_states import ENDED, OutputState
 from orchestrator.recordings.states import ACTIVE
 from orchestrator.server.encoders import Encoders
 from orchestrator.server.outputs.checks import check_output
+from orchestrator.server.outputs.push_check import check_capacity
 from orchestrator.server.outputs.rows import output_rows
 from orchestrator.settings import Settings
 
@@ -63,7 +64,7 @@ class RecordingOutputs:
     async def add(self, recording_id: str, output: Output) -> OutputRow:
         """Adds one to a recording; of one that has ended only an upload.
 
-        Raises RecordingNotFound, InvalidRequest, OutputConflict, TooManyOutputs.
+        Raises RecordingNotFound, InvalidRequest, OutputConflict, TooManyOutputs, NoCapacity.
         """
         recording = await self._catalog.get(recording_id)
         if output.type == "images":
@@ -79,6 +80,7 @@ class RecordingOutputs:
         await check_output(output, self._encoders.pipelines.get(recording.pipeline), self._settings)
         (row,) = await output_rows(self._catalog, [output], datetime.now(UTC))
         row.recording_id = recording_id
+        await check_capacity(row, recording, self._catalog.active, self._encoders.capacity)
         await self._table.add(row)
         self._wake(recording)
         return row

@@ -60,6 +60,9 @@ class OutputTasks:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Outputs are made in here; behind it they have the time of the policy to send the rest."""
+        if self._entry.recording.outputs_cores:  # of a worker that was killed
+            with contextlib.suppress(Unavailable):
+                await self._context.catalog.update(self._entry.recording.id, outputs_cores=0.0)
         following = asyncio.create_task(self._follow())
         try:
             yield

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.outputs.model import OutputRow
@@ -61,7 +62,7 @@ def managed(tmp_path: Path, film: Path) -> Managed:
 
 def asked(*urls: str, pipeline: str | None = None, output_format: str = "mp4") -> StartRequest:
     """For the film with these pushes."""
-    outputs = tuple(PushOutput(type="push", url=url) for url in urls)
+    outputs = tuple(PushOutput(type="push", url=SecretStr(url)) for url in urls)
     return StartRequest("studio", output_format, pipeline, outputs=outputs)
 
 
@@ -125,3 +126,46 @@ async def test_a_recording_is_pushed_to_rtmp_as_it_is(managed: Managed, tmp_path
     for text in (*commands, log, str(row.shown), *(event.message for event in events)):
         assert KEY not in text
     assert b"Unexpected stream" not in receiver.said
+
+
+async def test_a_server_that_is_away_is_tried_again_and_one_may_be_added_and_removed(
+    managed: Managed, tmp_path: Path
+) -> None:
+    port, other_port = free_port(), free_port()
+    url, other = (f"rtmp://127.0.0.1:{each}/live/{KEY}" for each in (port, other_port))
+    async with managed() as manager:
+        started = await manager.start(asked(url))
+        row = await until_output(manager, started, lambda r: r.state == "retrying")
+        assert row.error is not None
+        assert "the connection is refused" in row.error
+        assert row.next_try_at is not None
+        async with receiving(url, tmp_path / "first.mkv") as first:
+            await until_output(manager, started, lambda r: r.state == "active")
+            added = await manager.outputs.add(
+                started.id, PushOutput(type="push", url=SecretStr(other))
+            )
+            async with receiving(other, tmp_path / "other.mkv") as second:
+                row = await until_output(manager, started, lambda r: r.state == "active", 1)
+                await until_duration(manager, "studio", 6)
+                await manager.outputs.remove(started.id, added.id)
+                await until_output(manager, started, lambda r: r.state == "removed", 1)
+                await second.ended()
+            await first.kill()
+            await until_output(manager, started, lambda r: r.state == "retrying")
+        async with receiving(url, tmp_path / "again.mkv") as again:
+            row = await until_output(manager, started, lambda r: r.state == "active")
+            assert (row.error, row.next_try_at) == (None, None)
+            await manager.stop("studio")
+            await again.ended()
+        row, removed = await manager.outputs.of_recording(started.id)
+        ended = await manager.catalog.get(started.id)
+        states = [e.message for e in await manager.catalog.events(started.id) if e.kind == "output"]
+    recorded = read(Path(ended.output_path))
+    assert recorded.in_order_and_once
+    assert recorded.missing == 0
+    assert (row.state, row.figures["reconnects"], removed.state) == ("complete", 1, "removed")
+    assert any("waiting -> retrying: The push to" in each for each in states), states
+    assert read(again.path).numbers[-1] == recorded.numbers[-1]
+    others = read(second.path)
+    assert others.numbers[0] > 0
+    assert others.missing == 0

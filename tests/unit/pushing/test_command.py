@@ -25,7 +25,8 @@ URLS = {
 def media(video: str, audio: str, channels: int = 2) -> PushedMedia:
     """Tracks of these codecs."""
     return PushedMedia(
-        PushedTrack(video, b"", 640, 360), PushedTrack(audio, b"", rate=48_000, channels=channels)
+        PushedTrack(video, b"\x01\x42\xc0\x1e", 640, 360),
+        PushedTrack(audio, b"", rate=48_000, channels=channels),
     )
 
 
@@ -54,6 +55,12 @@ def test_only_what_the_other_side_does_not_take_is_encoded(
         audio_bps=128_000,
     )
     assert encoding.tracks == encoded
+
+
+def test_whip_gets_the_baseline_profile_only() -> None:
+    high = PushedMedia(PushedTrack("h264", b"\x01\x64\x00\x1e", 640, 360), None)
+    assert not high.copies_video("whip", reordered=False)
+    assert high.copies_video("rtmp", reordered=False)
 
 
 def test_whip_gets_mono_in_stereo() -> None:

@@ -15,6 +15,7 @@ def _of_recording(*, key: bool = False) -> sa.Column[str]:
 def upgrade() -> None:
     """Adds all of it; none of before had any."""
     for column in (
+        sa.Column("outputs_cores", sa.Double(), nullable=False, server_default="0"),
         sa.Column("pause", sa.String(16)),
         sa.Column("paused_since", sa.DateTime()),
         sa.Column("webhooks", sa.Text()),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from orchestrator.encoding.process.ffmpeg import Run
 from orchestrator.errors import PushFailed
@@ -51,7 +52,7 @@ class Connection:
         first: Piece,
     ) -> None:
         self._address = address
-        self._feed = Feed(fifo, follower, first)
+        self._fifo, self._feed = fifo, Feed(fifo, follower, first)
         start = launcher()
         arguments = [
             word if start else program.secrets.get(word.removeprefix("$"), word)
@@ -76,6 +77,12 @@ class Connection:
         """Its ffmpeg."""
         return self._run
 
+    @property
+    def sends(self) -> bool:
+        """Whether the other side has taken something: ffmpeg counts frames before it connects."""
+        progress = self._run.progress
+        return progress is not None and (progress.out_time_s or 0.0) > 0
+
     async def run(self, look: Callable[[], None], ends: tuple[asyncio.Event, asyncio.Event]) -> End:
         """Until everything is sent or other parameters need another connection; else PushFailed.
 
@@ -83,28 +90,34 @@ class Connection:
         and that it isn't wanted any more ("aborted").
         """
         recorded, removed = ends
-        await self._run.start()
-        feeding = asyncio.create_task(asyncio.to_thread(self._feed.run))
+        try:
+            await self._run.start()
+        except OSError as error:
+            await asyncio.to_thread(self._fifo.close)
+            raise PushFailed(f"ffmpeg can't be started: {error.strerror or error}.") from error
+        # A thread of its own: the shared ones are few, and this one lasts.
+        thread = ThreadPoolExecutor(1, thread_name_prefix="push")
+        feeding = asyncio.get_running_loop().run_in_executor(thread, self._feed.run)
+        thread.shutdown(wait=False)
         ending = asyncio.create_task(self._run.wait())
+        both: set[asyncio.Future[Any]] = {feeding, ending}
         try:
             while not (feeding.done() or ending.done() or removed.is_set()):
                 if recorded.is_set():
                     self._feed.finish()
                 self._check()
-                if self._run.begun:
+                if self.sends:
                     look()
-                await asyncio.wait(
-                    {feeding, ending}, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED
-                )
+                await asyncio.wait(both, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
             return await self._ended(feeding, ending, removed=removed.is_set())
         finally:
             self._feed.abort()
             if self._run.alive:
                 await self._run.kill()
-            await asyncio.wait({feeding, ending})
+            await asyncio.wait(both)
 
     async def _ended(
-        self, feeding: asyncio.Task[End], ending: asyncio.Task[object], *, removed: bool
+        self, feeding: asyncio.Future[End], ending: asyncio.Task[object], *, removed: bool
     ) -> End:
         if removed:
             self._feed.abort()
@@ -115,18 +128,18 @@ class Connection:
             await asyncio.wait({ending}, timeout=_CLOSE_S)
             raise self._failure()
         result = await self._run.stop(lambda: None, STOP.ffmpeg_within(_CLOSE_S))
-        if fed == "recorded" and not (self._run.begun and result.outcome != "failed"):
+        if fed == "recorded" and not (self.sends and result.outcome != "failed"):
             raise self._failure()
         return "aborted" if removed else fed
 
     def _check(self) -> None:
         now = time.monotonic()
-        moved_s = self._run.moved_at_s if self._run.begun else self._run.started_at_s
+        moved_s = self._run.moved_at_s if self.sends else self._run.started_at_s
         since = self._feed.writing_since_s
         waits = since is not None and now - since > STALL_S
-        if (waits or not self._run.begun) and now - moved_s > STALL_S:
+        if (waits or not self.sends) and now - moved_s > STALL_S:
             raise stalled(self._address, now - moved_s)
 
     def _failure(self) -> PushFailed:
         code = self._run.returncode
-        return failure_of(self._address, code, self._run.stderr_tail(), self._run.begun)
+        return failure_of(self._address, code, self._run.stderr_tail(), self.sends)

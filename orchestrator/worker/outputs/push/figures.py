@@ -12,6 +12,9 @@ from orchestrator.encoding.process.progress import Progress
 
 _SPAN_S: Final = 2.0
 """Seconds that rates are measured over."""
+_FLOWS_S: Final = 0.3
+"""So much has to go on behind what went at first, before it counts as sent: a server may take the
+first packets and then refuse."""
 
 
 @dataclass(slots=True)
@@ -26,6 +29,7 @@ class PushFigures:
     skips: int = 0
     skipped_s: float = 0.0
     behind_s: float | None = None
+    _flows: bool = False
     _before_bytes: int = 0
     _bytes: int | None = None
     _rates: dict[str, float | None] = field(default_factory=dict)
@@ -40,18 +44,22 @@ class PushFigures:
         """It has ended."""
         self._before_bytes += self._bytes or 0
         self.connected_at = self._bytes = self._looked = self.behind_s = None
-        self._rates = {}
+        self._rates, self._flows = {}, False
 
     def look(self, run: Run) -> bool:
-        """Takes ffmpeg's latest report; whether rates were measured anew."""
+        """Takes ffmpeg's latest report; whether there is something new: it began to flow, or rates
+        were measured."""
         progress, cpu_s, now = run.progress, run.cpu_s() or 0.0, time.monotonic()
         if progress is None:
             return False
         self._bytes = progress.total_size_bytes
         if self._looked is None:
             self._looked = (now, progress, cpu_s)
-            return True
+            return False
         began, before, cpu_before_s = self._looked
+        if not self._flows:
+            self._flows = (progress.out_time_s or 0) - (before.out_time_s or 0) > _FLOWS_S
+            return self._flows
         if (span_s := now - began) < _SPAN_S:
             return False
         sent = (progress.total_size_bytes or 0) - (before.total_size_bytes or 0)

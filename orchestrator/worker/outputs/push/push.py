@@ -10,16 +10,22 @@ import asyncio
 import contextlib
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, cast
 
 import structlog
 
+from orchestrator.capacity.admission import capacity
+from orchestrator.capacity.cpu_budget import EncoderInput
+from orchestrator.capacity.push_use import push_cores, release, reserve_push
 from orchestrator.encoding.process.backoff import Backoff
 from orchestrator.errors import FFmpegNotFound, HavenError, InvalidRequest, PushFailed
 from orchestrator.fragments.fragment import Container
 from orchestrator.outputs.specs import PushOutput
 from orchestrator.pipes.fifo import Fifo
+from orchestrator.pipes.frame_rate import USUAL_FPS
 from orchestrator.pushing.address import PushAddress, address_of
+from orchestrator.pushing.authorities import authorities
 from orchestrator.pushing.command import arguments, encoding_for, secret_environment
 from orchestrator.pushing.media import PushedMedia
 from orchestrator.recordings.output_states import OutputState
@@ -60,6 +66,8 @@ class Push:
         self._figures = PushFigures()
         self._backoff = Backoff(_ENDLESS)
         self._failures, self._ran_s = 0, 0.0
+        self._reserved = 0.0
+        """Cores, for an encoder of its own."""
         self._follower: SegmentFollower | None = None
         self._left: Piece | None = None
 
@@ -79,6 +87,7 @@ class Push:
         finally:
             if self._follower is not None:
                 self._follower.close()
+            await self._release()
 
     @property
     def _over(self) -> bool:
@@ -161,9 +170,10 @@ class Push:
             audio_bps=QUALITIES[recording.audio_quality].audio_bps,
         )
         self._figures.encodes = encoding.tracks
+        await self._reserve(media if encoding.video_bps is not None else None)
         name = f"push-{self._output.id[:8]}"
         path = self._output.context.runtime / f"{name}-{self._figures.connections}-{self._failures}"
-        fifo = await asyncio.to_thread(Fifo, path.with_suffix(".nut"))
+        fifo = await asyncio.to_thread(partial(Fifo, path.with_suffix(".nut"), large=False))
         secret = token.get_secret_value() if token is not None else None
         argv = arguments(
             ffmpeg.path,
@@ -178,13 +188,31 @@ class Push:
             Program(
                 argv,
                 secret_environment(address, secret, pinned_to),
-                ffmpeg.environment,
+                {**ffmpeg.environment, **authorities()},
                 self._output.work / f"{name}.log",
             ),
             fifo,
             follower,
             piece,
         )
+
+    async def _reserve(self, media: PushedMedia | None) -> None:
+        """Cores for an encoder of this media; NoCapacity if there are none."""
+        segments, recording = self._output.segments(), self._output.recording
+        if media is None or media.video is None or segments is None or self._reserved:
+            return
+        catalog, encoding = self._output.context.catalog, segments.encoding
+        machine = await capacity(self._settings, catalog, encoding.ffmpeg, encoding.pipelines)
+        fps = segments.encoder_input().get("planned_fps", USUAL_FPS)
+        encoder_input = EncoderInput(media.video.width, media.video.height, fps)
+        await catalog.reserve(recording.id, reserve_push(machine, encoder_input))
+        self._reserved = push_cores(machine, encoder_input)
+
+    async def _release(self) -> None:
+        if self._reserved:
+            catalog = self._output.context.catalog
+            await catalog.reserve(self._output.recording.id, release(self._reserved))
+            self._reserved = 0.0
 
     async def _checked(self, address: PushAddress) -> str | None:
         """The IP address to connect to; None: whatever the name resolves to."""
