@@ -94,7 +94,9 @@ def _video(address: PushAddress, encoding: PushEncoding) -> tuple[str, ...]:
     return (
         *("-c:v", "libx264", "-preset:v", "veryfast", "-profile:v", profile, "-bf", "0"),
         *("-pix_fmt", "yuv420p", "-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2"),
-        *("-x264-params", "rc-lookahead=2:sync-lookahead=0:sliced-threads=1"),
+        # Without a rate x264 takes the clock's, 90000, for it, and offers a level for that; the
+        # bits are shared by time all the same.
+        *("-x264-params", "fps=30:rc-lookahead=2:sync-lookahead=0:sliced-threads=1"),
         *("-fps_mode", "passthrough", "-enc_time_base:v", "1:90000"),
         *(
             "-force_key_frames:v",

@@ -43,7 +43,8 @@ def failure_of(
     address: PushAddress, code: int | None, said: Sequence[str], sent: bool
 ) -> PushFailed:
     """Why it ended. `sent`: after something had been sent; `said`: its last lines."""
-    lines = [_LEVEL.sub("", line) for line in said if _LEVEL.match(line)]
+    marked = [line for line in said if _LEVEL.match(line)]
+    lines = [_LEVEL.sub("", line) for line in marked]
     text = "\n".join(lines)
     did = "is interrupted" if sent else "doesn't begin"
     for pattern, why, advice in _KNOWN:
@@ -53,7 +54,8 @@ def failure_of(
         return failure_of(address, 0, ["[fatal] ptrace is forbidden"], sent)
     ends = f"signal {-code}" if code and code < 0 else f"code {code}"
     # From the first one the others follow.
-    last = lines[0].rstrip(".") if lines else f"ffmpeg ended with {ends}"
+    errors = [line for line, whole in zip(lines, marked, strict=True) if "[warning]" not in whole]
+    last = errors[0].rstrip(".") if errors else f"ffmpeg ended with {ends}"
     return PushFailed(f"The push to {address.shown} {did}: {last}.", _LATER)
 
 

@@ -32,6 +32,11 @@ def test_the_reason_is_in_the_error(line: str, why: str) -> None:
     assert error.detail
 
 
+def test_a_warning_is_no_reason() -> None:
+    said = ["[libx264 @ 0x5] [warning] MB rate > level limit", "[whip @ 0x5] [error] No answer"]
+    assert "No answer" in failure_of(ADDRESS, 1, said, sent=False).error
+
+
 def test_one_that_was_sending_is_interrupted() -> None:
     assert (
         "is interrupted: ffmpeg ended with signal 9."
