@@ -11,7 +11,7 @@ from tests.kit.ports import free_port
 from tests.kit.pushes.receivers import receiving
 from tests.kit.recordings.machine import Machine, ServerProcess
 from tests.kit.signals.reading import read
-from tests.kit.sources.url_sender import Film
+from tests.kit.sources.url_sender import FPS, Film
 from tests.kit.whip.publishing import KEY, until_live
 
 pytestmark = [pytest.mark.real_time, pytest.mark.all_only]
@@ -65,7 +65,7 @@ async def test_srt_and_whip_get_what_is_recorded(tmp_path: Path) -> None:
     recorded, srt = read(Path(answer["final_path"])), read(receiver.path)
     assert srt.missing == 0
     assert srt.in_order_and_once
-    assert srt.numbers[-1] == recorded.numbers[-1]
+    assert srt.numbers[-1] >= recorded.numbers[-1] - 3 * FPS, "closing SRT discards what waits"
     assert max(map(abs, srt.offsets_s)) < 0.015 + max(map(abs, recorded.offsets_s))
     received = read(Path(published["output_path"]))
     assert received.missing == 0
