@@ -44,6 +44,7 @@ from orchestrator.api.routes import (
     video_library,
     viewer_sessions,
     watches,
+    webhooks,
     whip,
 )
 
@@ -55,6 +56,7 @@ their UTC offset; values that were not measured are null.
 
 _ROUTES = (
     *(recording_control, watches, recordings, outputs, uploads, sidecars, encodes, thumbnails),
+    webhooks,
     *(streams, live_streams, viewer_sessions, depin, video_library, pipelines),
     *(whip, capacity, health, processes, system, events, metrics, settings, session),
 )

@@ -19,6 +19,7 @@ from orchestrator.settings.groups.streams import StreamSettings
 if TYPE_CHECKING:
     from orchestrator.capacity.admission import Capacity
     from orchestrator.catalog.video_library import VideoLibrary
+    from orchestrator.catalog.webhooks.model import Delivery
     from orchestrator.encoding.pipeline.command import Pipeline
     from orchestrator.encoding.pipeline.loading import PipelineFailure
     from orchestrator.encoding.process.capabilities import FFmpeg
@@ -159,6 +160,21 @@ class NamedStreams(Protocol):
         """Removes an added one; NotAdded, StreamConfigured, StillActive."""
 
 
+class Webhooks(Protocol):
+    """Calls of web hooks."""
+
+    async def page(
+        self, *, limit: int, offset: int, state: str | None = None, recording_id: str | None = None
+    ) -> tuple[list[Delivery], int]:
+        """One page of deliveries, newest first, and how many there are."""
+
+    async def counts(self) -> dict[str, int]:
+        """How many deliveries there are in each state."""
+
+    async def retry(self, id: int, /) -> Delivery:
+        """Tries one at once; DeliveryNotFound."""
+
+
 class Manager(Protocol):
     """Starts, stops and lists recordings; all errors are HavenErrors."""
 
@@ -201,6 +217,10 @@ class Manager(Protocol):
     @property
     def sidecars(self) -> Sidecars:
         """The files beside recordings' own."""
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Calls of web hooks."""
 
     @property
     def encodes(self) -> Encodes:

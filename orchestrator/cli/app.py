@@ -25,6 +25,7 @@ from orchestrator.cli.commands import (
     serve,
     settings,
     streams,
+    webhooks,
 )
 from orchestrator.cli.error_messages import report, report_unexpected
 from orchestrator.errors import HavenError
@@ -51,6 +52,7 @@ app.command()(pause.resume)
 app.add_typer(streams.app, name="streams")
 app.add_typer(recordings.app, name="recordings")
 app.add_typer(outputs.app, name="outputs")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(pipelines.app, name="pipelines")
 app.command()(settings.settings)
 app.command()(inspect.inspect)

@@ -35,6 +35,8 @@ class ServerCounters:
     active_encodes: Sequence[Encode]
     outputs: dict[tuple[str, str], int]
     """Number of outputs in the catalog, by type and state."""
+    deliveries: dict[str, int]
+    """Number of web hook calls in the catalog, by state."""
     current_outputs: Sequence[OutputRow]
     """Those that haven't ended, and all of recordings that run."""
     discovery: dict[str, bool]
@@ -70,6 +72,9 @@ def _server(own: ServerCounters) -> Iterator[Metric]:
     yield _gauge("haven_recordings", "Recordings in the catalog.", ("state",), states)
     yield from _encodes(own)
     yield from _outputs(own)
+    deliveries = [((state,), count) for state, count in own.deliveries.items()]
+    help = "Calls of web hooks in the catalog; those that ended for a week at most."
+    yield _gauge("haven_webhook_deliveries", help, ("state",), deliveries)
     failing = [((name,), int(failed)) for name, failed in own.discovery.items()]
     help = "Whether the directory's last query failed."
     yield _gauge("haven_discovery_failing", help, ("directory",), failing)

@@ -49,6 +49,7 @@ async def metrics(
         encodes=await manager.encodes.counts(),
         active_encodes=await manager.encodes.active(),
         outputs=await manager.outputs.counts(),
+        deliveries=await manager.webhooks.counts(),
         current_outputs=await manager.outputs.current(),
         discovery={name: name in failing for name in manager.directory.names},
         clients=feed.hub.clients,

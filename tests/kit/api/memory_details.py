@@ -8,10 +8,11 @@ from tests.kit.api.directory import MemoryDirectory
 from tests.kit.api.memory_pauses import MemoryPauses
 from tests.kit.api.memory_sidecars import MemorySidecars
 from tests.kit.api.memory_uploads import MemoryUploads
+from tests.kit.api.memory_webhooks import MemoryWebhooks
 
 
 class MemoryDetails(MemoryPauses):
-    """The part of a manager that looks into streams, and beside files."""
+    """The part of a manager that looks into streams, beside files, and at calls."""
 
     def __init__(self, directory: MemoryDirectory) -> None:
         self.directory = directory
@@ -19,6 +20,7 @@ class MemoryDetails(MemoryPauses):
         """What is in streams, by their ids."""
         self.sidecars = MemorySidecars()
         self.uploads = MemoryUploads()
+        self.webhooks = MemoryWebhooks()
 
     async def details(self, stream_id: str) -> StreamDetails:
         """What the test says is in it; of one with a name of its own what its server says."""

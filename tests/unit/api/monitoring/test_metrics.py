@@ -20,6 +20,7 @@ from orchestrator.errors import SourceUnreachable
 from orchestrator.outputs.specs import PushOutput
 from orchestrator.recordings.encodes.options import EncodeOptions
 from tests.kit.api.memory import FIGURES, MINT, MemoryManager, recording
+from tests.kit.api.memory_webhooks import delivery
 
 DASHBOARD = Path(__file__).parents[4] / "docs" / "grafana.json"
 PUSH = PushOutput(type="push", url=SecretStr("rtmp://media.example/app/key"))
@@ -28,6 +29,7 @@ PLAIN = {
     *("haven_build_info", "haven_recordings", "haven_recording_info", "haven_recording_warnings"),
     *("haven_discovery_failing", "haven_event_clients", "haven_process_threads"),
     *("haven_recording_frame_rate", "haven_machine_load1", "haven_encodes", "haven_outputs"),
+    "haven_webhook_deliveries",
 }
 """Counts of things and a load: they have no unit."""
 
@@ -73,6 +75,12 @@ async def test_outputs(client: httpx.AsyncClient, manager: MemoryManager) -> Non
     assert found["haven_output_sent_bytes_total", frozenset(which)] == 4711
     assert found["haven_output_failures_total", frozenset(which)] == 2
     assert not any(("output_id", ended.id) in labels for _, labels in found)
+
+
+async def test_web_hook_calls(client: httpx.AsyncClient, manager: MemoryManager) -> None:
+    manager.webhooks.rows += [delivery(1, "waiting"), delivery(2, "failed"), delivery(3, "failed")]
+    found = samples((await client.get("/metrics")).text)
+    assert found["haven_webhook_deliveries", frozenset({("state", "failed")})] == 2
 
 
 async def test_what_is_measured(client: httpx.AsyncClient) -> None:
