@@ -9,7 +9,7 @@ from fastapi import Path as InPath
 
 from orchestrator.api.dependencies import ManagerHere
 from orchestrator.api.documented_errors import failures, failures_of_post
-from orchestrator.api.schemas.webhooks import DeliveryAnswer, DeliveryList, DeliveryState
+from orchestrator.api.schemas.webhooks.deliveries import DeliveryAnswer, DeliveryList, DeliveryState
 from orchestrator.api.serializers import webhooks as serialize
 from orchestrator.errors import DeliveryNotFound
 

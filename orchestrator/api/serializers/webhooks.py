@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.api.schemas.webhooks import DeliveryInfo
+from orchestrator.api.schemas.webhooks.deliveries import DeliveryInfo
 from orchestrator.catalog.webhooks.model import Delivery
 
 
