@@ -11,8 +11,9 @@ import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -21,6 +22,9 @@ from av.stream import Disposition, Stream
 
 from orchestrator.errors import EncodingFailed, NotEnoughDisk
 from orchestrator.stream_copy.joined_track import JoinedTrack
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter
 
 Proceed: TypeAlias = Callable[[float], bool]
 """Told which share is done, 0 to 1; says whether to go on."""
@@ -82,17 +86,21 @@ def join_packets(
     container: str,
     *,
     tags: Mapping[str, str],
+    chapters: Sequence[tuple[float, str]] = (),
+    end_s: float = 0.0,
     proceed: Proceed = lambda _: True,
 ) -> bool:
     """Writes `output`; False if `proceed` ended it, then there is none. Blocking.
 
     `segments`: in order, times counting from the first one's offset; each has at least one packet
     (`mediafiles.probe.holds_packets`), or it can't even be opened. One alone is written anew, so
-    that it gets an index and a length. `container`: "matroska", "webm" or "mp4". What is at
-    `output` is replaced. Raises NotEnoughDisk, EncodingFailed, and then leaves no output.
+    that it gets an index and a length. `chapters`: where each begins, in seconds, and its title;
+    the last ends at `end_s`. `container`: "matroska", "webm" or "mp4". What is at `output` is
+    replaced. Raises NotEnoughDisk, EncodingFailed, and then leaves no output.
     """
     try:
-        done = _joined(segments, output, container, tags, proceed)
+        marks = _chapters(chapters, end_s)
+        done = _joined(segments, output, container, tags, proceed, marks=marks)
     except BaseException as error:
         with suppress(OSError):
             output.unlink(missing_ok=True)
@@ -110,11 +118,13 @@ def _joined(
     container: str,
     tags: Mapping[str, str],
     proceed: Proceed,
+    *,
+    marks: list[Chapter],
 ) -> bool:
     unused: set[TrackKey] = set()
     while True:
         join = _Join(segments, output, container, unused)
-        if not join.run(tags, proceed):
+        if not join.run(tags, marks, proceed):
             return False
         empty = {key for key, track in join.tracks.items() if not track.packets}
         if not empty:
@@ -124,6 +134,20 @@ def _joined(
         unused |= empty
         if len(empty) == len(join.tracks):
             raise EncodingFailed("The segments hold no packets of video or audio.", _KEPT)
+
+
+def _chapters(chapters: Sequence[tuple[float, str]], end_s: float) -> list[Chapter]:
+    ends = [*(start for start, _ in chapters[1:]), end_s]
+    return [
+        {
+            "id": number,
+            "start": round(start_s * 1000),
+            "end": max(round(to_s * 1000), round(start_s * 1000) + 1),
+            "time_base": Fraction(1, 1000),
+            "metadata": {"title": title},
+        }
+        for number, ((start_s, title), to_s) in enumerate(zip(chapters, ends, strict=False), 1)
+    ]
 
 
 class _Join:
@@ -137,11 +161,13 @@ class _Join:
         self._total = sum(path.stat().st_size for path, _ in segments) or 1
         self.tracks: dict[TrackKey, JoinedTrack] = {}
 
-    def run(self, tags: Mapping[str, str], proceed: Proceed) -> bool:
+    def run(self, tags: Mapping[str, str], chapters: list[Chapter], proceed: Proceed) -> bool:
         options = dict(_OPTIONS[self._container])
         output = str(self._output.absolute())
         with av.open(output, "w", format=self._container, options=options) as made:
             made.metadata.update(tags)
+            if chapters:
+                made.set_chapters(chapters)
             self._add_tracks(made)
             return self._copy(made, proceed)
 
@@ -211,7 +237,8 @@ def _check(output: Path, tracks: Sequence[JoinedTrack]) -> None:
     counts = [0] * len(tracks)
     with _opened(output) as made:
         for packet in _packets(made):
-            counts[packet.stream_index] += 1
+            if packet.stream_index < len(counts):  # MP4 has a track of chapters behind them
+                counts[packet.stream_index] += 1
     for track, count in zip(tracks, counts, strict=True):
         if count != track.packets:
             raise EncodingFailed(

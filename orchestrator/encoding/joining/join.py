@@ -16,6 +16,7 @@ from typing import Final
 
 import av
 
+from orchestrator.encoding.joining.chapters import Chapters, metadata_of
 from orchestrator.encoding.joining.seam import Part, audio_filter_of
 from orchestrator.encoding.process.activity import Activity
 from orchestrator.encoding.process.capabilities import FFmpeg
@@ -53,15 +54,21 @@ async def join(
     keep_audio: bool,
     tags: Mapping[str, str],
     log_path: Path,
+    chapters: Chapters = (),
+    end_s: float = 0.0,
 ) -> None:
     """Writes `output` from `parts` (in order; all made by one pipeline, all readable).
 
-    One part is allowed: its index moves to the front. Remains of an earlier attempt are
+    One part is allowed: its index moves to the front. `end_s`: where the last of `chapters` ends.
+    Remains of an earlier attempt are
     replaced. Raises NotEnoughDisk, or EncodingFailed (context: stderr), and then leaves no output.
     """
     parts = await asyncio.to_thread(_started, parts)
     listing = output.with_name(f"{output.name}.ffconcat")
     await asyncio.to_thread(listing.write_text, concat_list(parts), "utf-8")
+    marks = output.with_name(f"{output.name}.chapters") if chapters else None
+    if marks is not None:
+        await asyncio.to_thread(marks.write_text, metadata_of(chapters, end_s), "utf-8")
     argv = join_command(
         str(ffmpeg.path),
         listing,
@@ -71,6 +78,7 @@ async def join(
         keep_audio=keep_audio,
         tags=tags,
         audio_filter=audio_filter_of(parts) if keep_audio else None,
+        chapters=marks,
     )
     try:
         run = Run(argv, log_path, environment=ffmpeg.environment)
@@ -79,7 +87,9 @@ async def join(
         await asyncio.to_thread(output.unlink, missing_ok=True)
         raise
     finally:
-        await asyncio.to_thread(listing.unlink, missing_ok=True)
+        for path in (listing, marks):
+            if path is not None:
+                await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
 def concat_list(parts: Sequence[Part]) -> str:
@@ -106,10 +116,11 @@ def join_command(
     keep_audio: bool,
     tags: Mapping[str, str],
     audio_filter: str | None,
+    chapters: Path | None = None,
 ) -> list[str]:
     """The argv that copies the streams of a concat script into one file.
 
-    `audio_filter`: its bitstream filter.
+    `audio_filter`: its bitstream filter. `chapters`: a file that has them (joining.chapters).
     """
     kept = (("0:v:0", keep_video), ("0:a:0", keep_audio))
     return [
@@ -121,7 +132,9 @@ def join_command(
         # The priming samples before time 0 stay there; else everything would move by their length.
         "-copyts",
         *("-f", "concat", "-i", str(listing)),
+        *(("-f", "ffmetadata", "-i", str(chapters)) if chapters is not None else ()),
         *(word for stream, keep in kept if keep for word in ("-map", stream)),
+        *(("-map_metadata", "0", "-map_chapters", "1") if chapters is not None else ()),
         *("-c", "copy"),
         *(("-bsf:a", audio_filter) if audio_filter else ()),
         *(word for k, v in tags.items() for word in ("-metadata", f"{k}={v}")),

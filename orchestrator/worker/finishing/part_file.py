@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from orchestrator.catalog.models import File, Recording, Segment
+from orchestrator.encoding.joining.chapters import Chapters
 from orchestrator.encoding.joining.fast_start import move_index, restored
 from orchestrator.encoding.joining.join import join
 from orchestrator.encoding.joining.repair import trim_cut_fragment
@@ -29,6 +30,7 @@ from orchestrator.mediafiles.probe import Probe, holds_media, probe
 from orchestrator.recordings.integrity import WHOLE, Expected, Verdict, expected, verdict
 from orchestrator.stream_copy.packet_join import join_packets
 from orchestrator.worker.catalog_entry import CatalogEntry
+from orchestrator.worker.finishing.part_chapters import chapters_of_part, length_s
 from orchestrator.worker.segments.segment_encoding import SegmentEncoding
 
 log = structlog.get_logger(__name__)
@@ -66,7 +68,8 @@ async def make_part_file(
     elif not readable:
         return None
     else:
-        ready = await _ready_file(recording, readable, streams, number, encoding)
+        chapters = await chapters_of_part(entry, readable)
+        ready = await _ready_file(recording, readable, streams, number, encoding, chapters=chapters)
         found = ready.probe
         path = await asyncio.to_thread(publish, ready.path, target, encoding.file_access)
     checked = verdict(found, streams)
@@ -125,6 +128,8 @@ async def _ready_file(
     streams: Expected,
     number: int,
     encoding: SegmentEncoding,
+    *,
+    chapters: Chapters,
 ) -> _ReadyFile:
     lone = Path(segments[0].path) if len(segments) == 1 else None
     finished = lone is not None and segments[0].outcome == "finished"
@@ -135,12 +140,13 @@ async def _ready_file(
     if lone and clean and encoding.pipeline.container == "mp4" and encoding.fast_start != "never":
         moved = await asyncio.to_thread(move_index, lone)
         clean = moved or encoding.fast_start != "always"
+    clean = clean and not chapters
     cramped = False
     try:
         if lone and clean:
             path = lone
         else:
-            path = await _joined(recording, segments, streams, number, encoding)
+            path = await _joined(recording, segments, streams, number, encoding, chapters=chapters)
     except NotEnoughDisk:
         if lone is None or encoding.has_other_segments:
             raise
@@ -161,15 +167,17 @@ async def _joined(
     streams: Expected,
     number: int,
     encoding: SegmentEncoding,
+    *,
+    chapters: Chapters,
 ) -> Path:
     await asyncio.to_thread(_require_disk_space, segments, recording.work_directory)
     work = Path(recording.work_directory)
     joined = work / f"joined{number}{encoding.pipeline.segment_suffix}"
     try:
         if encoding.pipeline.copies:
-            await _join_copied(segments, joined, encoding)
+            await _join_copied(segments, joined, encoding, chapters)
         else:
-            await _join_encoded(segments, joined, streams, encoding)
+            await _join_encoded(segments, joined, streams, encoding, chapters)
     except OSError as error:
         if (short := not_enough_disk(work, error)) is not None:
             raise short from error
@@ -178,15 +186,27 @@ async def _joined(
 
 
 async def _join_copied(
-    segments: Sequence[Segment], joined: Path, encoding: SegmentEncoding
+    segments: Sequence[Segment], joined: Path, encoding: SegmentEncoding, chapters: Chapters
 ) -> None:
     files = [(Path(segment.path), segment.offset_s) for segment in segments]
     container = encoding.pipeline.container
-    await asyncio.to_thread(join_packets, files, joined, container, tags=encoding.tags)
+    await asyncio.to_thread(
+        join_packets,
+        files,
+        joined,
+        container,
+        tags=encoding.tags,
+        chapters=chapters,
+        end_s=length_s(segments),
+    )
 
 
 async def _join_encoded(
-    segments: Sequence[Segment], joined: Path, streams: Expected, encoding: SegmentEncoding
+    segments: Sequence[Segment],
+    joined: Path,
+    streams: Expected,
+    encoding: SegmentEncoding,
+    chapters: Chapters,
 ) -> None:
     await join(
         encoding.ffmpeg,
@@ -197,6 +217,8 @@ async def _join_encoded(
         keep_audio=streams.audio,
         tags=encoding.tags,
         log_path=joined.with_suffix(".log"),
+        chapters=chapters,
+        end_s=length_s(segments),
     )
 
 

@@ -88,6 +88,32 @@ async def test_parts_stand_at_their_offsets(
     assert beeps(output) == pytest.approx(heard, abs=0.011)
 
 
+async def test_players_find_the_chapters(segments: Segments, tmp_path: Path) -> None:
+    output, lone = tmp_path / "joined", tmp_path / "lone"
+    chapters = [(0.0, "Beginning"), (1.5, "A = b; \\#1"), (4.25, "After a pause of 2 s")]
+    await join(
+        REAL_FFMPEG,
+        [Part(segments.paths[0], 0.0), Part(segments.paths[1], 3.0)],
+        output,
+        container=segments.pipeline.container,
+        keep_video=True,
+        keep_audio=True,
+        tags={"title": "Joined"},
+        log_path=tmp_path / "join.log",
+        chapters=chapters,
+        end_s=5.0,
+    )
+    await segments.join([0.0, 3.0], lone)
+    with av.open(str(output)) as file:
+        found = [(c["start"] * c["time_base"], c["metadata"]["title"]) for c in file.chapters()]
+        ends = [float(c["end"] * c["time_base"]) for c in file.chapters()]
+        assert {key.lower(): value for key, value in file.metadata.items()}["title"] == "Joined"
+    assert [(float(at), title) for at, title in found] == chapters
+    assert ends == pytest.approx([1.5, 4.25, 5.0], abs=0.1)
+    assert frame_times(output)[:120] == frame_times(lone)[:120], "nothing moves for them"
+    assert sorted(os.listdir(tmp_path)) == ["join.log", "joined", "lone"]
+
+
 async def test_tags_and_an_index_that_comes_first(segments: Segments, tmp_path: Path) -> None:
     output = tmp_path / "joined"
     await segments.join([0.0, 3.0, 6.0], output)

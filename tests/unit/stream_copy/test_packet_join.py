@@ -68,7 +68,12 @@ def test_every_packet_is_at_its_time(tmp_path: Path, container: str, video: str)
     write(tmp_path / "2.mkv", second)
     output = tmp_path / "joined"
     segments = [(tmp_path / "1.mkv", 100.0), (tmp_path / "2.mkv", 102.25)]
-    assert join_packets(segments, output, container, tags={"title": "A call", "id": "7"})
+    chapters = [(0.0, "Beginning"), (0.5, "After a pause of 2 s")]
+    tags = {"title": "A call", "id": "7"}
+    assert join_packets(segments, output, container, tags=tags, chapters=chapters, end_s=1.5)
+    with av.open(str(output)) as file:
+        found = [(c["start"] * c["time_base"], c["metadata"]["title"]) for c in file.chapters()]
+    assert found == chapters
     whole = [*first, *_later(second, 2.25)]
     found = read(output)
     assert [each.name for each in found] == ["alice camera", "alice microphone", "bob microphone"]
