@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
 from orchestrator.catalog.models import Recording
+from orchestrator.cli.keys import keys
 from orchestrator.cli.progress import Screen, line
 from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.errors import (
@@ -25,6 +26,7 @@ from orchestrator.recordings.states import FINAL, RecordingState
 from orchestrator.server.retry_delay import RetryDelay
 
 TICK_S: Final = 0.5
+PAUSE_KEY: Final = "p"
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -33,6 +35,8 @@ class Recorder(Protocol):
 
     async def start(self, request: StartRequest) -> Recording: ...
     async def stop(self, stream_id: str, *, timeout_s: float | None = ...) -> Recording: ...
+    async def pause(self, stream_id: str, *, still: bool = ...) -> Recording: ...
+    async def resume(self, stream_id: str) -> Recording: ...
     async def get(self, id: str) -> Recording: ...
     async def until_unmuted(self, stream_id: str, e2ee: E2eeKeys | None) -> None: ...
 
@@ -48,6 +52,8 @@ class TerminalRecording:
         self._request = request
         self._wait_s = wait_s
         self._stop = asyncio.Event()
+        self._toggle = asyncio.Event()
+        """Set by the key that pauses and resumes."""
         self._screen = Screen()
 
     async def run(self) -> Recording:
@@ -61,7 +67,8 @@ class TerminalRecording:
             for note in notes_of(recording):
                 self._screen.note(note)
             try:
-                recording = await self._watch(recording)
+                with keys({PAUSE_KEY: self._toggle.set}):
+                    recording = await self._watch(recording)
             finally:
                 if RecordingState(recording.state) not in FINAL:
                     recording = await self._finish()
@@ -134,6 +141,23 @@ class TerminalRecording:
             self._screen.show(line(recording))
             await self._pause(TICK_S)
             recording = await self._manager.get(recording.id)
+            if self._toggle.is_set():
+                self._toggle.clear()
+                recording = await self._toggled(recording)
+        return recording
+
+    async def _toggled(self, recording: Recording) -> Recording:
+        """Paused, or recording again; one that can't be now goes on as it is."""
+        stream_id, pauses = self._request.stream_id, recording.pause is None
+        try:
+            if pauses:
+                recording = await self._manager.pause(stream_id)
+            else:
+                recording = await self._manager.resume(stream_id)
+        except HavenError as error:
+            self._screen.note(str(error))
+            return recording
+        self._screen.note(f"Paused; {PAUSE_KEY} resumes." if pauses else "Resumed.")
         return recording
 
     async def _finish(self) -> Recording:
@@ -141,12 +165,13 @@ class TerminalRecording:
         return await self._manager.stop(self._request.stream_id, timeout_s=None)
 
     async def _pause(self, seconds: float) -> None:
-        """Sleeps for so many seconds, or until a signal."""
+        """Sleeps for so many seconds, or until a signal or a key."""
+        waits = [asyncio.ensure_future(each.wait()) for each in (self._stop, self._toggle)]
         try:
-            async with asyncio.timeout(seconds):
-                await self._stop.wait()
-        except TimeoutError:
-            return
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

@@ -36,6 +36,8 @@ class Memory:
     waits_s: float | None = 0
     """How long the last stop was to wait."""
     error: HavenError | None = None
+    paused: list[bool] = field(default_factory=list)
+    """What was asked for: to pause, or to go on."""
 
     def row(self) -> Recording:
         error = self.error
@@ -43,6 +45,7 @@ class Memory:
             id="id0",
             stream_id="room",
             state=self.state,
+            pause="cut" if self.paused and self.paused[-1] else None,
             figures={},
             error_code=error.code if error else None,
             error=error.error if error else None,
@@ -81,6 +84,14 @@ class Memory:
         self.stopping.set()
         await self.finished.wait()
         self.state = "completed"
+        return self.row()
+
+    async def pause(self, stream_id: str, *, still: bool = False) -> Recording:
+        self.paused.append(True)
+        return self.row()
+
+    async def resume(self, stream_id: str) -> Recording:
+        self.paused.append(False)
         return self.row()
 
     async def get(self, id: str) -> Recording:

@@ -135,7 +135,10 @@ def record(
     wait: Wait = False,
     config: Config = None,
 ) -> None:
-    """Record a live stream until it ends, --duration is over, or Ctrl-C. Needs no server."""
+    """Record a live stream until it ends, --duration is over, or Ctrl-C. Needs no server.
+
+    On a terminal, p pauses the recording and resumes it.
+    """
     from orchestrator.cli.named_outputs import outputs_of, webhooks_of
     from orchestrator.cli.standard_streams import outlive_readers
     from orchestrator.cli.stream_address import with_address

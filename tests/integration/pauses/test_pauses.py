@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import av
 import pytest
 
 from orchestrator.recordings.start_request import StartRequest
@@ -22,6 +23,9 @@ async def test_a_pause_is_cut_out(manager: Manager, livekit_server: Server) -> N
     assert found.worst_ms < 15
     assert found.longest_resume_ms < 300
     assert abs(found.length_ms) < 60
+    with av.open(ended.output_path) as file:
+        titles = [chapter["metadata"]["title"] for chapter in file.chapters()]
+    assert titles == ["Beginning", "After a pause of 1 s", "After a pause of 0 s"]
     log = await kinds(manager, ended)
     assert [kind for kind in log if kind in ("paused", "resumed")] == ["paused", "resumed"] * 2
 

@@ -55,6 +55,7 @@ def read(path: Path) -> list[ReadTrack]:
                 [],
             )
             for stream in file.streams
+            if stream.codec_context is not None  # that of MP4's chapters has none
         ]
         for packet in file.demux():
             if packet.size and packet.pts is not None:
