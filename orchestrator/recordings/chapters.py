@@ -60,6 +60,8 @@ def _of_pause(pause: Pause) -> list[tuple[float, str]]:
 
 
 def _length(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds:.1f} s"
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -77,8 +77,14 @@ class Tape:
     async def joined(self) -> Path:
         output = self.folder / "joined.mp4"
         log = self.folder / "join.log"
-        keep = {"keep_video": True, "keep_audio": True}
-        await join(REAL_FFMPEG, self.parts, output, container="mp4", tags={}, log_path=log, **keep)
+        await join(
+            *(REAL_FFMPEG, self.parts, output),
+            container="mp4",
+            keep_video=True,
+            keep_audio=True,
+            tags={},
+            log_path=log,
+        )
         return output
 
     def _fill(self, until: int) -> None:

@@ -43,7 +43,7 @@ async def test_without_space_a_lone_segment_is_the_file_if_it_has_its_format(
     pipeline = cast(Any, SimpleNamespace(copies=True, container=container, segment_suffix=".mkv"))
     encoding = SegmentEncoding(pipeline, {}, cast(Any, None), 0, {})
     streams = expected([cut], video=False, audio=True)
-    ready = part_file._ready_file(row, [cut], streams, 1, encoding)
+    ready = part_file._ready_file(row, [cut], streams, 1, encoding, chapters=())
     if kept:
         with pytest.raises(NotEnoughDisk):
             await ready
