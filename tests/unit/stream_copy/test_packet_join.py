@@ -87,7 +87,7 @@ def test_every_packet_is_at_its_time(tmp_path: Path, container: str, video: str)
     with av.open(str(output)) as file:
         assert file.metadata["title"] == "A call"
         assert "7" in file.metadata.values()
-        assert [bool(stream.disposition & 1) for stream in file.streams] == [True, True, False]
+        assert [bool(each.disposition & 1) for each in file.streams][:3] == [True, True, False]
 
 
 def test_no_sample_of_opus_is_cut(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Tests of what `orchestrator record` does with its terminal."""
