@@ -27,8 +27,8 @@ _HEADERS: Final = {
             "style-src 'self'",
             "font-src 'self'",
             "img-src 'self' blob:",  # previews are fetched, then shown
-            # blob: what hls.js puts together of pieces; /file leads to where an uploaded file is
-            "media-src 'self' blob: https: http:",
+            # blob: what hls.js puts together of pieces; uploaded files are opened in a tab
+            "media-src 'self' blob:",
             "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",

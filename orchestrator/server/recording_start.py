@@ -125,7 +125,7 @@ class RecordingStart:
         )
         keys = await sealed(self._catalog, checked.e2ee)
         hooks = await sealed_webhooks(self._catalog, checked.webhooks)
-        outputs = await output_rows(self._catalog, checked.outputs, now)
+        outputs = await output_rows(self._catalog, self._settings, checked.outputs, now)
         extension = extension_of(pipeline, self._settings.av1_extension)
         place = await self._folders.place(checked.folder, stream, now, extension, checked.file_name)
         return PreparedRequest(

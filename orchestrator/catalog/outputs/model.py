@@ -39,6 +39,8 @@ class OutputRow(Base):
     """What was asked for, sealed (outputs.specs)."""
     shown: Mapped[dict[str, Any]]
     """The same without secrets."""
+    trusted: Mapped[bool] = mapped_column(default=False, server_default="0")
+    """It may lead anywhere: the settings or the command line named it."""
     wanted: Mapped[str] = mapped_column(String(16), default="run", server_default="run")
     """`run` or `remove`."""
     state: Mapped[str] = mapped_column(String(16), default="waiting", server_default="waiting")

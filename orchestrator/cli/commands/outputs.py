@@ -96,7 +96,8 @@ def _with_outputs(work: Callable[[RecordingOutputs], Awaitable[_T]], config: Con
     from orchestrator.server.outputs.recording_outputs import RecordingOutputs
     from orchestrator.settings import load_settings
 
-    settings = load_settings(config=config)
+    # Who runs this may name any target.
+    settings = load_settings(config=config).model_copy(update={"allow_private_targets": True})
 
     async def run() -> _T:
         catalog = Catalog(settings.database_url, settings.file_access)

@@ -78,7 +78,7 @@ class RecordingOutputs:
                 f"Recording {recording_id} has ended.", "Of one that has ended, add an upload."
             )
         await check_output(output, self._encoders.pipelines.get(recording.pipeline), self._settings)
-        (row,) = await output_rows(self._catalog, [output], datetime.now(UTC))
+        (row,) = await output_rows(self._catalog, self._settings, [output], datetime.now(UTC))
         row.recording_id = recording_id
         await check_capacity(row, recording, self._catalog.active, self._encoders.capacity)
         await self._table.add(row)

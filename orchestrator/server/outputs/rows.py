@@ -10,12 +10,16 @@ from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.catalog.store import Catalog
 from orchestrator.outputs.specs import Output, plain, shown
 from orchestrator.recordings.encryption.sealed_text import seal
+from orchestrator.settings import Settings
 
 
 async def output_rows(
-    catalog: Catalog, outputs: Sequence[Output], now: datetime
+    catalog: Catalog, settings: Settings, outputs: Sequence[Output], now: datetime
 ) -> list[OutputRow]:
-    """Their rows in order, not yet of a recording; Unavailable if secrets can't be sealed."""
+    """Their rows in order, not yet of a recording; Unavailable if secrets can't be sealed.
+
+    Those of the settings may lead anywhere, those of requests if the settings allow it.
+    """
     return [
         OutputRow(
             id=uuid.uuid4().hex,
@@ -23,6 +27,7 @@ async def output_rows(
             kind=output.type,
             spec=await seal(catalog, plain(output)),
             shown=shown(output),
+            trusted=settings.allow_private_targets or output in settings.outputs,
             created_at=now,
         )
         for number, output in enumerate(outputs, 1)

@@ -118,6 +118,7 @@ class OutputTasks:
             segments=self._segments,
             note=self._entry.note,
             table=self._table,
+            trusted=row.trusted,
             state=OutputState(row.state),
         )
         if row.started_at is None:

@@ -34,6 +34,8 @@ class RunningOutput:
     note: Callable[..., None]
     """One line of the recording's event log: `note(kind, message, **data)`."""
     table: Outputs
+    trusted: bool = False
+    """It may lead to private addresses."""
     recorded: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when everything is written: what is left may be sent, within a few seconds."""
     removed: asyncio.Event = field(default_factory=asyncio.Event)

@@ -6,6 +6,7 @@ from orchestrator.catalog.outputs.table import Outputs
 from orchestrator.catalog.store import Catalog
 from orchestrator.outputs.specs import HlsOutput
 from orchestrator.server.outputs.rows import output_rows
+from orchestrator.settings import Settings
 from tests.kit.catalog.rows import NOON, recording
 
 
@@ -15,7 +16,7 @@ async def test_current_ones(catalog: Catalog) -> None:
     for id, state in (("done", "completed"), ("runs", "recording")):
         await catalog.create(recording(id, stream_id=id, state=state))
         for ends in ("complete", None):
-            (row,) = await output_rows(catalog, [HlsOutput(type="hls")], NOON)
+            (row,) = await output_rows(catalog, Settings(), [HlsOutput(type="hls")], NOON)
             row.recording_id, name = id, f"{id}-{ends}"
             row.id = name
             await table.add(row)

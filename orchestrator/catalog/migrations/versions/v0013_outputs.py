@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("spec", sa.Text(), nullable=False),
         sa.Column("shown", sa.JSON(), nullable=False),
+        sa.Column("trusted", sa.Boolean(), nullable=False, server_default="0"),
         sa.Column("wanted", sa.String(16), nullable=False, server_default="run"),
         sa.Column("state", sa.String(16), nullable=False, server_default="waiting"),
         sa.Column("figures", sa.JSON(), nullable=False, server_default="{}"),

@@ -62,7 +62,9 @@ def test_one_is_added_listed_and_removed(filled: Here) -> None:
 
 
 def test_one_that_failed_is_tried_again(filled: Here) -> None:
-    filled.run("outputs", "add", "done", f"upload:file://{filled.folder}/far", "--json")
+    (filled.folder / "far").mkdir()
+    added = filled.run("outputs", "add", "done", f"upload:file://{filled.folder}/far", "--json")
+    assert added.returncode == 0, added.stderr
     (row,) = listed(filled, "done")
 
     async def fail(catalog: Catalog) -> None:
@@ -109,14 +111,16 @@ def test_those_of_record(tmp_path: Path) -> None:
 def test_web_hooks_of_record(tmp_path: Path) -> None:
     assert webhooks_of([]) is None
     file = tmp_path / "hook.json"
-    file.write_text('{"url": "https://a.example/hook", "key": "k", "events": ["recording_ended"]}')
+    file.write_text(
+        '{"url": "https://a.example/hook", "key": "k", "events": ["recording.finished"]}'
+    )
     hooks = webhooks_of(["https://b.example", f"@{file}"])
     assert hooks is not None
     assert [hook.url.get_secret_value() for hook in hooks] == [
         "https://b.example",
         "https://a.example/hook",
     ]
-    assert hooks[1].events == ["recording_ended"]
+    assert hooks[1].events == ["recording.finished"]
     with pytest.raises(typer.BadParameter, match="url"):
         webhooks_of([""])
     with pytest.raises(typer.BadParameter, match="at most 8"):

@@ -17,6 +17,7 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.outputs.specs import ImagesOutput, Output, PushOutput
 from orchestrator.recordings.output_states import OutputState
 from orchestrator.server.outputs.rows import output_rows
+from orchestrator.settings import Settings
 from orchestrator.worker.catalog_entry import CatalogEntry
 from orchestrator.worker.outputs import output_tasks
 from orchestrator.worker.outputs.output_tasks import OutputTasks
@@ -33,7 +34,7 @@ async def tasks(catalog: Catalog, folder: Path, make: Maker) -> OutputTasks:
         PushOutput(type="push", url="rtmp://example.org/a/b"),
         ImagesOutput(type="images"),
     ]
-    for row in await output_rows(catalog, specs, datetime.now(UTC)):
+    for row in await output_rows(catalog, Settings(), specs, datetime.now(UTC)):
         row.recording_id = "r1"
         await Outputs(catalog).add(row)
     context = cast(Any, SimpleNamespace(catalog=catalog))
