@@ -128,6 +128,7 @@ async def test_a_recording_is_pushed_to_rtmp_as_it_is(managed: Managed, tmp_path
     assert b"Unexpected stream" not in receiver.said
 
 
+@pytest.mark.all_only
 async def test_a_server_that_is_away_is_tried_again_and_one_may_be_added_and_removed(
     managed: Managed, tmp_path: Path
 ) -> None:

@@ -102,6 +102,7 @@ async def throttled(port: int, to: int, *, bytes_per_s: int) -> AsyncIterator[Th
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@pytest.mark.all_only
 async def test_segments_follow_each_other_in_one_connection(
     growing: Growing, settings: Settings, whole: Path, tmp_path: Path
 ) -> None:
@@ -124,6 +125,7 @@ async def test_segments_follow_each_other_in_one_connection(
     assert not list((growing.work / "runtime").iterdir())
 
 
+@pytest.mark.all_only
 async def test_other_parameters_go_into_another_connection(
     growing: Growing, settings: Settings, whole: Path, tmp_path: Path
 ) -> None:
@@ -196,6 +198,7 @@ async def test_one_that_is_too_slow_gets_newer_keyframes_and_one_that_stops_is_g
     assert all(b % FPS == 0 for a, b in pairwise(numbers) if b != a + 1), "at keyframes"
 
 
+@pytest.mark.all_only
 async def test_addresses_of_this_machine_are_refused_again_when_it_connects(
     growing: Growing, tmp_path: Path, whole: Path
 ) -> None:

@@ -53,6 +53,7 @@ async def test_a_server_that_is_killed_loses_and_doubles_no_event(
     await machine.until_nothing_is_left()
 
 
+@pytest.mark.all_only
 async def test_record_makes_its_own_calls(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     async with receiving() as receiver:

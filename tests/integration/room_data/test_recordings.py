@@ -255,6 +255,7 @@ async def test_a_recording_without_data_has_no_files_beside_it(
     assert list(output.parent.iterdir()) == [output]
 
 
+@pytest.mark.all_only
 @pytest.mark.parametrize("hidden", [False, True])
 async def test_a_room_says_that_it_is_recorded_unless_that_is_hidden(
     manager: Manager, livekit_server: Server, hidden: bool

@@ -29,6 +29,7 @@ def rows(manager: MemoryManager, tmp_path: Path) -> None:
     manager.rows.append(recording("done", id="a1", output_path=str(film), **done))
 
 
+@pytest.mark.all_only
 async def test_they_are_asked_for_at_a_start(
     manager: MemoryManager, served: Served, open_page: OpenPage
 ) -> None:
