@@ -35,12 +35,13 @@ class PauseControl:
         """Set once something of the recording is written."""
         self._table = Pauses(entry.catalog)
         self._changed = asyncio.Event()
-        self._written: tuple[int, int | None] | None = None
-        """Number and end of the pause that was written last."""
+        self._written: tuple[int, bool] | None = None
+        """Number of the pause that was written last, and whether it lasts: in the first seconds its
+        times may still move, with zero (timeline)."""
         self._pending: dict[int, PauseSpan] = {}
         """Pauses that have to be written."""
         if (begun := capture.clock.pauses.latest) is not None:  # an earlier worker wrote it
-            self._written = begun.number, begun.end_ns
+            self._written = begun.number, begun.end_ns is None
             self._changed.set()
 
     def want(self, pause: str | None) -> None:
@@ -79,9 +80,9 @@ class PauseControl:
 
     def _look(self) -> bool:
         span = self._capture.clock.pauses.latest
-        if span is None or (span.number, span.end_ns) == self._written:
+        if span is None or (span.number, span.end_ns is None) == self._written:
             return False
-        self._written = span.number, span.end_ns
+        self._written = span.number, span.end_ns is None
         self._pending[span.number] = span
         return True
 
@@ -98,7 +99,7 @@ class PauseControl:
             row = self._row(span, end_ns)
             await self._table.put(row)
             self._note(row)
-            if span.end_ns == end_ns:
+            if (span.end_ns is None) == (end_ns is None):
                 self._pending.pop(number, None)
         lasting = self._capture.clock.pauses.current
         if self._entry.state not in CAPTURING:
