@@ -47,6 +47,7 @@ from orchestrator.api.routes import (
     webhooks,
     whip,
 )
+from orchestrator.api.routes.playback import hls
 
 _DESCRIPTION = """
 Records live WebRTC streams. Every error has the body `{success: false, error, detail, code}`:
@@ -55,7 +56,8 @@ their UTC offset; values that were not measured are null.
 """
 
 _ROUTES = (
-    *(recording_control, watches, recordings, outputs, uploads, sidecars, encodes, thumbnails),
+    *(recording_control, watches, recordings, outputs, uploads, sidecars, hls),
+    *(encodes, thumbnails),
     webhooks,
     *(streams, live_streams, viewer_sessions, depin, video_library, pipelines),
     *(whip, capacity, health, processes, system, events, metrics, settings, session),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.api.recording_parts import Encodes, Outputs, Sidecars, Uploads
+from orchestrator.api.recording_parts import Encodes, Hls, Outputs, Sidecars, Uploads
 from orchestrator.catalog.models import Event, File, Recording, Segment
 from orchestrator.errors import HavenError
 from orchestrator.media import Endpoint, Stream
@@ -205,6 +205,10 @@ class Manager(Protocol):
     @property
     def depin(self) -> Agent:
         """What records the most watched stream."""
+
+    @property
+    def hls(self) -> Hls:
+        """Playlists and pieces of recordings."""
 
     @property
     def outputs(self) -> Outputs:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.outputs.specs import Output
     from orchestrator.recordings.encodes.options import EncodeOptions
     from orchestrator.server.encodes.power import PauseReason
+    from orchestrator.server.hls.view import View
 
 
 class Outputs(Protocol):
@@ -67,6 +68,25 @@ class Uploads(Protocol):
 
     async def place_of_part(self, recording_id: str, part: int, /) -> str | Path | None:
         """The same of a final file; None if it isn't anywhere else."""
+
+
+class Hls(Protocol):
+    """Playlists and pieces of recordings."""
+
+    async def view(self, id: str, piece: int | None = None, part: int | None = None) -> View:
+        """Its playlists, once they have that piece or part where they are of low latency.
+
+        RecordingNotFound, HlsNotReady, HlsImpossible, InvalidRequest.
+        """
+
+    async def init(self, id: str, segment: int) -> bytes:
+        """A segment's header; NotFound."""
+
+    async def piece(self, id: str, segment: int, piece: int) -> bytes:
+        """A piece's bytes; NotFound."""
+
+    async def part(self, id: str, segment: int, piece: int, part: int) -> bytes:
+        """A part's bytes; NotFound."""
 
 
 class Encodes(Protocol):

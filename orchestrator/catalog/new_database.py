@@ -9,6 +9,7 @@ from sqlalchemy import Connection, inspect
 
 from orchestrator.catalog.costs.model import Cost
 from orchestrator.catalog.encode_model import Encode
+from orchestrator.catalog.hls_runs.model import HlsRun
 from orchestrator.catalog.migrations import REVISIONS
 from orchestrator.catalog.migrations.transaction import write_transaction
 from orchestrator.catalog.outputs.model import OutputRow
@@ -35,7 +36,8 @@ def create(path: Path, *, timeout_s: float) -> bool:
 
 def _make(connection: Connection) -> None:
     # Imported, so that the metadata knows them.
-    for table in (Cost, Encode, AddedStream, OutputRow, UploadedFile, SidecarFile, Pause, Delivery):
+    of_outputs = OutputRow, UploadedFile, SidecarFile, Pause, Delivery, HlsRun
+    for table in (Cost, Encode, AddedStream, *of_outputs):
         table.metadata.create_all(connection)
     connection.exec_driver_sql(_VERSION_TABLE)
     connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (REVISIONS[-1],))

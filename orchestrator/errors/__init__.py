@@ -27,11 +27,13 @@
     ├─ StreamExists           409  a stream with a name of its own has this id
     ├─ StreamConfigured       409  the settings define the stream
     ├─ StillActive                409  the recording or its encode has to end first
+    ├─ HlsImpossible              409  no HLS of this recording: its codecs, or no media
     ├─ OutputConflict             409  not in this state of the recording or its output
     ├─ PauseConflict              409  not in this state of the recording
     ├─ StoppedWhileStarting       409  /stop came before the first frame
     ├─ Unavailable                503  not possible on this machine now
     │  ├─ FFmpegNotFound
+    │  ├─ HlsNotReady                  nothing of the recording can be played yet
     │  ├─ EncoderMissing
     │  ├─ TooManyRecordings            max_recordings is reached
     │  ├─ TooManyWatches               the limit of watches is reached
@@ -85,6 +87,7 @@ from orchestrator.errors.base import HavenError
 from orchestrator.errors.machine import (
     EncoderMissing,
     FFmpegNotFound,
+    HlsNotReady,
     NoCapacity,
     NotEnoughDisk,
     PipelineBroken,
@@ -114,6 +117,7 @@ from orchestrator.errors.recording import (
 from orchestrator.errors.requests import (
     AlreadyActive,
     DeliveryNotFound,
+    HlsImpossible,
     InvalidOutputDirectory,
     InvalidRequest,
     NoFrame,
@@ -184,6 +188,8 @@ __all__ = [
     "FileGone",
     "FilesNotDeleted",
     "HavenError",
+    "HlsImpossible",
+    "HlsNotReady",
     "InvalidOutputDirectory",
     "InvalidRequest",
     "NoCapacity",

@@ -12,6 +12,19 @@ class Unavailable(HavenError):
     code = "unavailable"
 
 
+class HlsNotReady(Unavailable):
+    """Nothing of a recording can be played as HLS yet."""
+
+    code = "hls_not_ready"
+
+    def __init__(self, recording_id: str) -> None:
+        super().__init__(
+            f"Recording {recording_id} has nothing to play yet",
+            "Its first two seconds are being recorded; try again in a moment.",
+            retry_after_s=1.0,
+        )
+
+
 class FFmpegNotFound(Unavailable):
     """No usable ffmpeg."""
 

@@ -176,6 +176,19 @@ class NoFrame(NotFound):
     code = "no_picture"
 
 
+class HlsImpossible(HavenError):
+    """A recording can't be had as HLS: its codecs, or it has no media."""
+
+    status = 409
+    code = "hls_impossible"
+
+    def __init__(self, recording_id: str, why: str) -> None:
+        super().__init__(
+            f"Recording {recording_id} can't be played as HLS: {why}.",
+            "Its file can be played once it is final; the recording itself is not affected.",
+        )
+
+
 class AlreadyActive(HavenError):
     """/start for a stream that is being recorded."""
 

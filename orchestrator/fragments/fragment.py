@@ -19,6 +19,10 @@ class NotFragmented(ValueError):
     """The file isn't what a segment is: other boxes or elements, or sizes out of bounds."""
 
 
+class Undecodable(ValueError):
+    """libavformat can't read the packets of what was given to it."""
+
+
 class SegmentReplaced(OSError):
     """Another file has the segment's name, or it is shorter than what was read of it."""
 

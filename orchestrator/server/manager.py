@@ -31,6 +31,8 @@ from orchestrator.server.deletion import delete_recording
 from orchestrator.server.depin import Depin
 from orchestrator.server.encoders import Encoders
 from orchestrator.server.encodes.queue import EncodeQueue
+from orchestrator.server.hls.output_states import HlsOutputStates
+from orchestrator.server.hls.recordings import HlsRecordings
 from orchestrator.server.housekeeping.maintenance import Maintenance
 from orchestrator.server.ingest.publishers import Publishers
 from orchestrator.server.launcher import Launcher, LocalLauncher
@@ -92,11 +94,12 @@ class Manager:
         self._resumption = Resumption(catalog, self.start)
         self.encodes = EncodeQueue(settings, catalog, self._encoders)
         self.outputs = RecordingOutputs(settings, catalog, self._encoders, self._workers.wake)
-        self.sidecars = SidecarFiles(catalog)
-        self.uploads = RecordingUploads(catalog)
+        self.sidecars, self.uploads = SidecarFiles(catalog), RecordingUploads(catalog)
         self.uploader = UploaderKeeper(settings, catalog)
         pauses = RecordingPauses(catalog, self._workers.wake)
         self.pause, self.resume = pauses.pause, pauses.resume
+        self.hls = HlsRecordings(catalog)
+        self._hls_outputs = HlsOutputStates(catalog, self.hls)
         self._maintenance = Maintenance(settings, catalog, self._encoders)
         self.library = VideoLibrary(catalog)
         self.streams = NamedStreams(settings, catalog, directory.named)
@@ -135,6 +138,7 @@ class Manager:
                 self.watches.open()
                 self.encodes.open()
                 self.uploader.open()
+                self._hls_outputs.open()
         except BaseException:
             await self._close_parts()
             raise
@@ -186,6 +190,7 @@ class Manager:
         await self.webhooks.close()
         await self._maintenance.close()
         await self.uploader.close()
+        await self._hls_outputs.close()
         await self.encodes.close()
         await self.watches.close()
         await self.streams.close()
@@ -278,7 +283,6 @@ class Manager:
         return await details_of(self.directory, stream_id, keys)
 
     # -- output directory
-
     async def output_directory(self) -> Path:
         """Where recordings go when a request names no folder."""
         return await self._folders.chosen()
@@ -290,9 +294,7 @@ class Manager:
 
 def create_manager(settings: Settings, lock: ServerLock | None = None) -> Manager:
     """The manager of this machine, a server's with a lock that is held; `open` it before use."""
-    catalog, directory = (
-        Catalog(settings.database_url, settings.file_access),
-        Directory.from_settings(settings),
-    )
+    catalog = Catalog(settings.database_url, settings.file_access)
+    directory = Directory.from_settings(settings)
     launcher = LocalLauncher(reserve=lock is not None and settings.worker_in_reserve)
     return Manager(settings, catalog, directory, launcher, lock)

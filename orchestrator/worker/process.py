@@ -36,6 +36,7 @@ from orchestrator.sources.whip.publishers import Publishers
 from orchestrator.url_input.program import program
 from orchestrator.worker.context import WorkerContext
 from orchestrator.worker.disk_sync import DiskSync
+from orchestrator.worker.outputs.low_latency import fragment_s
 from orchestrator.worker.preview import Preview
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.segments.segment_encoding import SegmentEncoding
@@ -161,7 +162,7 @@ def _recorder(
             activity=keeps_data(recording, settings),
         )
 
-    encoding = asyncio.create_task(_encoding(recording, stream, settings, pipelines))
+    encoding = asyncio.create_task(_encoding(recording, stream, settings, pipelines, catalog))
     runtime = runtime_directory(recording.id)
     first_frame_s = settings.connect_timeout_s
     defined = settings.streams.get(recording.stream_id)
@@ -183,7 +184,11 @@ def _copies(recording: Recording, pipelines: Pipelines) -> bool:
 
 
 async def _encoding(
-    recording: Recording, stream: Stream, settings: Settings, pipelines: Pipelines
+    recording: Recording,
+    stream: Stream,
+    settings: Settings,
+    pipelines: Pipelines,
+    catalog: Catalog,
 ) -> SegmentEncoding:
     pipeline = pipelines.get(recording.pipeline)
     if pipeline.copies:
@@ -198,6 +203,7 @@ async def _encoding(
         tags,
         settings.fast_start,
         settings.file_access,
+        await fragment_s(catalog, recording.id),
     )
 
 

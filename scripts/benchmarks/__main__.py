@@ -197,8 +197,7 @@ MEASURES: Final[dict[str, Callable[[Bench], Awaitable[Found]]]] = {
     for each in (
         *(recordings, receivers, codecs),
         *(copying, copies),
-        encoding,
-        start,
+        *(encoding, start),
         workers,
         limit,
         most,
@@ -218,6 +217,7 @@ ALONE: Final = {
     "dashboard": "dashboard",
     "e2ee": "e2ee",
     "equal-vmaf": "pipelines.equal_vmaf",
+    "hls": "outputs.hls",
     "hour": "hour",
     "idle": "idle",
     "later": "pipelines.later",

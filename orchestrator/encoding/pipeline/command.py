@@ -16,7 +16,12 @@ import ffmpeg as ffmpeg_python
 
 from orchestrator.encoding.pipeline.job import Job, Pipeline
 from orchestrator.encoding.pipeline.loading import PipelineFailure, Pipelines
-from orchestrator.encoding.pipeline.safe_options import completed, outputs, safe_options
+from orchestrator.encoding.pipeline.safe_options import (
+    FRAGMENT_S,
+    completed,
+    outputs,
+    safe_options,
+)
 from orchestrator.encoding.pipeline.threads import threads_for
 from orchestrator.encoding.pipeline.user_code import guarded, output_of
 from orchestrator.encoding.process.capabilities import HYBRID_FRAGMENTED, FFmpeg
@@ -74,6 +79,7 @@ def command(
     colors: Colors = BT601,
     tags: Mapping[str, str] | None = None,
     aside: str | None = None,
+    fragment_s: float = FRAGMENT_S,
 ) -> list[str]:
     """The whole argv of one run; given an `FFmpeg`, one that this very ffmpeg understands.
 
@@ -104,6 +110,7 @@ def command(
         aside=aside or str(Path(output).with_suffix("")),
         features=ffmpeg.features if isinstance(ffmpeg, FFmpeg) else frozenset({HYBRID_FRAGMENTED}),
         container=pipeline.container,
+        fragment_s=fragment_s,
     )
     program = str(ffmpeg.path) if isinstance(ffmpeg, FFmpeg) else ffmpeg
     return [program, *GLOBAL_OPTIONS, *_arguments(pipeline, pipeline.build, job), "-y"]
@@ -141,7 +148,7 @@ def _arguments(pipeline: Pipeline, build: Callable[[Job], Any], job: Job) -> lis
 
 def _complete(built: Any, job: Job) -> None:
     """Adds the safe options that the pipeline leaves out of the recording's own output."""
-    safe = safe_options(job.container, job.movflags)
+    safe = safe_options(job.container, job.movflags, job.fragment_s)
     for node in outputs(built.node):
         if node.kwargs["filename"] == job.output:
             node.kwargs = completed(node.kwargs, safe, job.metadata)

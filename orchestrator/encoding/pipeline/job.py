@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from orchestrator.encoding.pipeline.safe_options import safe_options
+from orchestrator.encoding.pipeline.safe_options import FRAGMENT_S, safe_options
 from orchestrator.encoding.process.capabilities import HYBRID_FRAGMENTED
 from orchestrator.errors import InvalidRequest
 from orchestrator.stream_copy.containers import Container
@@ -52,11 +52,13 @@ class Job:
     """What this ffmpeg can do and older ones can't (capabilities.FEATURES)."""
     container: str = "mp4"
     """The pipeline's own, of the output."""
+    fragment_s: float = FRAGMENT_S
+    """Seconds of a fragment of MP4."""
 
     @property
     def safe_options(self) -> dict[str, Any]:
         """Output options that keep the recording safe, to begin a pipeline's options with."""
-        return {**safe_options(self.container, self.movflags), **self.metadata}
+        return {**safe_options(self.container, self.movflags, self.fragment_s), **self.metadata}
 
     @property
     def tile_columns(self) -> int:

@@ -29,14 +29,10 @@ _CLUSTERS: Final[Mapping[str, Any]] = {
     # What is in a cluster can be played after a crash: one each second, in milliseconds.
     "cluster_time_limit": 1000
 }
-_FRAGMENTS: Final[Mapping[str, Any]] = {
-    # A fragment each second, in microseconds: that much can be lost.
-    "frag_duration": 1_000_000
-}
+FRAGMENT_S: Final = 1.0
+"""Of a fragment of MP4: that much can be lost."""
 _FRAGMENTED: Final = frozenset({"mp4", "mov"})
 _OF_CONTAINER: Final[Mapping[str, Mapping[str, Any]]] = {
-    "mp4": _FRAGMENTS,
-    "mov": _FRAGMENTS,
     "webm": _CLUSTERS,
     "matroska": _CLUSTERS,
 }
@@ -68,9 +64,11 @@ _OWN_FRAGMENTS: Final = (
 """Flags of an MP4 that can be read after a crash."""
 
 
-def safe_options(container: str, movflags: str) -> dict[str, Any]:
-    """For an output in this container; `movflags` are MP4's own."""
-    mp4 = {"movflags": movflags} if container in _FRAGMENTED else {}
+def safe_options(container: str, movflags: str, fragment_s: float = FRAGMENT_S) -> dict[str, Any]:
+    """For an output in this container; `movflags` and `fragment_s` are MP4's own."""
+    mp4: dict[str, Any] = {}
+    if container in _FRAGMENTED:
+        mp4 = {"movflags": movflags, "frag_duration": round(fragment_s * 1_000_000)}
     # The container is said, not guessed from the name, which is ours to choose.
     return {"f": container, **SAFE_OPTIONS, **mp4, **_OF_CONTAINER.get(container, {})}
 

@@ -10,6 +10,7 @@ from orchestrator.errors import InvalidRequest
 from orchestrator.outputs.specs import Output
 from orchestrator.outputs.webhooks import Webhook
 from orchestrator.recordings.start_request import StartRequest
+from orchestrator.server.outputs.hls_check import check_hls
 from orchestrator.server.outputs.push_check import check_push
 from orchestrator.server.outputs.upload_check import check_upload
 from orchestrator.settings import Settings
@@ -19,7 +20,11 @@ Check = Callable[[Any, Pipeline, Settings], Awaitable[None]]
 """Raises InvalidRequest, with `field`, for an output that a request may not have or that can't be
 made of what the pipeline records. Those of the settings are asked, too, but may lead anywhere."""
 
-CHECKS: Final[Mapping[str, Check]] = {"push": check_push, "upload": check_upload}
+CHECKS: Final[Mapping[str, Check]] = {
+    "hls": check_hls,
+    "push": check_push,
+    "upload": check_upload,
+}
 """By kind."""
 
 

@@ -67,12 +67,7 @@ class RecordingOutputs:
         Raises RecordingNotFound, InvalidRequest, OutputConflict, TooManyOutputs, NoCapacity.
         """
         recording = await self._catalog.get(recording_id)
-        if output.type == "images":
-            raise InvalidRequest(
-                "Images are made from the beginning of a recording on.",
-                "Name the output in POST /api/recording/start.",
-                field="type",
-            )
+        _check_late(output)
         if recording.state not in ACTIVE and output.type != "upload":
             raise OutputConflict(
                 f"Recording {recording_id} has ended.", "Of one that has ended, add an upload."
@@ -115,3 +110,15 @@ class RecordingOutputs:
         await self._table.change(id, ended=True, wanted="run", figures=figures, **columns)
         self._wake(recording)
         return await self._table.get(recording_id, id)
+
+
+def _check_late(output: Output) -> None:
+    """InvalidRequest for what a recording has from its beginning on, or not at all."""
+    late = None
+    if output.type == "images":
+        late = "type", "Images are made from the beginning of a recording on."
+    elif output.type == "hls" and output.low_latency:
+        late = "low_latency", "Low latency is had from the beginning of a recording on."
+    if late is not None:
+        field, error = late
+        raise InvalidRequest(error, "Name the output in POST /api/recording/start.", field=field)

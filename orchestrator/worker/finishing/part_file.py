@@ -30,6 +30,7 @@ from orchestrator.mediafiles.probe import Probe, holds_media, probe
 from orchestrator.recordings.integrity import WHOLE, Expected, Verdict, expected, verdict
 from orchestrator.stream_copy.packet_join import join_packets
 from orchestrator.worker.catalog_entry import CatalogEntry
+from orchestrator.worker.finishing.hls_runs import save_runs
 from orchestrator.worker.finishing.part_chapters import chapters_of_part, length_s
 from orchestrator.worker.segments.segment_encoding import SegmentEncoding
 
@@ -42,6 +43,8 @@ class _ReadyFile:
 
     path: Path
     probe: Probe
+    joined: bool
+    """It isn't a segment itself."""
 
 
 def part_path(recording: Recording, number: int) -> Path:
@@ -71,6 +74,8 @@ async def make_part_file(
         chapters = await chapters_of_part(entry, readable)
         ready = await _ready_file(recording, readable, streams, number, encoding, chapters=chapters)
         found = ready.probe
+        if ready.joined:
+            await save_runs(entry, readable, copied=encoding.pipeline.copies)
         path = await asyncio.to_thread(publish, ready.path, target, encoding.file_access)
     checked = verdict(found, streams)
     if checked.problem is not None and await with_media(readable):
@@ -158,7 +163,7 @@ async def _ready_file(
             f"The recorded file is damaged: {found.problem}",
             f"The segments are kept in {recording.work_directory}.",
         )
-    return _ReadyFile(path, found)
+    return _ReadyFile(path, found, joined=path != lone)
 
 
 async def _joined(

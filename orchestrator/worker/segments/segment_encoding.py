@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.encoding.pipeline.command import Pipeline
+from orchestrator.encoding.pipeline.safe_options import FRAGMENT_S
 from orchestrator.encoding.process.capabilities import FFmpeg
 from orchestrator.file_access import FileAccess
 from orchestrator.stream_copy.packet_muxer import SEGMENT_CONTAINERS
@@ -27,6 +28,8 @@ class SegmentEncoding:
     tags: Mapping[str, str]
     fast_start: FastStart = "auto"
     file_access: FileAccess = "private"
+    fragment_s: float = FRAGMENT_S
+    """Seconds of a fragment of MP4: of one that is watched with low latency a third."""
 
     @property
     def has_other_segments(self) -> bool:

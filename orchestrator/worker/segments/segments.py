@@ -151,6 +151,7 @@ class Segments(ListedSegments):
             fps=self.fps,
             tags=encoding.tags,
             aside=str(Path(recording.output_path).with_suffix("")),
+            fragment_s=encoding.fragment_s,
         )
 
     async def _run_ended(

@@ -30,6 +30,7 @@ from orchestrator.recordings.formats import format_named
 from orchestrator.recordings.start_request import StartRequest, quality_named
 from orchestrator.recordings.states import ACTIVE
 from orchestrator.server.depin import Depin
+from orchestrator.server.hls.recordings import HlsRecordings
 from orchestrator.server.streams.named_streams import NamedStreams
 from orchestrator.server.watches.watches import Watches
 from orchestrator.settings import Settings
@@ -169,7 +170,6 @@ class MemoryCatalog:
         return [line for line in self.lines if line.id > id][-limit:], states
 
     async def counts(self) -> dict[str, int]:
-        """By state."""
         return dict(Counter(row.state for row in self.rows))
 
     async def check(self) -> None:
@@ -197,6 +197,7 @@ class MemoryManager(MemoryDetails):
         self.streams = NamedStreams(settings, unopened, self.directory.named)
         self.depin = Depin(self.directory, self.active, self.start, self.stop)
         self.watches = Watches(unopened, self.directory, self.start, self.start, 20, unmute=never)
+        self.hls = HlsRecordings(unopened)
         self.encodes = MemoryEncodes()
         self.outputs = MemoryOutputs(lambda id: next((r for r in self.rows if r.id == id), None))
         self.publishers = MemoryPublishers()
@@ -267,7 +268,6 @@ class MemoryManager(MemoryDetails):
         return found
 
     async def delete(self, recording_id: str) -> None:
-        """Forgets a row."""
         row = await self.get(recording_id)
         if row.state in ACTIVE:
             raise StillActive(f"Recording {recording_id} is still running.", "Stop it first.")
@@ -296,5 +296,5 @@ class MemoryManager(MemoryDetails):
         if self.no_ffmpeg:
             raise self.no_ffmpeg
         encoders = frozenset({"libaom-av1", "libx264", "aac", "libopus"})
-        muxers = frozenset({"mp4", "webm"})
-        return FFmpeg(Path("/opt/ffmpeg"), "9.0.2", encoders, muxers, FEATURES, "path")
+        known = encoders, frozenset({"mp4", "webm"}), FEATURES
+        return FFmpeg(Path("/opt/ffmpeg"), "9.0.2", *known, "path")

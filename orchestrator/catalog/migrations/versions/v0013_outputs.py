@@ -107,6 +107,13 @@ def upgrade() -> None:
         sa.Column("length_s", sa.Double()),
     )
     op.create_table(
+        "hls_runs",
+        _of_recording(key=True),
+        sa.Column("segment", sa.Integer(), primary_key=True, nullable=False),
+        sa.Column("init", sa.LargeBinary(), nullable=False),
+        sa.Column("pieces", sa.LargeBinary(), nullable=False),
+    )
+    op.create_table(
         "webhook_deliveries",
         sa.Column("id", sa.Integer(), primary_key=True, nullable=False, autoincrement=True),
         sa.Column("recording_id", sa.String(32), nullable=False),

@@ -1,0 +1,1 @@
+"""Routes that players of recordings use."""

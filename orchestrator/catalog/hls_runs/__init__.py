@@ -1,0 +1,1 @@
+"""The catalog's table of what HLS had of segments that were joined."""

@@ -1,0 +1,108 @@
+"""Pieces of a finished file that isn't one of the segments: found by their times. Blocking: PyAV.
+
+Several segments are joined into a file, whose index is another and whose positions are others. Its
+packets are those of the segments, each at its place in the recording's time, so the same pieces
+are made of it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import av
+
+from orchestrator.fragments.fragment import Undecodable
+from orchestrator.hls.pieces import ENCODED_S, Piece
+from orchestrator.hls.repackaging import chosen, init_of, repackaged
+
+_OPTIONS: Final = {"probesize": "1048576", "analyzeduration": "0"}
+_TOLERANCE_S: Final = 0.002
+"""By which a packet may be before its piece: joins round times to milliseconds."""
+_BEHIND_S: Final = 3.0
+"""How far behind a piece's end a track is looked for at most: interleaving."""
+
+
+def data_of(path: Path, init: bytes, piece: Piece, shift_s: float) -> bytes:
+    """A piece's bytes behind its segment's header.
+
+    `shift_s`: added to a time in the segment gives that in the file. OSError, Undecodable,
+    hls.codecs.NotPlayable.
+    """
+    begin_s = piece.begin_s + shift_s - _TOLERANCE_S
+    end_s = piece.end_s + shift_s - _TOLERANCE_S
+    with _opened(path) as file:
+        streams = chosen(file.streams)
+        file.seek(round(max(0.0, begin_s) * av.time_base), backward=True)
+        found = _between(file, streams, begin_s, end_s)
+        return repackaged(piece.number + 1, init, found, -shift_s, piece.end_s)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with av.open(str(path.absolute()), options=dict(_OPTIONS)) as file:
+            yield file
+    except OSError:
+        raise
+    except av.FFmpegError as error:
+        raise Undecodable(f"libavformat: {error}") from error
+
+
+def _between(file: Any, streams: list[Any], begin_s: float, end_s: float) -> list[list[Any]]:
+    found: dict[int, list[Any]] = {stream.index: [] for stream in streams}
+    beyond: set[int] = set()
+    for packet in file.demux(streams):
+        if not packet.size or packet.pts is None:
+            continue
+        at_s = float(packet.pts * packet.time_base)
+        if begin_s <= at_s < end_s:
+            found[packet.stream.index].append(packet)
+        elif at_s >= end_s:
+            beyond.add(packet.stream.index)
+            if len(beyond) == len(found) or at_s > end_s + _BEHIND_S:
+                break
+    return list(found.values())
+
+
+def derived(path: Path) -> tuple[bytes, list[Piece]]:
+    """Header and pieces of a file whose segments nobody knows any more, by its keyframes.
+
+    OSError, Undecodable, hls.codecs.NotPlayable.
+    """
+    with _opened(path) as file:
+        streams = chosen(file.streams)
+        init = _init(file, streams)
+        length_s = (file.duration or 0) / av.time_base
+        file.seek(file.duration or 0, backward=True)  # Matroska's index is read when it is needed
+        times = _keyframes_s(streams[0]) if streams else []
+    return init, _pieces(times or [0.0], length_s)
+
+
+def _init(file: Any, streams: list[Any]) -> bytes:
+    first: dict[int, Any] = {}
+    for packet in file.demux(streams):
+        if packet.size:
+            first.setdefault(packet.stream.index, packet)
+        if len(first) == len(streams):
+            break
+    return init_of(list(first.values()))
+
+
+def _keyframes_s(stream: Any) -> list[float]:
+    if stream.type != "video":
+        length_s = float((stream.duration or 0) * stream.time_base)
+        return [number * ENCODED_S for number in range(1 + int(length_s / ENCODED_S))]
+    return [float(e.timestamp * stream.time_base) for e in stream.index_entries if e.is_keyframe]
+
+
+def _pieces(keyframes_s: list[float], length_s: float) -> list[Piece]:
+    begins_s: list[float] = []
+    for at_s in keyframes_s:
+        if not begins_s or at_s - begins_s[-1] >= ENCODED_S - _TOLERANCE_S:
+            begins_s.append(at_s)
+    ends = [*begins_s, max(length_s, begins_s[-1] + 0.001)]
+    return [Piece(n, begin, end, True) for n, (begin, end) in enumerate(pairwise(ends))]

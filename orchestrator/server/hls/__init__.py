@@ -1,0 +1,1 @@
+"""HLS of recordings that somebody watches."""

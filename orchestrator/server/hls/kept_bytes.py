@@ -1,0 +1,49 @@
+"""Bytes of the pieces that were asked for last: read or made once for all who watch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+MOST_BYTES: Final = 64 * 2**20
+Key = tuple[str, int, int, int]
+"""Recording, segment, piece and part (-1: all of the piece)."""
+
+
+class KeptBytes:
+    """Bounded in bytes; one that is being made is made once."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._kept: OrderedDict[Key, bytes] = OrderedDict()
+        self._bytes = 0
+        self._making: dict[Key, asyncio.Task[bytes]] = {}
+
+    async def get(self, key: Key, make: Callable[[], Awaitable[bytes]]) -> bytes:
+        """What was made of it, or is made now; what `make` raises."""
+        if (data := self._kept.get(key)) is not None:
+            self._kept.move_to_end(key)
+            return data
+        task = self._making.get(key)
+        if task is None:
+            task = self._making[key] = asyncio.create_task(self._made(key, make))
+            task.add_done_callback(lambda done: self._done(key, done))
+        # One that hangs up must not take it from the others.
+        return await asyncio.shield(task)
+
+    async def _made(self, key: Key, make: Callable[[], Awaitable[bytes]]) -> bytes:
+        data = await make()
+        if len(data) <= self._most_bytes:
+            self._kept[key] = data
+            self._bytes += len(data)
+        while self._bytes > self._most_bytes:
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= len(oldest)
+        return data
+
+    def _done(self, key: Key, task: asyncio.Task[bytes]) -> None:
+        del self._making[key]
+        if not task.cancelled():
+            task.exception()  # whoever waits has it

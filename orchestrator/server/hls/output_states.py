@@ -1,0 +1,80 @@
+"""Keeps the states of outputs of HLS true: the server writes them, as nothing else makes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from orchestrator.catalog.models import Recording
+from orchestrator.catalog.outputs.model import OutputRow
+from orchestrator.catalog.outputs.table import Outputs
+from orchestrator.catalog.store import Catalog
+from orchestrator.errors import HavenError, HlsImpossible, HlsNotReady, RecordingNotFound
+from orchestrator.periodic import Periodic
+from orchestrator.recordings.output_states import OutputState
+from orchestrator.recordings.states import ACTIVE, RecordingState
+from orchestrator.server.hls.recordings import HlsRecordings
+
+LOOK_S: Final = 1.0
+
+
+class HlsOutputStates:
+    """waiting until there is a piece, active while it is recorded, complete or failed then."""
+
+    def __init__(self, catalog: Catalog, hls: HlsRecordings) -> None:
+        self._catalog, self._hls, self._table = catalog, hls, Outputs(catalog)
+        self._looking = Periodic(
+            self.look, LOOK_S, failure="states of HLS outputs were not written; trying again"
+        )
+
+    def open(self) -> None:
+        """Looks once a second, in a task."""
+        self._looking.open()
+
+    async def close(self) -> None:
+        """Ends it."""
+        await self._looking.close()
+
+    async def look(self) -> None:
+        """At all outputs of HLS that haven't ended."""
+        for row in await self._table.unfinished("hls"):
+            try:
+                recording = await self._catalog.get(row.recording_id)
+            except RecordingNotFound:
+                continue  # deleted a moment ago, and its outputs with it
+            await self._look_at(row, recording)
+
+    async def _look_at(self, row: OutputRow, recording: Recording) -> None:
+        runs = recording.state in ACTIVE
+        if runs and row.state == OutputState.ACTIVE:
+            return
+        if not runs and recording.state != RecordingState.COMPLETED:
+            await self._fail(row, HlsImpossible(recording.id, f"it is {recording.state}"))
+            return
+        try:
+            pieces = await self._hls.pieces(recording.id)
+        except HlsNotReady:
+            return
+        except HlsImpossible as error:
+            await self._fail(row, error)
+            return
+        begun = {} if row.started_at else {"started_at": datetime.now(UTC)}
+        if runs:
+            await self._change(row, OutputState.ACTIVE, **begun)
+        else:
+            await self._change(row, OutputState.COMPLETE, figures={"pieces": pieces}, **begun)
+
+    async def _fail(self, row: OutputRow, error: HavenError) -> None:
+        columns = {"error_code": error.code, "error": error.error, "detail": error.detail}
+        await self._change(row, OutputState.FAILED, **columns)
+
+    async def _change(self, row: OutputRow, state: OutputState, **columns: Any) -> None:
+        if not await self._table.change(row.id, state=state.value, **columns):
+            return
+        why = f": {columns['error']}" if "error" in columns else ""
+        await self._catalog.add_event(
+            row.recording_id,
+            "output",
+            f"Output hls: {row.state} -> {state}{why}",
+            **{"output_id": row.id, "type": "hls", "from": row.state, "to": state.value},
+        )
