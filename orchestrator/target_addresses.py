@@ -28,6 +28,12 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")
 _COMPATIBLE: Final = IPv6Network("::/96")
 """RFC 4291 §2.5.5.1: likewise, and deprecated; `::` and `::1` are in it."""
 
+_INTERNAL: Final = tuple(map(IPv6Network, ("64:ff9b:1::/48", "::ffff:0:0:0/96", "fec0::/10")))
+"""Where the first two lead is a matter of the network's own translator (RFC 8215, RFC 2765); the
+third is deprecated, and routed within a site (RFC 3879)."""
+_OF_CLOUDS: Final = frozenset(map(ip_address, ("168.63.129.16", "192.0.0.192")))
+"""Public by their numbers, and answered by the host of a virtual machine: Azure's, Oracle's."""
+
 _LOOKUPS: Final = ThreadPoolExecutor(8, thread_name_prefix="name-lookup")
 """Apart from other threads: a name server that doesn't answer holds one of these for long."""
 
@@ -76,11 +82,14 @@ def _resolved(host: str) -> list[Address]:
 
 
 def is_internal(address: Address) -> bool:
-    """Loopback, link-local, private, shared (RFC 6598), unspecified, or multicast; also if it is
-    written in an IPv6 address (RFC 4291 §2.5.5, RFC 6052, 6to4, Teredo)."""
+    """Loopback, link-local, private, shared (RFC 6598), unspecified, multicast, or of a
+    cloud's own services; also if it is written in an IPv6 address (RFC 4291 §2.5.5, RFC 6052, 6to4,
+    Teredo)."""
+    if isinstance(address, IPv6Address) and any(address in each for each in _INTERNAL):
+        return True
     if isinstance(address, IPv6Address) and (inner := _written_in(address)) is not None:
         return any(map(is_internal, inner))
-    return not address.is_global or address.is_multicast
+    return not address.is_global or address.is_multicast or address in _OF_CLOUDS
 
 
 def _written_in(address: IPv6Address) -> Sequence[IPv4Address] | None:

@@ -26,7 +26,7 @@ def read_named(text: str) -> Output:
     """One output, named as `HOW` says; InvalidRequest, BadParameter for a file."""
     from orchestrator.outputs.short_text import read_short
 
-    return read_short(_of_file(text) if text.startswith("@") else text)
+    return read_short(of_file(text) if text.startswith("@") else text)
 
 
 def outputs_of(named: Sequence[str]) -> tuple[Output, ...] | None:
@@ -59,7 +59,7 @@ def _webhook(text: str) -> Webhook:
 
     from orchestrator.outputs.webhooks import Webhook
 
-    given = _of_file(text) if text.startswith("@") else text
+    given = of_file(text) if text.startswith("@") else text
     try:
         if given.startswith("{"):
             return Webhook.model_validate_json(given)
@@ -70,7 +70,8 @@ def _webhook(text: str) -> Webhook:
         raise typer.BadParameter(why, param_hint="--webhook") from None
 
 
-def _of_file(text: str) -> str:
+def of_file(text: str) -> str:
+    """What the file of @FILE has, up to 64 KiB of it; BadParameter."""
     file = Path(text.removeprefix("@"))
     try:
         with file.open(encoding="utf-8") as source:

@@ -142,6 +142,6 @@ def masked_url(url: str) -> str:
         return f"{scheme}://{host}{slash}{path}"
     if scheme.lower().startswith("whip"):  # any part of its path may be the key
         return f"{scheme}://{host}{slash}***"
-    application, slash_before_key, _ = path.rpartition("/")
+    application, slash_before_key, _ = path.rstrip("/").rpartition("/")
     shown_path = f"{application}{slash_before_key}***" if path else ""
     return f"{scheme}://{host}{slash}{shown_path}" + ("?***" if "?" in url else "")

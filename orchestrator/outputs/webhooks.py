@@ -7,7 +7,7 @@ import json
 from base64 import b64decode
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import (
     BaseModel,
@@ -27,6 +27,8 @@ MOST_WEBHOOKS: Final = 8
 
 KEY_PREFIX: Final = "whsec_"
 """Of keys that are base64 (Standard Webhooks); others are signed with as they are."""
+KEY_BYTES: Final = range(24, 65)
+"""How many bytes such a key has."""
 
 
 class Webhook(BaseModel):
@@ -80,15 +82,33 @@ class Webhook(BaseModel):
         path = "/***" if parts.path.strip("/") or parts.query else parts.path
         return f"{parts.scheme}://{parts.netloc}{path}"
 
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What no text may have of it: the URL's path and query, each part of them as it is written
+        and decoded, and the key.
+        """
+        parts = urlsplit(self.url.get_secret_value())
+        key = "" if self.key is None else self.key.get_secret_value()
+        found = [key, key.removeprefix(KEY_PREFIX), parts.query]
+        if self.signature == "livekit":
+            found.append(key.partition(":")[2])
+        path = parts.path.strip("/")
+        found += [path, *path.split("/"), *parts.query.split("&")]
+        found += [each.partition("=")[2] for each in parts.query.split("&")]
+        return frozenset(form for each in found for form in (each, unquote(each)) if form)
+
 
 def signing_key(key: str) -> bytes:
-    """What is signed with; ValueError if it begins with whsec_ and isn't base64."""
+    """What is signed with; ValueError for whsec_ without 24 to 64 bytes in base64 behind it."""
     if not key.startswith(KEY_PREFIX):
         return key.encode()
     try:
-        return b64decode(key.removeprefix(KEY_PREFIX), validate=True)
+        decoded = b64decode(key.removeprefix(KEY_PREFIX), validate=True)
     except binascii.Error as error:
         raise ValueError("a key that begins with whsec_ goes on in base64") from error
+    if len(decoded) not in KEY_BYTES:
+        raise ValueError("a key that begins with whsec_ goes on with 24 to 64 bytes in base64")
+    return decoded
 
 
 def _check_url(url: str) -> None:

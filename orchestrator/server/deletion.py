@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from orchestrator.catalog.encodes import Encodes
@@ -19,9 +20,14 @@ from orchestrator.recordings.sidecars.publishing import remove_sidecars
 from orchestrator.recordings.states import ACTIVE
 
 
-async def delete_recording(catalog: Catalog, recording_id: str) -> None:
+async def delete_recording(
+    catalog: Catalog,
+    recording_id: str,
+    announce_end: Callable[[str], Awaitable[None]] | None = None,
+) -> None:
     """Deletes all of it, also what encodes made of its files.
 
+    `announce_end`: has web hooks told of an end that they don't know yet, before nobody knows it.
     Raises RecordingNotFound, StillActive while it is recorded, encoded again or uploaded, and
     FilesNotDeleted; the row stays then.
     """
@@ -38,6 +44,8 @@ async def delete_recording(catalog: Catalog, recording_id: str) -> None:
             f"Cancel that with DELETE /api/encodes/{encode.id}, then delete the recording.",
         )
     await _refuse_upload(catalog, recording_id)
+    if announce_end is not None:
+        await announce_end(recording_id)
     files = [Path(file.path) for file in await catalog.files(recording_id)]
     files += [made.path for made in await encodes.made_files(recording_id)]
     sidecars = [Path(row.path) for row in await SidecarFiles(catalog).of_recording(recording_id)]

@@ -267,7 +267,7 @@ class Manager:
 
     async def delete(self, recording_id: str) -> None:
         """Remove its files, whatever work is left, and the row; StillActive while it runs."""
-        await delete_recording(self.catalog, recording_id)
+        await delete_recording(self.catalog, recording_id, self.webhooks.announce_end)
 
     async def ffmpeg(self, pipeline: Pipeline | None = None) -> FFmpeg:
         """The ffmpeg that records with the pipeline (or with every built-in one)."""

@@ -21,6 +21,7 @@ from orchestrator.media import Endpoint, Stream, WhipEndpoint
 from orchestrator.recordings import orphans
 from orchestrator.recordings.encryption.stream_keys import unsealed
 from orchestrator.recordings.job import Job, identity_of, runtime_directory
+from orchestrator.recordings.left_outputs import end_left
 from orchestrator.recordings.outcome import is_only_to_finish
 from orchestrator.recordings.room_data.wanted import shows_recording
 from orchestrator.recordings.states import RecordingState
@@ -108,6 +109,7 @@ class RecordingWorkers:
         )
         change = {"from": recording.state, "to": RecordingState.FAILED.value}
         await self._catalog.add_event(recording.id, "state", failure.error, **change)
+        await end_left(self._catalog, recording.id)
 
     async def _launch(self, recording: Recording) -> None:
         asked_ns = time.monotonic_ns()

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, SecretStr
 
 from orchestrator.e2ee_keys import E2eeKeys
-from orchestrator.outputs.specs import masked_url
 from orchestrator.outputs.webhooks import Webhook
 from orchestrator.settings.fields import Settings
 from orchestrator.settings.loading import origins
@@ -43,7 +42,7 @@ def _words(value: Any) -> str:
 def _word(item: Any) -> str:
     """Of a list's items only what is no secret."""
     if isinstance(item, Webhook):
-        return masked_url(item.url.get_secret_value())
+        return item.shown_url
     return str(getattr(item, "type", "")) if isinstance(item, BaseModel) else str(item)
 
 

@@ -115,6 +115,7 @@ class Recorder:
             await self._pause.end()
             await self._save_segments()
             await conclude(self._entry, self._context.encoding, reason, self._failure or error)
+            await self._outputs.end_left()
         await add_checksums(self._catalog, self._recording.id)
 
     async def _orphans(self) -> list[psutil.Process]:

@@ -15,6 +15,7 @@ from orchestrator.api.schemas.outputs import OUTPUT_ID, OutputAnswer, OutputBody
 from orchestrator.api.serializers import outputs as serialize
 from orchestrator.errors import (
     InvalidRequest,
+    NoCapacity,
     OutputConflict,
     OutputNotFound,
     RecordingNotFound,
@@ -47,6 +48,7 @@ async def outputs(id: RecordingId, manager: ManagerHere) -> OutputList:
         InvalidRequest("Images are made from the beginning of a recording on."),
         OutputConflict(f"Recording {RECORDING_ID} has ended."),
         TooManyOutputs(RECORDING_ID, MOST_OUTPUTS),
+        NoCapacity("Not enough CPU for a push that is encoded again."),
     ),
     summary="Add Output",
 )

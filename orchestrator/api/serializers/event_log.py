@@ -29,6 +29,7 @@ _ALWAYS: Final[dict[str, Level]] = {
     "worker": "warning",
     "recovered": "warning",
     "missing": "warning",
+    "gap": "warning",
     "left_out": "warning",
     "no_keyframe": "warning",
     "undecodable": "warning",

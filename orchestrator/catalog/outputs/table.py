@@ -91,6 +91,21 @@ class Outputs:
         )
         return await self._read(lambda session: list(session.scalars(query)))
 
+    async def left(self, kinds: Collection[str], limit: int = 1000) -> list[OutputRow]:
+        """Those of these kinds that haven't ended although their recordings have, oldest first."""
+        query = (
+            select(OutputRow)
+            .join(Recording, Recording.id == OutputRow.recording_id)
+            .where(
+                OutputRow.kind.in_(kinds),
+                OutputRow.state.not_in(ENDED),
+                Recording.state.not_in(ACTIVE_STATES),
+            )
+            .order_by(*_ORDER)
+            .limit(limit)
+        )
+        return await self._read(lambda session: list(session.scalars(query)))
+
     async def counts(self) -> dict[tuple[str, str], int]:
         """The number of outputs by kind and state."""
         query = select(OutputRow.kind, OutputRow.state, func.count()).group_by(

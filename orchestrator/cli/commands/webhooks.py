@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import typer
 
 from orchestrator.cli.formatting import UNKNOWN, AsJson, Config, plain, print_json, print_table
+from orchestrator.cli.named_outputs import of_file
 
 if TYPE_CHECKING:
     from orchestrator.catalog.webhooks.model import Delivery
@@ -47,7 +48,14 @@ class State(StrEnum):
 KEY_FILE: Final = "--key-file"
 LONGEST_KEY: Final = 4096
 
-Url = Annotated[str, typer.Argument(metavar="URL", help="http:// or https://, called with POST.")]
+Url = Annotated[
+    str,
+    typer.Argument(
+        metavar="URL",
+        help="http:// or https://, called with POST; or @FILE with it: arguments are no place for"
+        " secrets.",
+    ),
+]
 KeyFile = Annotated[
     str | None,
     typer.Option(KEY_FILE, metavar="FILE", help="File with the key; - is standard input."),
@@ -76,7 +84,7 @@ def call_one(
     as_json: AsJson = False,
 ) -> None:
     """Call a web hook with an event of the type webhook.test, and show what comes back."""
-    hook = _hook(url, key_file, signature)
+    hook = _hook(of_file(url) if url.startswith("@") else url, key_file, signature)
     answer, took_s = asyncio.run(_call(hook))
     if as_json:
         shown = {"status": answer.status, "error": answer.error, "seconds": round(took_s, 3)}

@@ -1,16 +1,24 @@
-"""What a server does beside its recordings: clean-up, missing checksums, retention, calibration."""
+"""What a server does beside its recordings: clean-up, missing checksums, retention, calibration,
+and the end of outputs that nobody makes any more."""
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from typing import Final
 
 from orchestrator.capacity.calibration import BackgroundCalibration
 from orchestrator.catalog.store import Catalog
+from orchestrator.periodic import Periodic
 from orchestrator.recordings.checksums import add_missing_checksums
+from orchestrator.recordings.left_outputs import end_all_left
 from orchestrator.server.encoders import Encoders
 from orchestrator.server.housekeeping.cleanup import CleanUp
 from orchestrator.server.housekeeping.retention import Retention, Rule
 from orchestrator.settings import Settings
+
+LEFT_S: Final = 60.0
+"""Between two looks at outputs that a killed worker left, or that came when it was ending."""
 
 
 class Maintenance:
@@ -21,6 +29,9 @@ class Maintenance:
         self._clean_up = CleanUp(catalog, settings.file_access)
         self._retention = Retention(Rule.of(settings), catalog)
         self._calibration = BackgroundCalibration(catalog, encoders.ffmpeg)
+        self._ending_outputs = Periodic(
+            partial(end_all_left, catalog), LEFT_S, failure="outputs of ended recordings stay open"
+        )
         self._adding_checksums: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -28,6 +39,7 @@ class Maintenance:
         self._clean_up.open()
         self._adding_checksums = asyncio.create_task(add_missing_checksums(self._catalog))
         self._retention.open()
+        self._ending_outputs.open()
         if self._settings.calibrate_at_start:
             self._calibration.open(self._encoders.pipelines.by_name.values())
 
@@ -39,3 +51,4 @@ class Maintenance:
         await self._clean_up.close()
         await self._calibration.close()
         await self._retention.close()
+        await self._ending_outputs.close()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from html import unescape
 from typing import Any, Final
 
 import httpx
@@ -17,6 +19,7 @@ from orchestrator.retry_after_header import retry_after_s
 from orchestrator.server.webhooks.payload import as_bytes, for_livekit
 from orchestrator.server.webhooks.schedule import Answer
 from orchestrator.server.webhooks.signing import headers
+from orchestrator.url_input.address import masked
 
 CONNECT_S: Final = 5.0
 TOTAL_S: Final = 15.0
@@ -46,7 +49,7 @@ class Attempts:
         signed = headers(webhook, body["id"], sent, int(time.time()))
         try:
             async with asyncio.timeout(TOTAL_S):
-                return await _call(client, webhook.url.get_secret_value(), sent, dict(signed))
+                return await _call(client, webhook, sent, dict(signed))
         except TimeoutError:
             return Answer(error=f"no complete answer within {TOTAL_S:g} s")
         except httpx.TimeoutException:
@@ -56,7 +59,8 @@ class Attempts:
         except httpx.InvalidURL:
             return Answer(error="its URL can't be called", refused=True)
         except (httpx.HTTPError, OSError) as error:
-            return Answer(error=str(error)[:_SHOWN] or type(error).__name__)
+            why = str(error) or type(error).__name__
+            return Answer(error=masked(why, webhook.secrets)[:_SHOWN])
 
     async def close(self) -> None:
         """Closes what is open."""
@@ -84,10 +88,13 @@ def _timeout() -> httpx.Timeout:
     return httpx.Timeout(TOTAL_S, connect=CONNECT_S)
 
 
-async def _call(client: httpx.AsyncClient, url: str, body: bytes, signed: dict[str, str]) -> Answer:
+async def _call(
+    client: httpx.AsyncClient, webhook: Webhook, body: bytes, signed: dict[str, str]
+) -> Answer:
+    url = webhook.url.get_secret_value()
     async with client.stream("POST", url, content=body, headers=signed) as response:
         if not response.is_success:
-            return _answer(response, await _beginning(response))
+            return _answer(response, await _beginning(response), webhook.secrets)
         with suppress(TimeoutError, httpx.HTTPError):  # it has it, whatever comes of the rest
             async with asyncio.timeout(_REST_S):
                 await _beginning(response)
@@ -103,10 +110,11 @@ async def _beginning(response: httpx.Response) -> bytes:
     return said[:MOST_BYTES]
 
 
-def _answer(response: httpx.Response, said: bytes) -> Answer:
+def _answer(response: httpx.Response, said: bytes, secrets: Collection[str]) -> Answer:
+    """Receivers repeat what was asked for, as Express's 404 does: "Cannot POST /secret"."""
     status = response.status_code
-    words = " ".join(said.decode("utf-8", errors="replace").split())[:_SHOWN]
-    shown = "".join(letter for letter in words if letter.isprintable())
+    words = " ".join(unescape(said.decode("utf-8", errors="replace")).split())
+    shown = masked("".join(letter for letter in words if letter.isprintable()), secrets)[:_SHOWN]
     error = f"HTTP {status}" + (f": {shown}" if shown else "")
     if response.has_redirect_location or 300 <= status < 400:
         error = f"HTTP {status}: redirects are not followed; name the URL that it leads to"

@@ -26,7 +26,10 @@ _UPLOADS: Final[dict[str, WebhookEvent]] = {
     OutputState.FAILED: _E.UPLOAD_FAILED,
 }
 
-KINDS: Final = frozenset({"joined", "state", "worker", "missing", "arriving", "output", "encoded"})
+_BEGIN: Final = ("missing", "gap")
+_END: Final = ("arriving", "gap_ended")
+
+KINDS: Final = frozenset({"joined", "state", "worker", *_BEGIN, *_END, "output", "encoded"})
 """Kinds of events that may mean something."""
 
 
@@ -80,8 +83,8 @@ def _meaning(kind: str, data: dict[str, Any]) -> tuple[WebhookEvent, dict[str, A
         return _of_state(data.get("from"), data.get("to"))
     if kind == "worker":
         return _E.GAP_BEGAN, {"cause": "worker"}
-    if kind in ("missing", "arriving"):
-        type = _E.GAP_BEGAN if kind == "missing" else _E.GAP_ENDED
+    if kind in _BEGIN + _END:
+        type = _E.GAP_BEGAN if kind in _BEGIN else _E.GAP_ENDED
         return type, {"cause": "track"} | _some(data, "track")
     if kind == "output":
         return _of_output(data)

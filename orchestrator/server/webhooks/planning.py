@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
+from pydantic import ValidationError
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
@@ -20,12 +21,13 @@ from orchestrator.catalog.webhooks.announcements import (
 )
 from orchestrator.catalog.webhooks.model import Delivery
 from orchestrator.errors import Unavailable
+from orchestrator.outputs.webhook_events import WebhookEvent
 from orchestrator.outputs.webhooks import Webhook, plain_webhooks, read_webhooks
 from orchestrator.recordings.encryption.sealed_text import seal, unseal
 from orchestrator.recordings.outcome import is_final
 from orchestrator.recordings.start_request import StartedBy
 from orchestrator.recordings.states import RecordingState
-from orchestrator.server.webhooks.meanings import meanings
+from orchestrator.server.webhooks.meanings import Meaning, meanings
 from orchestrator.server.webhooks.payload import of_beginning, of_end, of_event
 
 log = structlog.get_logger(__name__)
@@ -34,6 +36,15 @@ LAST_LINES_S: Final = 1.0
 """After the end the last lines of an event log may still come."""
 CHECKSUMS_S: Final = 10.0
 """How long recording.finished waits for the SHA-256 of its files, which come after the end."""
+
+_OF_FILES: Final = frozenset(
+    {
+        WebhookEvent.UPLOADED,
+        WebhookEvent.UPLOAD_FAILED,
+        WebhookEvent.OUTPUT_CHANGED,
+        WebhookEvent.ENCODED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +87,29 @@ class Planner:
         self._catalog, self._webhooks, self._anywhere = catalog, tuple(webhooks), anywhere
         self._own: tuple[Receiver, ...] | None = None
 
-    async def plan(self, each: Unannounced) -> tuple[Announcement | None, int | None]:
-        """What is announced of it now, None if nothing is; and the first event that has to wait."""
+    async def plan(
+        self, each: Unannounced, *, at_once: bool = False
+    ) -> tuple[Announcement | None, int | None]:
+        """What is announced of it now, None if nothing is; and the first event that has to wait.
+
+        What comes of its files follows its end. `at_once`: an end waits for nothing.
+        """
         row, now = each.recording, datetime.now(UTC)
-        over = is_final(row) and _waited_s(row, now) >= LAST_LINES_S
+        over = is_final(row) and (at_once or _waited_s(row, now) >= LAST_LINES_S)
         means, count = meanings(each.events, now, over=over)
+        ends = over and count == len(each.events) and (at_once or not _awaits_checksums(each, now))
+        behind = _behind_end(row, means)
+        if behind and not ends:
+            count = [event.id for event in each.events].index(behind[0].number)
+            means, behind = [event for event in means if event.number < behind[0].number], []
         left = each.events[count].id if count < len(each.events) else None
-        stage, bodies = row.announced or 0, [of_event(row, event) for event in means]
+        stage = row.announced or 0
+        bodies = [of_event(row, event) for event in means if event not in behind]
         if stage < BEGINNING and (bodies or over or row.started_by == StartedBy.USER):
             stage, bodies = BEGINNING, [of_beginning(row), *bodies]
-        if stage == BEGINNING and left is None and over and not _awaits_checksums(each, now):
+        if stage == BEGINNING and ends:
             stage, bodies = END, [*bodies, of_end(row, each.files)]
+        bodies += [of_event(row, event) for event in behind]
         if stage == row.announced and not bodies:
             return None, left
         last = each.events[count - 1].id if count else row.announced_event or 0
@@ -120,10 +143,19 @@ class Planner:
             return read_webhooks(await unseal(self._catalog, row.webhooks))
         except Unavailable as error:
             log.error("web hooks of a request can't be read", recording=row.id, error=error.error)
-            return ()
+        except ValidationError:
+            log.error("web hooks of a request are not valid any more", recording=row.id)
+        return ()
 
     async def _receiver(self, webhook: Webhook, trusted: bool) -> Receiver:
         return Receiver(webhook, await seal(self._catalog, plain_webhooks([webhook])), trusted)
+
+
+def _behind_end(row: Recording, means: Sequence[Meaning]) -> list[Meaning]:
+    """What comes of its files, while its end isn't announced: receivers hear of that first."""
+    if row.ended_at is None or not is_final(row) or row.announced == END:
+        return []
+    return [event for event in means if event.type in _OF_FILES and event.at >= row.ended_at]
 
 
 def _awaits_checksums(each: Unannounced, now: datetime) -> bool:

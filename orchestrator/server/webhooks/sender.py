@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
+from pydantic import ValidationError
 
 from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.webhooks.model import Delivery
@@ -80,6 +81,11 @@ class Sender:
                 if error.error != problem:
                     log.warning("web hooks can't be looked for; trying again", error=error.error)
                 problem = error.error
+            except Exception as error:  # a task's boundary: calls that wait must not wait for ever
+                rest_s = LONGEST_REST_S
+                if repr(error) != problem:
+                    log.exception("web hooks can't be looked for; trying again")
+                problem = repr(error)
             try:
                 async with asyncio.timeout(rest_s):
                     await self._look.wait()
@@ -137,9 +143,14 @@ class Sender:
     async def _answer(self, row: Delivery) -> Answer:
         try:
             (webhook,) = read_webhooks(await unseal(self._catalog, row.webhook))
+            return await self._attempts.make(webhook, row.event, anywhere=row.trusted)
         except Unavailable as error:
             return Answer(error=error.error)
-        return await self._attempts.make(webhook, row.event, anywhere=row.trusted)
+        except ValidationError:  # its text may have what was given
+            return Answer(error="this recorder can't read the web hook any more", refused=True)
+        except Exception as error:  # a boundary: else it would be tried for ever
+            log.exception("a web hook's call failed", id=row.id)
+            return Answer(error=f"a fault of the recorder ({type(error).__name__}); see its log")
 
     async def _note(self, row: Delivery, answer: Answer, now: datetime) -> None:
         attempts, status, error = row.attempts + 1, answer.status, answer.error

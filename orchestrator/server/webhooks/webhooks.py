@@ -23,6 +23,7 @@ from orchestrator.catalog.webhooks.model import Delivery
 from orchestrator.catalog.webhooks.table import Deliveries
 from orchestrator.errors import RecordingNotFound
 from orchestrator.periodic import Periodic
+from orchestrator.recordings.outcome import is_final
 from orchestrator.server.webhooks.meanings import KINDS
 from orchestrator.server.webhooks.planning import CHECKSUMS_S, Planner
 from orchestrator.server.webhooks.sender import Sender
@@ -106,6 +107,15 @@ class WebhookQueue:
         """Calls that wait, and recordings whose end isn't announced."""
         waiting = await self._table.waiting(recordings)
         return waiting + await self._announcements.open_ends(recordings)
+
+    async def announce_end(self, recording_id: str) -> None:
+        """Before a recording is deleted: with what is known; nothing of one that runs."""
+        found, _ = await self._announcements.unannounced(KINDS, 0, {recording_id})
+        ended = [each for each in found if is_final(each.recording)]
+        plans = [await self._planner.plan(each, at_once=True) for each in ended]
+        if planned := [plan for plan, _ in plans if plan is not None]:
+            await self._announcements.announce(planned, None)
+            self._wake()
 
     # -- what can be asked for
 

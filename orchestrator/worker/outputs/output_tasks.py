@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
 import structlog
+from pydantic import ValidationError
 
 from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.catalog.outputs.table import Outputs
 from orchestrator.errors import HavenError, Unavailable
 from orchestrator.recordings.encryption.sealed_text import output_of
+from orchestrator.recordings.left_outputs import end_left, end_output
 from orchestrator.recordings.output_states import ENDED, OutputState
+from orchestrator.recordings.states import ACTIVE
 from orchestrator.stop_policy import STOP
 from orchestrator.worker.catalog_entry import CatalogEntry
 from orchestrator.worker.context import WorkerContext
@@ -74,32 +77,50 @@ class OutputTasks:
     async def finish_left(self) -> None:
         """What an earlier worker had begun and can be made of its segments; nothing is recorded."""
         try:
-            for row in await self._table.of_recording(self._entry.recording.id):
-                if row.kind in OF_FILES:
-                    await self._look_at(row)
+            await self._look_at_all(OF_FILES)
         except Exception:  # a boundary: the file is worth more than what else is made of it
             log.exception("outputs that an earlier worker left are not finished")
         await self._end()
+
+    async def end_left(self) -> None:
+        """The recording's end is written: what is open now, nobody will make."""
+        if self._entry.state in ACTIVE:
+            return
+        try:
+            await end_left(self._context.catalog, self._entry.recording.id)
+        except HavenError as error:
+            log.warning("outputs stay open until a server ends them", error=error.error)
 
     async def _follow(self) -> None:
         while True:
             self._look_now.clear()
             try:
-                for row in await self._table.of_recording(self._entry.recording.id):
-                    await self._look_at(row)
+                await self._look_at_all(self._makers)
             except Unavailable as error:
                 log.warning("can't read what outputs are wanted", error=error.error)
+            except Exception:  # a boundary: the next look has another chance
+                log.exception("can't look after outputs; trying again")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S if self._running else IDLE_LOOK_S):
                     await self._look_now.wait()
 
+    async def _look_at_all(self, kinds: Container[str]) -> None:
+        for row in await self._table.of_recording(self._entry.recording.id):
+            if row.kind not in kinds:
+                continue
+            try:
+                await self._look_at(row)
+            except Unavailable as error:
+                log.warning("can't look after an output", output=row.id, error=error.error)
+            except Exception:  # a boundary: one bad row must not cost the other outputs
+                log.exception("can't look after an output", output=row.id)
+
     async def _look_at(self, row: OutputRow) -> None:
         known = self._running.get(row.id)
         if known is not None and known[1].done():
-            known = self._running.pop(row.id)
-            await self._report(*known)
-            known = None
-        if known is None and row.kind in self._makers and row.state not in ENDED:
+            await self._report(*self._running.pop(row.id))
+            return  # the row says how it stood before
+        if known is None and row.state not in ENDED:
             await self._begin(row)
         elif known is not None and row.wanted == "remove":
             known[0].removed.set()
@@ -110,9 +131,15 @@ class OutputTasks:
         if row.wanted == "remove":
             await self._table.change(row.id, state=OutputState.REMOVED)
             return
+        try:
+            spec = await output_of(self._context.catalog, row)
+        except (Unavailable, ValidationError) as error:
+            log.error("an output can't be read", output=row.id)
+            await end_output(self._context.catalog, row, OutputState.FAILED, _unreadable(error))
+            return
         output = RunningOutput(
             id=row.id,
-            spec=await output_of(self._context.catalog, row),
+            spec=spec,
             recording=self._entry.recording,
             context=self._context,
             segments=self._segments,
@@ -157,6 +184,15 @@ class OutputTasks:
             await asyncio.gather(*tasks, return_exceptions=True)
         for known in self._running.values():
             await self._report(*known)
+
+
+def _unreadable(error: Exception) -> HavenError:
+    if isinstance(error, Unavailable):
+        return error
+    return HavenError(  # the error's own text may have secrets
+        "What was asked for with this output can't be read.",
+        "Another version added it, or the catalog is damaged; add it again.",
+    )
 
 
 async def _made(make: Make, output: RunningOutput) -> None:

@@ -37,6 +37,7 @@ from orchestrator.worker.tracks.capture_figures import CaptureFigures
 from orchestrator.worker.tracks.refusals import too_large, undecryptable, without_key
 from orchestrator.worker.tracks.selection import FILLED, Instead, TrackSelection
 from orchestrator.worker.tracks.selection_policy import SelectionPolicy, described
+from orchestrator.worker.tracks.track_gaps import TrackGaps
 
 Note = Callable[..., None]
 """Takes a kind, a message, and data for programs: a line of the recording's event log."""
@@ -80,6 +81,7 @@ class Capture(ABC):
         """Publications that should be arriving and never began."""
         self._finished = False
         self._note = note
+        self._gaps = TrackGaps(note)
 
     @property
     @abstractmethod
@@ -218,8 +220,12 @@ class Capture(ABC):
         return [*warnings, *([] if arrives else self.selection.missing())]
 
     def look(self) -> None:
-        """Time passed: update what is missing, and note tracks that don't start."""
+        """Time passed: update what is missing, and note tracks that don't start, or stop."""
         self.selection.look()
+        if self.connected and not self._finished and not self.closed.done():
+            known = self.selection.publications
+            names = {sid: described(publication) for sid, publication in known.items()}
+            self._gaps.look(self.selection.arrivals.stalled(), names)
         missing = self.selection.not_started() if self.connected else {}
         for sid in missing.keys() - self._missing:
             self._note("missing", missing[sid], track=sid)

@@ -77,7 +77,7 @@ class TrackSelection:
         self._refusals = Refusals()
         self._hoped_for: str | None = None
         """Sid of a video that would be recorded if it could be decrypted."""
-        self._missing_tracks = MissingTracks(clock)
+        self.arrivals = MissingTracks(clock)
 
     def put(self, publication: Publication) -> None:
         """A publication is new or has changed; `choose` follows."""
@@ -105,12 +105,12 @@ class TrackSelection:
         if shown is None or shown.muted:
             self._recorded_sid = None
         self.idle_since = None if self.publications else self.idle_since or self._clock()
-        self._missing_tracks.expect(self._expected())
+        self.arrivals.expect(self._expected())
 
     def refuse(self, sid: str, why: HavenError) -> bool:
         """No frame of a publication comes, until its next one; False if that was known before."""
         new = self._refusals.refuse(sid, why)
-        self._missing_tracks.expect(self._expected())
+        self.arrivals.expect(self._expected())
         return new
 
     def why_refused(self, sid: str) -> HavenError | None:
@@ -124,18 +124,18 @@ class TrackSelection:
     def takes(self, sid: str) -> bool:
         """A frame arrived: whether it is to be recorded."""
         if self._refusals.take_back(sid):
-            self._missing_tracks.expect(self._expected())
+            self.arrivals.expect(self._expected())
         if self.video is not None and sid == self.video.sid:
             self._recorded_sid = sid
         elif sid != self._recorded_sid and sid not in self.audio.keys() | self.other_videos.keys():
             return False
         self._frame_at[sid] = self._clock()
-        self._missing_tracks.arrived(sid)
+        self.arrivals.arrived(sid)
         return True
 
     def reconnected(self) -> None:
         """A new connection: each track has to begin again."""
-        self._missing_tracks.restart()
+        self.arrivals.restart()
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -233,12 +233,12 @@ class TrackSelection:
         return {
             sid: f"Nothing has arrived from {described(self.publications[sid])} in {late_s:.0f} s;"
             f" it is missing in the recording. {ADVICE}"
-            for sid, late_s in self._missing_tracks.not_started().items()
+            for sid, late_s in self.arrivals.not_started().items()
         }
 
     def missing(self) -> list[str]:
         """The same, and audio that has stopped while other audio goes on."""
-        stalled = self._missing_tracks.stalled() if self.no_audio.reason is None else {}
+        stalled = self.arrivals.stalled() if self.no_audio.reason is None else {}
         return [
             *self.not_started().values(),
             *(

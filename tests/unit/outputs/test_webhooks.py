@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 from pydantic import ValidationError
 
@@ -11,6 +13,7 @@ from orchestrator.server.outputs.checks import check_webhooks
 from orchestrator.settings import Settings
 
 SECRET = "geheim"
+KEY = f"whsec_{b64encode(b'ABC' * 8).decode()}"
 
 
 @pytest.mark.parametrize(
@@ -38,6 +41,8 @@ def test_a_bad_url_is_refused_and_not_shown(url: str, why: str) -> None:
     ("values", "why"),
     [
         ({"key": "whsec_geheim!"}, "base64"),
+        ({"key": f"whsec_{b64encode(b'g' * 23).decode()}"}, "24 to 64 bytes"),
+        ({"key": f"whsec_{b64encode(b'g' * 65).decode()}"}, "24 to 64 bytes"),
         ({"signature": "livekit"}, "API_KEY:SECRET"),
         ({"signature": "livekit", "key": ":geheim"}, "API_KEY:SECRET"),
         ({"signature": "livekit", "key": "geheim"}, "API_KEY:SECRET"),
@@ -53,10 +58,10 @@ def test_a_bad_key_or_event_is_refused(values: dict[str, object], why: str) -> N
 
 def test_a_row_has_what_was_asked_for() -> None:
     hook = Webhook.model_validate(
-        {"url": "https://example.com/a?b=c", "key": "whsec_QUJD", "events": ["recording.failed"]}
+        {"url": "https://example.com/a?b=c", "key": KEY, "events": ["recording.failed"]}
     )
     assert read_webhooks(plain_webhooks([hook])) == [hook]
-    assert signing_key("whsec_QUJD") == b"ABC"
+    assert signing_key(KEY) == b"ABC" * 8
     assert signing_key("plain") == b"plain"
 
 

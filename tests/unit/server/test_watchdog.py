@@ -7,12 +7,15 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.catalog.models import Recording
+from orchestrator.catalog.outputs.model import OutputRow
+from orchestrator.catalog.outputs.table import Outputs
 from orchestrator.catalog.store import Catalog
 from orchestrator.discovery.configured import ConfiguredDiscovery
 from orchestrator.discovery.directory import Directory
@@ -188,14 +191,23 @@ async def test_after_too_many_deaths_it_is_finished_and_then_failed(
 ) -> None:
     async with watched.watching():
         await add(catalog, tmp_path)
+        now = datetime.now(UTC)
+        push = OutputRow(
+            id="o", recording_id="a", kind="push", spec="", shown={}, created_at=now, state="active"
+        )
+        await Outputs(catalog).add(push)
         for number in range(1, MAX_DEATHS + 1):
             watched.hands.living.clear()
             row = await watched.until(lambda row, number=number: row.worker_pid == number)  # type: ignore[misc]
         assert (row.state, row.worker_starts) == ("stopping", MAX_DEATHS + 1)
         watched.hands.living.clear()
         row = await watched.until(lambda row: row.ended_at is not None)
+        async with asyncio.timeout(10):
+            while (push := await Outputs(catalog).get("a", "o")).state != "failed":
+                await asyncio.sleep(0.01)
     assert (row.state, row.error_code) == ("failed", "worker_failed")
     assert row.work_directory in (row.detail or "")
+    assert "ended before this output" in (push.error or "")
     assert Path(row.work_directory).exists(), "what was recorded is kept"
 
 

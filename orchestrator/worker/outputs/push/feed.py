@@ -13,7 +13,6 @@ import structlog
 from av.packet import Packet
 from av.stream import Stream
 
-from orchestrator.fragments.fragment import NotFragmented
 from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
 from orchestrator.pushing.media import PushedMedia
 from orchestrator.worker.outputs.push.pacing import Pacing
@@ -86,7 +85,7 @@ class Feed:
                     self.left = piece
                     return "changed"
                 self._send(piece, opened)
-            except (av.FFmpegError, NotFragmented, OSError) as error:
+            except (av.FFmpegError, ValueError, OSError) as error:
                 if isinstance(error, BrokenPipeError):
                     raise ReaderGone from error
                 log.warning("a fragment could not be pushed", error=repr(error))

@@ -7,12 +7,12 @@ other server does, the recording doesn't notice.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, cast
 
+import av
 import structlog
 
 from orchestrator.capacity.admission import capacity
@@ -70,6 +70,8 @@ class Push:
         """Cores, for an encoder of its own."""
         self._follower: SegmentFollower | None = None
         self._left: Piece | None = None
+        self._broken = False
+        """Its last connection broke, and there is no other."""
 
     async def run(self) -> None:
         """Sets all states, the final one too."""
@@ -77,6 +79,10 @@ class Push:
             while (piece := await self._piece()) is not None:
                 try:
                     ended = await self._connected(piece)
+                except _NotReadable as error:
+                    log.warning(
+                        "a fragment is not pushed", output=self._output.id, error=str(error)
+                    )
                 except HavenError as error:
                     if not await self._again(error):
                         break
@@ -102,10 +108,9 @@ class Push:
             if self._follower is None:
                 self._follower = self._new_follower()
             else:
-                with contextlib.suppress(OSError):
-                    await asyncio.to_thread(self._follower.newest)
-                    if (found := await asyncio.to_thread(self._follower.next)) is not None:
-                        return found
+                await asyncio.to_thread(self._follower.newest)
+                if (found := await asyncio.to_thread(self._follower.next)) is not None:
+                    return found
             await asyncio.sleep(_LOOK_S)
         return None
 
@@ -243,6 +248,7 @@ class Push:
         }
         log.warning("a push failed", output=self._output.id, error=error.error, retry_s=delay_s)
         if self._over:
+            self._broken = True
             await self._output.change(**failed)
             return False
         self._output.again.clear()
@@ -258,17 +264,27 @@ class Push:
         return not self._over
 
     async def _conclude(self) -> None:
-        """The final state: what was being sent at the end is complete."""
+        """The final state: what was being sent at the end, to its end, is complete."""
         final: dict[str, Any] = {"figures": self._figures.as_dict(), "next_try_at": None}
         if self._output.removed.is_set():
             await self._output.change(_S.REMOVED, **final)
-        elif self._output.state is _S.ACTIVE:
+        elif self._output.state is _S.ACTIVE and not self._broken:
             await self._output.change(_S.COMPLETE, **final)
         else:
             await self._output.change(_S.FAILED, **final)
 
 
+class _NotReadable(Exception):
+    """No connection can begin with this piece; with the next one perhaps."""
+
+
 def _looked_into(piece: Piece) -> tuple[PushedMedia, bool]:
-    """What it consists of, and whether it has B-frames. Blocking."""
-    opened = OpenPiece(piece)
-    return opened.media, opened.reordered
+    """What it consists of, and whether it has B-frames. Blocking. Raises _NotReadable."""
+    try:
+        opened = OpenPiece(piece)
+        media = opened.media
+    except (av.FFmpegError, ValueError) as error:
+        raise _NotReadable(repr(error)) from error
+    if opened.empty:
+        raise _NotReadable("it is empty")
+    return media, opened.reordered

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from orchestrator.fragments.fragment import Container, Fragment
+import structlog
+
+from orchestrator.fragments.fragment import Container, Fragment, SegmentReplaced
 from orchestrator.fragments.reader import FragmentReader
 from orchestrator.worker.segments.listed_segments import ListedSegments
 from orchestrator.worker.segments.segment_positions import read_position
+
+log = structlog.get_logger(__name__)
 
 MOST_BEHIND_S: Final = 10.0
 """How far a push may be behind what is recorded: then it goes on with a newer keyframe."""
@@ -46,6 +50,7 @@ class SegmentFollower:
         self._done: set[Path] = set()
         """Segments that were given, or left out."""
         self._pending: deque[Fragment] = deque()
+        self._warned = ""
         self.skips, self.skipped_s = 0, 0.0
         """How often, and how much was left out as the other side was too slow."""
 
@@ -59,23 +64,19 @@ class SegmentFollower:
         self._drop_to_newest()
 
     def next(self) -> Piece | None:
-        """The next piece; None if there is none yet."""
-        self._look()
-        self._catch_up()
-        if self._file is None or not self._pending:
-            return None
-        fragment = self._pending.popleft()
-        data = self._file.reader.read(fragment)
-        offset_s = self._file.offset_s
-        return Piece(
-            self._file.reader.header,
-            data,
-            self._container,
-            offset_s,
-            offset_s + fragment.begin_s,
-            offset_s + fragment.end_s,
-            fragment.independent,
-        )
+        """The next piece; None if there is none yet. What can't be read is left out."""
+        while True:
+            self._look()
+            self._catch_up()
+            if self._file is None or not self._pending:
+                return None
+            fragment = self._pending.popleft()
+            try:
+                data = self._file.reader.read(fragment)
+            except (OSError, ValueError) as error:
+                self._warn("a fragment is not pushed", self._file.path, error)
+                continue
+            return self._file.piece(fragment, data)
 
     @property
     def ready_s(self) -> float:
@@ -93,14 +94,25 @@ class SegmentFollower:
             if self._file is None and not self._open_next():
                 return
             assert self._file is not None
-            ended = self._file.path not in self._growing()
-            self._pending.extend(self._file.reader.poll(last=ended))
-            if self._pending or not (ended or self._file.reader.ended):
+            if self._grows(self._file) or self._pending:
                 return
             self._leave(self._file.path)
         if self._file is not None:
-            ended = self._file.path not in self._growing()
-            self._pending.extend(self._file.reader.poll(last=ended))
+            self._grows(self._file)
+
+    def _grows(self, file: _OpenFile) -> bool:
+        """Takes what has become whole of a file; whether more may come."""
+        ended = file.path not in self._growing()
+        try:
+            self._pending.extend(file.reader.poll(last=ended))
+        except (OSError, ValueError) as error:
+            passing = isinstance(error, OSError) and not isinstance(error, SegmentReplaced)
+            more = passing and not ended
+            if not self._pending:
+                what = "can't be read now" if more else "is pushed no further"
+                self._warn(f"a segment {what}", file.path, error)
+            return more
+        return not (ended or file.reader.ended)
 
     def _open_next(self) -> bool:
         for path in self._listed():
@@ -111,10 +123,18 @@ class SegmentFollower:
                     return True
             except FileNotFoundError:
                 pass
+            except OSError as error:
+                self._warn("a segment can't be opened", path, error)
             if path in self._growing():
                 return False  # it is about to begin
             self._done.add(path)
         return False
+
+    def _warn(self, what: str, path: Path, error: Exception) -> None:
+        """Once: it is looked for ten times a second."""
+        if (line := f"{what}: {path.name}: {error!r}") != self._warned:
+            log.warning(what, segment=path.name, error=repr(error))
+        self._warned = line
 
     def _leave(self, path: Path) -> None:
         self._done.add(path)
@@ -157,6 +177,17 @@ class _OpenFile:
         self.path, self.offset_s = path, offset_s
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.reader = FragmentReader(Path(f"/dev/fd/{self._descriptor}"), container)
+
+    def piece(self, fragment: Fragment, data: bytes) -> Piece:
+        return Piece(
+            self.reader.header,
+            data,
+            self.reader.container,
+            self.offset_s,
+            self.offset_s + fragment.begin_s,
+            self.offset_s + fragment.end_s,
+            fragment.independent,
+        )
 
     def close(self) -> None:
         os.close(self._descriptor)

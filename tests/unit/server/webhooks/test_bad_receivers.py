@@ -89,6 +89,23 @@ async def test_of_a_huge_answer_little_is_read(
     assert sent < 9_000_000
 
 
+async def test_what_is_kept_of_an_answer_has_nothing_of_the_url_or_the_key(
+    catalog: Catalog, receiver: Receiver
+) -> None:
+    key = "whsec_" + "QUJD" * 8
+
+    async def repeat(request: web.Request) -> web.Response:
+        words = f"{'x' * 170} Cannot POST {request.path_qs}: geheim, t&k-n, {key[6:]} {'x' * 200}"
+        return web.Response(status=404, text=words.replace("&", "&amp;"))
+
+    receiver.respond = repeat
+    async with queue_of(catalog, hook(f"{receiver.url}?token=t%26k-n", key=key)) as queue:
+        await begin(catalog, "a")
+        await receiver.until(2)
+        (row,), _ = await queue.page(limit=1, offset=0)
+    assert (row.error or "").endswith("Cannot POST /***?***: ***, **")
+
+
 async def test_who_is_gone_is_not_called_again(catalog: Catalog, receiver: Receiver) -> None:
     receiver.statuses = [410]
     async with queue_of(catalog, hook(receiver.url)) as queue:

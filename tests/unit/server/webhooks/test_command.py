@@ -67,15 +67,16 @@ def test_what_failed_is_tried_again(filled: Here) -> None:
 
 
 async def test_a_call_says_what_came_back(here: Here, tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    key.write_text("whsec_QUJD\n")
+    key, url = tmp_path / "key", tmp_path / "url"
+    key.write_text("whsec_" + "QUJD" * 8 + "\n")
     async with receiving() as receiver:
         receiver.statuses = [204, 418]
+        url.write_text(f"{receiver.url}\n")
         ran = []
 
         def run() -> None:
-            for _ in range(2):
-                ran.append(here.run("webhooks", "test", receiver.url, "--key-file", str(key)))
+            for named in (receiver.url, f"@{url}"):
+                ran.append(here.run("webhooks", "test", named, "--key-file", str(key)))
 
         await called(run)
     assert (ran[0].returncode, ran[1].returncode) == (0, 1)

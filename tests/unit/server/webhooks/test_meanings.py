@@ -35,6 +35,8 @@ LOST = state(1, 0, "recording", "reconnecting")
         (event(1, 0, "worker"), "recording.gap_began"),
         (event(1, 0, "missing", track="TR_a"), "recording.gap_began"),
         (event(1, 0, "arriving", track="TR_a"), "recording.gap_ended"),
+        (event(1, 0, "gap", track="TR_a"), "recording.gap_began"),
+        (event(1, 0, "gap_ended", track="TR_a"), "recording.gap_ended"),
         (event(1, 0, "encoded", state="failed", encode_id="e"), "recording.encoded"),
         (event(1, 0, "output", type="upload", to="complete"), "recording.uploaded"),
         (event(1, 0, "output", type="upload", to="failed"), "recording.upload_failed"),

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
 
 from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.webhooks.table import Deliveries
+from orchestrator.server.webhooks import planning, sender
+from orchestrator.server.webhooks.attempt import Attempts
+from orchestrator.server.webhooks.schedule import Answer
 from orchestrator.server.webhooks.signing import hmac_signature
 from tests.kit.webhooks.queues import (
     ALL,
@@ -25,7 +32,7 @@ from tests.kit.webhooks.receivers import Receiver, receiving
 async def test_a_recording_is_reported_from_beginning_to_end(
     catalog: Catalog, receiver: Receiver
 ) -> None:
-    async with queue_of(catalog, hook(receiver.url, key="whsec_QUJD")):
+    async with queue_of(catalog, hook(receiver.url, key="whsec_" + "QUJD" * 8)):
         await begin(catalog, "a")
         await receiver.until(1)
         await run(catalog, "a")
@@ -52,7 +59,7 @@ async def test_a_recording_is_reported_from_beginning_to_end(
         sent_s = int(call.headers["webhook-timestamp"])
         assert abs(sent_s - time.time()) < 60
         id, signature = call.headers["webhook-id"], call.headers["webhook-signature"]
-        assert signature == hmac_signature(b"ABC", id, sent_s, call.body)
+        assert signature == hmac_signature(b"ABC" * 8, id, sent_s, call.body)
         assert id == call.event["id"]
 
 
@@ -186,3 +193,73 @@ async def test_old_ones_are_forgotten(catalog: Catalog, receiver: Receiver) -> N
         assert await table.forget(now - timedelta(days=1), keep=10) == 0
         assert await table.forget(now - timedelta(days=1), keep=3) == 1
         assert await table.forget(now + timedelta(days=1), keep=10) == 3
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_what_comes_of_its_files_follows_its_end(
+    catalog: Catalog, receiver: Receiver, deleted: bool
+) -> None:
+    """Although the end waits for the checksum."""
+    upload = {"output_id": "o", "type": "upload", "from": "active", "to": "complete"}
+    async with queue_of(catalog, hook(receiver.url)) as queue:
+        await begin(catalog, "a")
+        await catalog.put_file(file_of("a", sha256=None))
+        await catalog.add_event("a", "joined", "Connected.")
+        await end(catalog, "a", ago_s=2)
+        await catalog.add_event("a", "output", "active -> complete", **upload)
+        await receiver.until(2)
+        assert receiver.types == ALL[:2], "it waits"
+        if deleted:
+            await queue.announce_end("a")
+        else:
+            await catalog.set_checksum(file_of("a"), "cd" * 32)
+        await receiver.until(4)
+    assert receiver.types == [*ALL[:2], ALL[-1], "recording.uploaded"]
+
+
+async def test_of_one_that_runs_no_end_is_announced(catalog: Catalog, receiver: Receiver) -> None:
+    async with queue_of(catalog, hook(receiver.url)) as queue:
+        await begin(catalog, "a")
+        await run(catalog, "a")
+        await queue.announce_end("a")
+        await receiver.until(3)
+        assert receiver.types == ALL[:3]
+
+
+async def test_a_hook_that_cannot_be_read_any_more_fails(
+    catalog: Catalog, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of another version."""
+    monkeypatch.setattr(planning, "plain_webhooks", lambda _: '[{"url": "gopher://geheim"}]')
+    async with queue_of(catalog, hook(receiver.url)) as queue:
+        await begin(catalog, "a")
+        (row,) = await until_state(queue, "failed", 1)
+    assert row.error == "this recorder can't read the web hook any more"
+
+
+async def test_a_fault_of_the_recorder_holds_up_nothing_for_ever(
+    catalog: Catalog, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, faults = Attempts.make, [RuntimeError("once")]
+
+    async def faulty(*given: Any, **named: Any) -> Answer:
+        if faults:
+            raise faults.pop()
+        return await make(*given, **named)
+
+    monkeypatch.setattr(Attempts, "make", faulty)
+    due = Mock(side_effect=[RuntimeError("at first"), *[None] * 1000])
+    between = Deliveries.due_between
+
+    async def due_between(table: Deliveries) -> Any:
+        due()
+        return await between(table)
+
+    monkeypatch.setattr(Deliveries, "due_between", due_between)
+    monkeypatch.setattr(sender, "LONGEST_REST_S", 0.05)
+    async with queue_of(catalog, hook(receiver.url)) as queue:
+        await whole(catalog, "a")
+        await until_state(queue, "delivered", 4)
+    assert receiver.types == ALL
+    assert due.call_count > 1
+    assert faults == []
