@@ -99,7 +99,7 @@ def shown(url: str) -> str:
         return url
     authority, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
     if scheme in ("rtmp", "rtmps"):
-        folder, deeper, _ = path.rpartition("/")
+        folder, deeper, _ = path.rstrip("/").rpartition("/")
         path = f"{folder}{deeper}{MASK}" if path else ""
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
@@ -147,7 +147,7 @@ def _secrets(scheme: str, path: str, authority: str, query: str) -> tuple[str, .
         found += [each.partition("=")[2] for each in query.split("&")]
         found = [each for each in found if each not in harmless]
     if scheme in ("rtmp", "rtmps"):
-        found.append(path.rpartition("/")[2])
+        found.append(path.rstrip("/").rpartition("/")[2])
     both = [each for one in found for each in (one, unquote(one))]
     return tuple(dict.fromkeys(each for each in both if each))
 

@@ -18,6 +18,7 @@ def test_every_scheme_of_the_settings_is_known() -> None:
     ("url", "seen"),
     [
         ("rtmp://media.example/live/s3cret", "rtmp://media.example/live/***"),
+        ("rtmp://media.example/live/s3cret/", "rtmp://media.example/live/***"),
         ("rtmp://me:pw@media.example:1936/a/b/s3cret?x=y", "rtmp://media.example:1936/a/b/***"),
         ("rtmps://media.example", "rtmps://media.example"),
         ("srt://media.example:9000?passphrase=s3cret&streamid=u", "srt://media.example:9000"),
