@@ -15,6 +15,9 @@ LONGEST_FRAGMENT: Final = 256 * 2**20
 """Bytes of a fragment."""
 
 
+BOTH: Final = frozenset({"video", "audio"})
+
+
 class NotFragmented(ValueError):
     """The file isn't what a segment is: other boxes or elements, or sizes out of bounds."""
 
@@ -41,6 +44,12 @@ class Fragment:
     """Of its video, else of all of it, in seconds of the file. The end is exact in MP4; in Matroska
     it is the last frame's time and the distance from the one before."""
     independent: bool
-    """Begins with a keyframe of the first video track, or the file has no video."""
+    """Begins with a keyframe of the first video track, or no video has come before or in it."""
+    frames_s: tuple[float, float] | None = None
+    """Times of the first and of the last frame of any track, of Matroska; there `begin_s` to
+    `end_s` may be much less where video has few frames."""
+    kinds: frozenset[str] = BOTH
+    """Which of its file's first video and first audio track have frames in it; of MP4 it isn't
+    looked up."""
     prefix: bytes = b""
     """What to put before its bytes so that they are a cluster: of one cut out of a longer one."""

@@ -17,7 +17,8 @@ FIRST_LEVEL: Final = frozenset(
 """Elements that end a cluster of unknown size (RFC 8794 §6.2)."""
 
 _TRACK, _NUMBER, _TYPE, _SCALE = 0xAE, 0xD7, 0x83, 0x2AD7B1
-_VIDEO: Final = 1
+_KINDS: Final = {1: "video", 2: "audio"}
+"""RFC 9559 §5.1.4.1.3."""
 _LONGEST_HEAD: Final = 12
 
 
@@ -66,17 +67,21 @@ def elements(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
         at = content + found.length
 
 
-def first_video(tracks: bytes) -> tuple[int | None, int]:
-    """Number of the first video track in the content of Tracks, and how many tracks there are."""
-    video, count = None, 0
+def first_of_each(tracks: bytes) -> tuple[dict[str, int], int]:
+    """Numbers of the first `video` and `audio` track in the content of Tracks, and how many tracks
+    of both there are.
+    """
+    found: dict[str, int] = {}
+    count = 0
     for id, at, end in elements(tracks, 0, len(tracks)):
         if id != _TRACK:
             continue
         fields = {each: tracks[a:e] for each, a, e in elements(tracks, at, end)}
-        count += 1
-        if video is None and int.from_bytes(fields.get(_TYPE, b""), "big") == _VIDEO:
-            video = int.from_bytes(fields.get(_NUMBER, b""), "big")
-    return video, count
+        kind = _KINDS.get(int.from_bytes(fields.get(_TYPE, b""), "big"))
+        if kind is not None:
+            count += 1
+            found.setdefault(kind, int.from_bytes(fields.get(_NUMBER, b""), "big"))
+    return found, count
 
 
 def tick_s(info: bytes) -> float:

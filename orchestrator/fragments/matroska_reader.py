@@ -44,6 +44,10 @@ class _Open:
     """Of video blocks, else of all."""
     counted: int = 0
     has_video: bool = False
+    kinds: set[str] = field(default_factory=set)
+    earliest: int = 0
+    latest: int = 0
+    """Of all blocks."""
 
 
 @dataclass(slots=True)
@@ -62,7 +66,10 @@ class MatroskaReader:
         self.at = 0
         self.ended = False
         """Nothing follows: the file was closed."""
-        self._video: int | None = None
+        self.tracks = 0
+        """Of video and audio, as the header has them now."""
+        self._first: dict[str, int] = {}
+        self._had_video = False
         self._tick_s = 0.001
         self._cluster: _Cluster | None = None
         self._number = 0
@@ -143,12 +150,17 @@ class MatroskaReader:
         else:
             number, distance, flags = mkv.block(content)
         time = cluster.time + distance
-        is_video = number == self._video
+        kind = next((kind for kind, first in self._first.items() if first == number), None)
+        is_video = kind == "video"
         keyframe = is_video and bool(flags & _KEYFRAME)
         if cluster.open is not None and self._ends_before(cluster.open, time, keyframe=keyframe):
             return self._finish(cluster, cluster.open)
         if cluster.open is None:
-            cluster.open = _Open(self.at, time, keyframe=False)
+            cluster.open = _Open(self.at, time, keyframe=False, earliest=time, latest=time)
+        if kind is not None:
+            cluster.open.kinds.add(kind)
+        cluster.open.earliest = min(cluster.open.earliest, time)
+        cluster.open.latest = max(cluster.open.latest, time)
         self._count(cluster.open, time, is_video=is_video, keyframe=keyframe)
         return None
 
@@ -159,6 +171,7 @@ class MatroskaReader:
         return lasts_s >= _LONG_S or self.at - open_.at > LONGEST_FRAGMENT // 2
 
     def _count(self, open_: _Open, time: int, *, is_video: bool, keyframe: bool) -> None:
+        self._had_video |= is_video
         if is_video and not open_.has_video:
             open_.has_video, open_.keyframe, open_.counted = True, keyframe, 0
         elif open_.has_video and not is_video:
@@ -186,7 +199,9 @@ class MatroskaReader:
             length,
             done.first * self._tick_s,
             (2 * done.last - before_last) * self._tick_s,
-            done.keyframe if done.has_video else self._video is None,
+            done.keyframe if done.has_video else not self._had_video,
+            (done.earliest * self._tick_s, done.latest * self._tick_s),
+            frozenset(done.kinds),
             mkv.cluster_of(cluster.time, length),
         )
         self._number += 1
@@ -229,6 +244,6 @@ class MatroskaReader:
             if found.id == mkv.INFO:
                 self._tick_s = mkv.tick_s(inside)
             elif found.id == mkv.TRACKS:
-                self._video, _ = mkv.first_video(inside)
+                self._first, self.tracks = mkv.first_of_each(inside)
             at = content + found.length
         self.header, self._header_bytes = bytes(changed), len(data)

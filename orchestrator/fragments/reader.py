@@ -36,6 +36,11 @@ class FragmentReader:
         return self._positions.header
 
     @property
+    def tracks(self) -> int | None:
+        """Of video and audio in Matroska's header now; None of MP4."""
+        return self._positions.tracks if isinstance(self._positions, MatroskaReader) else None
+
+    @property
     def ended(self) -> bool:
         """Whether the file has been closed and all of it was given."""
         return self._positions.ended
@@ -49,13 +54,13 @@ class FragmentReader:
         """
         found: list[Fragment] = []
         with self._opened() as (file, size):
+            if isinstance(self._positions, MatroskaReader):  # before what its new tracks have
+                self._positions.refresh(file)
             while len(found) < most:
                 fragment = self._positions.next(file, size, last=last)
                 if fragment is None:
                     break
                 found.append(fragment)
-            if found and isinstance(self._positions, MatroskaReader):
-                self._positions.refresh(file)
         return found
 
     def read(self, fragment: Fragment, path: Path | None = None) -> bytes:
