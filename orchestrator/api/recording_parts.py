@@ -79,13 +79,13 @@ class Hls(Protocol):
         RecordingNotFound, HlsNotReady, HlsImpossible, InvalidRequest.
         """
 
-    async def init(self, id: str, segment: int) -> bytes:
+    async def init(self, id: str, run: str, header: int = 0) -> bytes:
         """A segment's header; NotFound."""
 
-    async def piece(self, id: str, segment: int, piece: int) -> bytes:
+    async def piece(self, id: str, run: str, piece: int) -> bytes:
         """A piece's bytes; NotFound."""
 
-    async def part(self, id: str, segment: int, piece: int, part: int) -> bytes:
+    async def part(self, id: str, run: str, piece: int, part: int) -> bytes:
         """A part's bytes; NotFound."""
 
 

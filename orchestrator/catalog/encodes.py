@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Delete, Update, func, select, update
+from sqlalchemy import ColumnElement, Delete, Update, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from orchestrator.catalog.encode_model import ACTIVE_ENCODES, Encode
-from orchestrator.catalog.models import TO_ENCODE, File, Recording
+from orchestrator.catalog.hls_runs.model import HlsRun
+from orchestrator.catalog.models import TO_ENCODE, File, Recording, Segment
 from orchestrator.catalog.statements import changed, check_columns, translated
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import EncodeNotFound, TooManyEncodes
@@ -212,8 +213,11 @@ def _replace(session: Session, replaced: Replacement) -> None:
     file = replaced.file
     if session.get(Recording, file.recording_id) is None:
         return
+    before = session.get(File, (file.recording_id, file.number))
+    file.replaced = 1 + (before.replaced if before is not None else 0)
     session.merge(file)
     session.flush()
+    _forget_hls(session, file)
     of_recording = File.recording_id == file.recording_id
     columns: dict[str, Any] = {
         name: select(func.sum(column)).where(of_recording).scalar_subquery()
@@ -225,6 +229,16 @@ def _replace(session: Session, replaced: Replacement) -> None:
         columns |= {"output_path": file.path, "probe": file.probe, **replaced.columns}
     check_columns(Recording, columns, fixed=("id",))
     session.execute(update(Recording).where(Recording.id == file.recording_id).values(**columns))
+
+
+def _forget_hls(session: Session, file: File) -> None:
+    """The headers and times of its pieces were those of the file before."""
+    of_part = select(Segment.number).where(
+        Segment.recording_id == file.recording_id, Segment.part == file.number
+    )
+    session.execute(
+        delete(HlsRun).where(HlsRun.recording_id == file.recording_id, HlsRun.segment.in_(of_part))
+    )
 
 
 def _add(session: Session, encode: Encode) -> None:

@@ -193,6 +193,8 @@ class File(Base):
     """In hexadecimal digits; None until it is computed after the end of the recording."""
     probe: Mapped[dict[str, Any] | None] = mapped_column(JSON, default=None)
     made_at: Mapped[datetime]
+    replaced: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How often an encode has taken its place."""
 
     listed: Mapped[bool] = mapped_column(default=True, server_default="1")
     """Whether the desktop app's library shows it; the file exists either way."""

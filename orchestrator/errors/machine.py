@@ -13,14 +13,17 @@ class Unavailable(HavenError):
 
 
 class HlsNotReady(Unavailable):
-    """Nothing of a recording can be played as HLS yet."""
+    """Nothing of a recording can be played as HLS yet, or not the piece that was waited for."""
 
     code = "hls_not_ready"
 
-    def __init__(self, recording_id: str) -> None:
+    def __init__(self, recording_id: str, piece: int | None = None) -> None:
+        first = "Its first two seconds are being recorded; try again in a moment."
         super().__init__(
-            f"Recording {recording_id} has nothing to play yet",
-            "Its first two seconds are being recorded; try again in a moment.",
+            f"Recording {recording_id} has nothing to play yet"
+            if piece is None
+            else f"Recording {recording_id} has no piece {piece} yet",
+            first if piece is None else "Ask again in a moment, or for the playlist as it is.",
             retry_after_s=1.0,
         )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from orchestrator.fragments.fragment import NotFragmented
 from orchestrator.fragments.mp4_boxes import Box, boxes
 
 
@@ -30,6 +31,13 @@ class NotPlayable(ValueError):
 
 def codecs_of(init: bytes) -> list[CodecInfo]:
     """Of each track of a header, in order; fragments.NotFragmented if it is damaged."""
+    try:
+        return _codecs_of(init)
+    except (struct.error, LookupError, StopIteration) as error:
+        raise NotFragmented(f"its header is damaged: {error!r}") from error
+
+
+def _codecs_of(init: bytes) -> list[CodecInfo]:
     found = []
     for moov in _inside(init, 0, len(init), b"moov"):
         for trak in _inside(init, moov.content, moov.end, b"trak"):

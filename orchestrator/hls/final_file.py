@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ import av
 
 from orchestrator.fragments.fragment import Undecodable
 from orchestrator.hls.pieces import ENCODED_S, Piece
-from orchestrator.hls.repackaging import chosen, init_of, repackaged
+from orchestrator.hls.repackaging import by_kind, chosen, init_of, repackaged
 
 _OPTIONS: Final = {"probesize": "1048576", "analyzeduration": "0"}
 _TOLERANCE_S: Final = 0.002
@@ -36,7 +37,10 @@ def data_of(path: Path, init: bytes, piece: Piece, shift_s: float) -> bytes:
     end_s = piece.end_s + shift_s - _TOLERANCE_S
     with _opened(path) as file:
         streams = chosen(file.streams)
-        file.seek(round(max(0.0, begin_s) * av.time_base), backward=True)
+        if begin_s > 0:
+            file.seek(round(begin_s * av.time_base), backward=True)
+        else:
+            begin_s = -inf  # an encoder's run-up is before zero
         found = _between(file, streams, begin_s, end_s)
         return repackaged(piece.number + 1, init, found, -shift_s, piece.end_s)
 
@@ -52,20 +56,20 @@ def _opened(path: Path) -> Iterator[Any]:
         raise Undecodable(f"libavformat: {error}") from error
 
 
-def _between(file: Any, streams: list[Any], begin_s: float, end_s: float) -> list[list[Any]]:
-    found: dict[int, list[Any]] = {stream.index: [] for stream in streams}
+def _between(file: Any, streams: list[Any], begin_s: float, end_s: float) -> dict[str, list[Any]]:
+    found: list[Any] = []
     beyond: set[int] = set()
     for packet in file.demux(streams):
         if not packet.size or packet.pts is None:
             continue
         at_s = float(packet.pts * packet.time_base)
         if begin_s <= at_s < end_s:
-            found[packet.stream.index].append(packet)
+            found.append(packet)
         elif at_s >= end_s:
             beyond.add(packet.stream.index)
-            if len(beyond) == len(found) or at_s > end_s + _BEHIND_S:
+            if len(beyond) == len(streams) or at_s > end_s + _BEHIND_S:
                 break
-    return list(found.values())
+    return by_kind(found, streams)
 
 
 def derived(path: Path) -> tuple[bytes, list[Piece]]:

@@ -39,11 +39,13 @@ class Entry:
     at: datetime | None
     """When its first frame was captured; None if that isn't known."""
     init: str
-    run: int
+    """That of its header."""
     in_run: int
     """Its number among the pieces of its run."""
     jumps: bool = False
     """The time of capture doesn't go on from the piece before."""
+    gap: bool = False
+    """Nor do the times in the media."""
     parts: Sequence[Part] = ()
 
 
@@ -54,7 +56,8 @@ class Live:
     open_parts: Sequence[Part]
     open_at: datetime | None
     open_init: str
-    open_begins_run: bool
+    open_gap: bool
+    """The times in its media don't go on from the piece before."""
     hint: str | None
 
 
@@ -109,23 +112,31 @@ def media(
 def lines_of(entry: Entry, previous: Entry | None) -> str:
     """A piece's lines, behind those of another one."""
     lines = []
-    begins = previous is None or previous.run != entry.run
+    begins = previous is None or previous.init != entry.init
+    if previous is not None and breaks(entry, previous):
+        lines.append("#EXT-X-DISCONTINUITY")
     if begins:
-        if previous is not None:
-            lines.append("#EXT-X-DISCONTINUITY")
         lines.append(f'#EXT-X-MAP:URI="{entry.init}"')
-    if entry.at is not None and (begins or entry.jumps or entry.in_run % _TIME_EACH == 0):
+    told = begins or entry.gap or entry.jumps
+    if entry.at is not None and (told or entry.in_run % _TIME_EACH == 0):
         lines.append(_time(entry.at))
     lines += [_part(part) for part in entry.parts]
     return "\n".join([*lines, f"#EXTINF:{entry.length_s:.5f},", entry.uri])
 
 
+def breaks(entry: Entry, previous: Entry) -> bool:
+    """Whether there is a discontinuity between them."""
+    return entry.gap or previous.init != entry.init
+
+
 def _open(live: Live, previous: Entry | None) -> list[str]:
     lines = []
-    if live.open_begins_run and (live.open_parts or live.hint):
-        if previous is not None:
+    begins = previous is None or previous.init != live.open_init
+    if live.open_parts or live.hint:
+        if previous is not None and (begins or live.open_gap):
             lines.append("#EXT-X-DISCONTINUITY")
-        lines.append(f'#EXT-X-MAP:URI="{live.open_init}"')
+        if begins:
+            lines.append(f'#EXT-X-MAP:URI="{live.open_init}"')
     if live.open_at is not None and live.open_parts:
         lines.append(_time(live.open_at))
     lines += [_part(part) for part in live.open_parts]

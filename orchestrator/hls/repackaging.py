@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final
@@ -53,6 +53,8 @@ def init_of(own: Sequence[APacket]) -> bytes:
 
     The packets belong to the header's file afterwards.
     """
+    if not own:
+        raise Undecodable("none of its packets can be read")
     made = io.BytesIO()
     first: dict[int, APacket] = {}
     for packet in own:
@@ -82,6 +84,16 @@ def demuxed(header: bytes, data: bytes, container: Container) -> list[APacket]:
         raise Undecodable(f"libavformat: {error}") from error
 
 
+def by_kind(own: Iterable[APacket], streams: Iterable[Any]) -> dict[str, list[APacket]]:
+    """Those of these streams, of which there is one of a kind at most."""
+    found: dict[str, list[APacket]] = {stream.type: [] for stream in streams}
+    numbers = {stream.index: stream.type for stream in streams}
+    for packet in own:
+        if (kind := numbers.get(packet.stream.index)) is not None:
+            found[kind].append(packet)
+    return found
+
+
 def tracks_of(init: bytes) -> list[Mp4Track]:
     """Of a header, video first."""
     moov = next(box for box in boxes(init, 0, len(init)) if box.kind == b"moov")
@@ -90,17 +102,18 @@ def tracks_of(init: bytes) -> list[Mp4Track]:
 
 
 def repackaged(
-    number: int, init: bytes, by_track: Sequence[Sequence[APacket]], shift_s: float, end_s: float
+    number: int, init: bytes, by_kind: Mapping[str, Sequence[APacket]], shift_s: float, end_s: float
 ) -> bytes:
-    """A fragment behind `init`. `by_track`: packets of each track, in the order of decoding.
+    """A fragment behind `init`. `by_kind`: packets of video and audio, in the order of decoding;
+    those of which `init` has no track are left out.
 
     Their times and `shift_s` together are those of the segment's file; in it the piece ends at
     `end_s`.
     """
     runs = []
-    for track, own in zip(tracks_of(init), by_track, strict=False):
-        samples = _samples(own, track, shift_s, end_s)
-        runs.append(TrackRun(track.id, samples))
+    for track in tracks_of(init):
+        own = by_kind.get("video" if track.is_video else "audio", ())
+        runs.append(TrackRun(track.id, _samples(own, track, shift_s, end_s)))
     return fragment(number, runs)
 
 

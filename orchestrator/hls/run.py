@@ -1,8 +1,10 @@
-"""One segment of a recording as HLS has it: its header, its pieces, and their bytes. Blocking."""
+"""One segment of a recording as HLS has it: its headers, its pieces, and their bytes. Blocking."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +15,6 @@ from orchestrator.hls.delays import delayed, without_delays
 from orchestrator.hls.pieces import Piece, PieceMaker
 
 _EBML: Final = b"\x1aE\xdf\xa3"
-_MOST_FOR_INIT: Final = 3
-"""Pieces in which each track's first packet is looked for."""
 
 
 @dataclass(slots=True)
@@ -27,12 +27,15 @@ class SegmentRun:
     offset_s: float
     copied: bool
     pieces: list[Piece] = field(default_factory=list)
-    init: bytes = b""
+    inits: list[bytes] = field(default_factory=list)
+    """Its headers: another one from each piece on in which a track begins."""
     codecs: list[CodecInfo] = field(default_factory=list)
     ended: bool = False
     """All of it is in `pieces`."""
     problem: str | None = None
     """Why it can't be had as HLS."""
+    version: int = 0
+    """How often an encode has taken the place of the file that it is read from."""
     final_whole: bool = False
     """It is a whole final file, not one of its segments."""
     _reader: FragmentReader = field(init=False)
@@ -40,10 +43,23 @@ class SegmentRun:
     _waiting: list[Piece] = field(default_factory=list)
     _late: dict[int, int] = field(default_factory=dict)
     """Ticks by which tracks of MP4 begin later than the file."""
+    _first: dict[str, Piece] = field(default_factory=dict)
+    """Where the first packet of each kind is, of Matroska."""
 
     def __post_init__(self) -> None:
         self._reader = FragmentReader(self.path, self.container)
         self._maker = PieceMaker(copied=self.copied)
+
+    @property
+    def name(self) -> str:
+        """Of its folder, in the addresses of its pieces."""
+        return f"{self.number}-{self.version}" if self.version else str(self.number)
+
+    @property
+    def left_out(self) -> int:
+        """Tracks of the segment that HLS doesn't have, as far as is known."""
+        tracks = self._reader.tracks
+        return 0 if tracks is None else max(0, tracks - len(self.codecs))
 
     @property
     def open(self) -> list[Fragment]:
@@ -54,6 +70,11 @@ class SegmentRun:
     def open_number(self) -> int:
         """Of the piece that isn't whole yet."""
         return self._maker.number
+
+    @property
+    def open_gap(self) -> bool:
+        """Whether the piece that isn't whole yet is behind a gap."""
+        return self._maker.gap
 
     def poll(self, *, last: bool = False) -> bool:
         """Looks at the file; whether there is anything new. `last`: it doesn't grow any more."""
@@ -83,39 +104,61 @@ class SegmentRun:
         return found
 
     def _take(self) -> None:
-        """Pieces are there when the header is."""
-        if not self.init and not self._make_init():
+        """Pieces are there when their header is."""
+        if not self.inits:
+            self._begin()
+        if not self.inits:
             return
-        self.pieces += self._waiting
-        self._waiting = []
+        taken = 0
+        for piece in self._waiting:
+            if self._kinds(piece) - self._first.keys():
+                self._add_header(partial(self._init_with, piece))
+            if self.problem:
+                break
+            self.pieces.append(replace(piece, header=len(self.inits) - 1))
+            taken += 1
+        del self._waiting[:taken]
 
-    def _make_init(self) -> bool:
+    def _begin(self) -> None:
+        if self.container == "mp4":
+            if self._reader.header:
+                self._add_header(self._init_of_mp4)
+        elif (first := next(filter(self._kinds, self._waiting), None)) is not None:
+            self._add_header(partial(self._init_with, first))
+
+    def _kinds(self, piece: Piece) -> set[str]:
+        """Of its tracks; of MP4 the header has all from the beginning on.
+
+        A header depends on what is in the segment alone, as pieces do: not on when it was read.
+        """
+        if self.container == "mp4":
+            return set()
+        return {kind for fragment in piece.fragments for kind in fragment.kinds}
+
+    def _add_header(self, made: Callable[[], bytes]) -> None:
         try:
-            if self.container == "mp4":
-                header = self._reader.header
-                self.init, self._late = without_delays(header) if header else (b"", {})
-            else:
-                self.init = self._init_of_packets()
-            self.codecs = playable(self.init) if self.init else []
+            init = made()
+            self.codecs = playable(init)
+            self.inits.append(init)
         except ValueError as error:
-            self.problem, self.init = str(error), b""
-        return bool(self.init)
+            self.problem = str(error)
 
-    def _init_of_packets(self) -> bytes:
-        from orchestrator.hls.repackaging import chosen, init_of
+    def _init_of_mp4(self) -> bytes:
+        init, self._late = without_delays(self._reader.header)
+        return init
 
-        found: list[Any] = []
-        streams: list[Any] = []
-        for piece in self._waiting[:_MOST_FOR_INIT]:
-            own = self._packets(piece.fragments)
-            if own:
-                streams = chosen(own[0].stream.container.streams)
-                wanted = {stream.index for stream in streams}
-                found += [packet for packet in own if packet.stream.index in wanted]
-            if streams and {packet.stream.index for packet in found} >= {s.index for s in streams}:
-                return init_of(found)
-        enough = len(self._waiting) >= _MOST_FOR_INIT or self.ended
-        return init_of(found) if found and enough else b""
+    def _init_with(self, piece: Piece) -> bytes:
+        """With the tracks of before, and those that begin in this piece."""
+        from orchestrator.hls.repackaging import by_kind, chosen, init_of
+
+        first = {**dict.fromkeys(self._kinds(piece), piece), **self._first}
+        packets = []
+        for kind, where in first.items():
+            own = self._packets(where.fragments)
+            streams = chosen(stream for stream in _streams(own) if stream.type in first)
+            packets += by_kind(own, streams).get(kind, [])[:1]
+        init, self._first = init_of(packets), first
+        return init
 
     def _packets(self, fragments: tuple[Fragment, ...], path: Path | None = None) -> list[Any]:
         from orchestrator.hls.repackaging import demuxed
@@ -130,17 +173,22 @@ class SegmentRun:
         """
         if self.container == "mp4":
             return self.part(piece.fragments, path)
-        from orchestrator.hls.repackaging import chosen, repackaged
+        from orchestrator.hls.repackaging import by_kind, chosen, repackaged, tracks_of
 
-        own = self._packets(piece.fragments, path)
-        streams = chosen(own[0].stream.container.streams) if own else []
-        by_track = [[p for p in own if p.stream.index == stream.index] for stream in streams]
-        return repackaged(piece.number + 1, self.init, by_track, 0.0, piece.end_s)
+        own, init = self._packets(piece.fragments, path), self.inits[piece.header]
+        kinds = {"video" if track.is_video else "audio" for track in tracks_of(init)}
+        found = by_kind(own, chosen(s for s in _streams(own) if s.type in kinds))
+        return repackaged(piece.number + 1, init, found, 0.0, piece.end_s)
 
     def part(self, fragments: tuple[Fragment, ...], path: Path | None = None) -> bytes:
         """Some fragments of MP4 as they are in the file, but for when late tracks begin."""
         data = b"".join(self._reader.read(fragment, path) for fragment in fragments)
         return delayed(data, self._late)
+
+
+def _streams(own: Sequence[Any]) -> list[Any]:
+    """Of the file that these packets are of."""
+    return list(own[0].stream.container.streams) if own else []
 
 
 def container_of(path: Path) -> Container | None:

@@ -5,17 +5,24 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
+from orchestrator.fragments.mp4_boxes import boxes
 from orchestrator.hls.pieces import Piece
 
-_PIECE: Final = struct.Struct("<dd?")
+_PIECE: Final = struct.Struct("<dd??B")
 
 
 def packed(pieces: Sequence[Piece]) -> bytes:
-    """Times of the pieces, and whether each begins with a keyframe; 3 bytes each about."""
+    """Times of the pieces, whether each begins with a keyframe and behind a gap, and its header's
+    number; 3 bytes each about.
+    """
     return zlib.compress(
-        b"".join(_PIECE.pack(piece.begin_s, piece.end_s, piece.independent) for piece in pieces)
+        b"".join(
+            _PIECE.pack(piece.begin_s, piece.end_s, piece.independent, piece.gap, piece.header)
+            for piece in pieces
+        )
     )
 
 
@@ -25,4 +32,18 @@ def unpacked(data: bytes) -> list[Piece]:
         found = list(_PIECE.iter_unpack(zlib.decompress(data)))
     except (zlib.error, struct.error) as error:
         raise ValueError(f"damaged pieces: {error}") from error
-    return [Piece(number, *values) for number, values in enumerate(found)]
+    return [
+        Piece(number, begin_s, end_s, independent, gap=gap, header=header)
+        for number, (begin_s, end_s, independent, gap, header) in enumerate(found)
+    ]
+
+
+def headers(data: bytes) -> list[bytes]:
+    """Of headers that stand one behind the other, each from its `ftyp` on.
+
+    ValueError if they are damaged.
+    """
+    if not data.startswith(b"ftyp", 4):
+        raise ValueError("damaged headers")
+    begins = [box.at for box in boxes(data, 0, len(data)) if box.kind == b"ftyp"]
+    return [data[begin:end] for begin, end in pairwise([*begins, len(data)])]

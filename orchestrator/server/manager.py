@@ -179,8 +179,7 @@ class Manager:
 
     async def _is_alone(self) -> bool:
         """Whether no other server looks after the recordings."""
-        served = self._lock is None and await asyncio.to_thread(is_served, self.catalog.path)
-        return not served
+        return self._lock is not None or not await asyncio.to_thread(is_served, self.catalog.path)
 
     def _recovered(self, recording: Recording) -> None:
         if self._lock is not None and self.settings.resume_after_restart:
@@ -268,6 +267,7 @@ class Manager:
     async def delete(self, recording_id: str) -> None:
         """Remove its files, whatever work is left, and the row; StillActive while it runs."""
         await delete_recording(self.catalog, recording_id, self.webhooks.announce_end)
+        self.hls.forget(recording_id)
 
     async def ffmpeg(self, pipeline: Pipeline | None = None) -> FFmpeg:
         """The ffmpeg that records with the pipeline (or with every built-in one)."""

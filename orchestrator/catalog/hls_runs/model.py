@@ -9,7 +9,7 @@ from orchestrator.catalog.models import Base
 
 
 class HlsRun(Base):
-    """Header and pieces of one segment, written before it is deleted.
+    """Headers and pieces of one segment, written before it is deleted.
 
     A player that began while it was recorded goes on with the same ones.
     """
@@ -22,6 +22,6 @@ class HlsRun(Base):
     segment: Mapped[int] = mapped_column(primary_key=True)
     """Its number."""
     init: Mapped[bytes] = mapped_column(LargeBinary)
-    """`ftyp` and `moov`."""
+    """`ftyp` and `moov` of each header (hls.saved.headers)."""
     pieces: Mapped[bytes] = mapped_column(LargeBinary)
     """hls.saved.packed."""

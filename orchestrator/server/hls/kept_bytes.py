@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 MOST_BYTES: Final = 64 * 2**20
-Key = tuple[str, int, int, int]
-"""Recording, segment, piece and part (-1: all of the piece)."""
+Key = tuple[str, str, int, int]
+"""Recording, segment's name, piece and part (-1: all of the piece)."""
 
 
 class KeptBytes:
@@ -33,9 +33,16 @@ class KeptBytes:
         # One that hangs up must not take it from the others.
         return await asyncio.shield(task)
 
+    def forget(self, recording_id: str) -> None:
+        """Drops all of a recording; what is being made of it isn't kept."""
+        for making in [key for key in self._making if key[0] == recording_id]:
+            del self._making[making]
+        for key in [key for key in self._kept if key[0] == recording_id]:
+            self._bytes -= len(self._kept.pop(key))
+
     async def _made(self, key: Key, make: Callable[[], Awaitable[bytes]]) -> bytes:
         data = await make()
-        if len(data) <= self._most_bytes:
+        if len(data) <= self._most_bytes and self._making.get(key) is asyncio.current_task():
             self._kept[key] = data
             self._bytes += len(data)
         while self._bytes > self._most_bytes:
@@ -44,6 +51,7 @@ class KeptBytes:
         return data
 
     def _done(self, key: Key, task: asyncio.Task[bytes]) -> None:
-        del self._making[key]
+        if self._making.get(key) is task:
+            del self._making[key]
         if not task.cancelled():
             task.exception()  # whoever waits has it

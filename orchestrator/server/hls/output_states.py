@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import structlog
+
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.catalog.outputs.table import Outputs
@@ -14,8 +16,11 @@ from orchestrator.periodic import Periodic
 from orchestrator.recordings.output_states import OutputState
 from orchestrator.recordings.states import ACTIVE, RecordingState
 from orchestrator.server.hls.recordings import HlsRecordings
+from orchestrator.server.hls.view import View
 
 LOOK_S: Final = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 class HlsOutputStates:
@@ -23,6 +28,8 @@ class HlsOutputStates:
 
     def __init__(self, catalog: Catalog, hls: HlsRecordings) -> None:
         self._catalog, self._hls, self._table = catalog, hls, Outputs(catalog)
+        self._failed: dict[str, str] = {}
+        """Why outputs could not be looked at the last time."""
         self._looking = Periodic(
             self.look, LOOK_S, failure="states of HLS outputs were not written; trying again"
         )
@@ -36,13 +43,22 @@ class HlsOutputStates:
         await self._looking.close()
 
     async def look(self) -> None:
-        """At all outputs of HLS that haven't ended."""
+        """At all outputs of HLS that haven't ended; one that can't be looked at keeps its state."""
+        failed: dict[str, str] = {}
         for row in await self._table.unfinished("hls"):
             try:
-                recording = await self._catalog.get(row.recording_id)
+                await self._look_at(row, await self._catalog.get(row.recording_id))
             except RecordingNotFound:
                 continue  # deleted a moment ago, and its outputs with it
-            await self._look_at(row, recording)
+            except HavenError as error:
+                failed[row.id] = error.error
+                if self._failed.get(row.id) != error.error:
+                    log.warning(
+                        "the state of an HLS output isn't known; looking again",
+                        recording_id=row.recording_id,
+                        error=error.error,
+                    )
+        self._failed = failed
 
     async def _look_at(self, row: OutputRow, recording: Recording) -> None:
         runs = recording.state in ACTIVE
@@ -52,17 +68,15 @@ class HlsOutputStates:
             await self._fail(row, HlsImpossible(recording.id, f"it is {recording.state}"))
             return
         try:
-            pieces = await self._hls.pieces(recording.id)
+            view = await self._hls.current(recording.id)
         except HlsNotReady:
             return
         except HlsImpossible as error:
             await self._fail(row, error)
             return
         begun = {} if row.started_at else {"started_at": datetime.now(UTC)}
-        if runs:
-            await self._change(row, OutputState.ACTIVE, **begun)
-        else:
-            await self._change(row, OutputState.COMPLETE, figures={"pieces": pieces}, **begun)
+        state = OutputState.ACTIVE if runs else OutputState.COMPLETE
+        await self._change(row, state, figures=_figures(view, ended=not runs), **begun)
 
     async def _fail(self, row: OutputRow, error: HavenError) -> None:
         columns = {"error_code": error.code, "error": error.error, "detail": error.detail}
@@ -78,3 +92,13 @@ class HlsOutputStates:
             f"Output hls: {row.state} -> {state}{why}",
             **{"output_id": row.id, "type": "hls", "from": row.state, "to": state.value},
         )
+
+
+def _figures(view: View, *, ended: bool) -> dict[str, Any]:
+    figures: dict[str, Any] = {"pieces": view.pieces} if ended else {}
+    if view.left_out:
+        figures["warning"] = (
+            "HLS has the first track of video and the first of audio only;"
+            f" {view.left_out} more in the file."
+        )
+    return figures

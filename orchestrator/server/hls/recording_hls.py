@@ -9,8 +9,9 @@ from functools import partial
 from typing import Final
 
 from orchestrator.catalog.store import Catalog
-from orchestrator.errors import HlsImpossible, HlsNotReady, InvalidRequest, NotFound
+from orchestrator.errors import HlsImpossible, HlsNotReady, InvalidRequest, NotFound, Unavailable
 from orchestrator.hls.run import SegmentRun
+from orchestrator.recordings.states import RecordingState
 from orchestrator.server.hls.rows import Rows, read
 from orchestrator.server.hls.runs import Runs
 from orchestrator.server.hls.view import View, Views
@@ -41,6 +42,8 @@ class RecordingHls:
         self._rows: Rows | None = None
         self._runs, self._views = Runs(), Views()
         self._view: View | None = None
+        self._replaced: dict[int, int] = {}
+        """How often encodes took the place of its files, by part."""
         self._rows_at = self._looked_at = -1e9
         self._lock = asyncio.Lock()
         self._waiting = 0
@@ -70,7 +73,8 @@ class RecordingHls:
     async def view_with(self, piece: int, part: int | None) -> View:
         """As `view`, when the playlist has this piece, or part of it, or has ended.
 
-        InvalidRequest if that is too far ahead; HlsNotReady after a few target durations.
+        InvalidRequest if that is too far ahead. After a few target durations HlsNotReady, or the
+        view as it is of a recording that pauses or reconnects.
         """
         view = await self.view()
         if piece > view.pieces + MOST_AHEAD:
@@ -81,15 +85,21 @@ class RecordingHls:
             )
         has = partial(self._has, piece, part)
         target_s = view.target_s
-        if not has() and not await self._wait(has, RELOAD_TARGETS * target_s):
-            raise HlsNotReady(self.id)
+        came = has() or await self._wait(has, RELOAD_TARGETS * target_s)
+        # While it pauses or reconnects nothing new is coming.
+        if not came and (await self._look(LOOK_S)).recording.state == RecordingState.RECORDING:
+            raise HlsNotReady(self.id, piece)
         return await self.view()
 
-    async def wait_for_part(self, number: int, piece: int, part: int) -> None:
+    async def require(self) -> None:
+        """RecordingNotFound if it was deleted; as the catalog had it a moment ago."""
+        await self._look(ENDED_S)
+
+    async def wait_for_part(self, name: str, piece: int, part: int) -> None:
         """Returns when a part is there that was announced as the next one, or isn't coming."""
 
         def is_there() -> bool:
-            run = next((each for each in self._runs.listed if each.number == number), None)
+            run = next((each for each in self._runs.listed if each.name == name), None)
             if run is None or self._view is None or not self._view.low_latency:
                 return True
             later = run.open_number > piece or run.ended
@@ -153,36 +163,36 @@ class RecordingHls:
         self._news.set()
         self._news = asyncio.Event()
 
-    async def init(self, number: int) -> bytes:
-        """A segment's header; NotFound."""
-        run = await self._run(number, lambda run: bool(run.init))
-        return run.init
+    async def init(self, name: str, header: int) -> bytes:
+        """A header of a segment; NotFound."""
+        run = await self._run(name, lambda run: header < len(run.inits))
+        return run.inits[header]
 
-    async def piece(self, number: int, piece: int) -> bytes:
+    async def piece(self, name: str, piece: int) -> bytes:
         """A piece's bytes; NotFound."""
-        run = await self._run(number, lambda run: piece < len(run.pieces))
+        run = await self._run(name, lambda run: piece < len(run.pieces))
         if self._rows is None:
-            raise NotFound(f"Recording {self.id} has no piece {number}/{piece}")
+            raise NotFound(f"Recording {self.id} has no piece {name}/{piece}")
         try:
             return await asyncio.to_thread(self._runs.data, run, run.pieces[piece], self._rows)
         except (OSError, ValueError) as error:
-            raise self._gone(f"piece {number}/{piece}", error) from error
+            raise self._gone(f"piece {name}/{piece}", error) from error
 
-    async def part(self, number: int, piece: int, part: int) -> bytes:
+    async def part(self, name: str, piece: int, part: int) -> bytes:
         """A part's bytes; NotFound."""
-        run = await self._run(number, lambda run: _has_part(run, piece, part))
+        run = await self._run(name, lambda run: _has_part(run, piece, part))
         whole = piece < len(run.pieces)
         fragments = run.pieces[piece].fragments if whole else tuple(run.open)
         try:
             return await asyncio.to_thread(run.part, (fragments[part],))
         except (OSError, ValueError) as error:
-            raise self._gone(f"part {number}/{piece}.{part}", error) from error
+            raise self._gone(f"part {name}/{piece}.{part}", error) from error
 
-    async def _run(self, number: int, has: Callable[[SegmentRun], bool]) -> SegmentRun:
+    async def _run(self, name: str, has: Callable[[SegmentRun], bool]) -> SegmentRun:
         for within_s in (ENDED_S, LOOK_S):
             await self._look(within_s)
             for run in self._runs.listed:
-                if run.number == number and has(run):
+                if run.name == name and has(run):
                     return run
         raise NotFound(
             f"Recording {self.id} has no such piece", "The playlist names those that there are."
@@ -206,7 +216,14 @@ class RecordingHls:
             keep_s = ENDED_S if self._view is not None and self._view.ended else ROWS_S
             if self._rows is None or began - self._rows_at > keep_s:
                 self._rows, self._rows_at = await read(self._catalog, self.id), began
-            await asyncio.to_thread(self._refresh, self._rows)
+            try:
+                await asyncio.to_thread(self._refresh, self._rows)
+            except (OSError, ValueError) as error:
+                raise Unavailable(
+                    f"The media of recording {self.id} can't be read: {error}",
+                    "The recording itself is not affected; try again in a moment.",
+                    retry_after_s=1.0,
+                ) from error
             self._looked_at = began
             return self._rows
 
@@ -214,6 +231,10 @@ class RecordingHls:
         return ENDED_S if self._view is not None and self._view.ended else within_s
 
     def _refresh(self, rows: Rows) -> None:
+        replaced = {part: file.replaced for part, file in rows.files.items() if file.replaced}
+        if replaced != self._replaced:  # their pieces are others
+            self._replaced, self._view = replaced, None
+            self._runs, self._views = Runs(), Views()
         before = _figures(self._runs.listed), self._view is not None and self._view.ended
         self._runs.look(rows)
         listed = self._runs.listed

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from orchestrator.catalog.store import Catalog
+from orchestrator.errors import RecordingNotFound
 from orchestrator.server.hls.kept_bytes import KeptBytes
 from orchestrator.server.hls.recording_hls import RecordingHls
 from orchestrator.server.hls.view import View
@@ -30,31 +33,50 @@ class HlsRecordings:
 
         RecordingNotFound, HlsNotReady, HlsImpossible, InvalidRequest.
         """
-        recording = self._of(id)
-        if piece is None:
-            return await recording.view()
-        return await recording.view_with(piece, part)
+        async with self._asked(id) as recording:
+            if piece is None:
+                return await recording.view()
+            return await recording.view_with(piece, part)
 
-    async def pieces(self, id: str) -> int:
-        """How many there are now; as `view`, but doesn't wait for the first."""
-        return (await self._of(id).current()).pieces
+    async def current(self, id: str) -> View:
+        """As `view`, but doesn't wait for the first piece."""
+        async with self._asked(id) as recording:
+            return await recording.current()
 
-    async def init(self, id: str, segment: int) -> bytes:
-        """A segment's header; NotFound."""
-        return await self._of(id).init(segment)
+    async def init(self, id: str, run: str, header: int = 0) -> bytes:
+        """A header of the segment with this name; NotFound."""
+        async with self._asked(id) as recording:
+            return await recording.init(run, header)
 
-    async def piece(self, id: str, segment: int, piece: int) -> bytes:
+    async def piece(self, id: str, run: str, piece: int) -> bytes:
         """A piece's bytes; NotFound."""
-        recording = self._of(id)
-        key = (id, segment, piece, -1)
-        return await self._kept.get(key, lambda: recording.piece(segment, piece))
+        async with self._asked(id) as recording:
+            await recording.require()
+            key = (id, run, piece, -1)
+            return await self._kept.get(key, lambda: recording.piece(run, piece))
 
-    async def part(self, id: str, segment: int, piece: int, part: int) -> bytes:
+    async def part(self, id: str, run: str, piece: int, part: int) -> bytes:
         """A part's bytes; NotFound."""
-        recording = self._of(id)
-        await recording.wait_for_part(segment, piece, part)
-        key = (id, segment, piece, part)
-        return await self._kept.get(key, lambda: recording.part(segment, piece, part))
+        async with self._asked(id) as recording:
+            await recording.wait_for_part(run, piece, part)
+            key = (id, run, piece, part)
+            return await self._kept.get(key, lambda: recording.part(run, piece, part))
+
+    def forget(self, id: str) -> None:
+        """Drops all that is known of a recording: it was deleted."""
+        self._recordings.pop(id, None)
+        self._kept.forget(id)
+
+    @asynccontextmanager
+    async def _asked(self, id: str) -> AsyncIterator[RecordingHls]:
+        """That of a recording; one that the catalog doesn't know has no place."""
+        try:
+            if id not in self._recordings:
+                await self._catalog.get(id)
+            yield self._of(id)
+        except RecordingNotFound:
+            self.forget(id)
+            raise
 
     def _of(self, id: str) -> RecordingHls:
         found = self._recordings.get(id)

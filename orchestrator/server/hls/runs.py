@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from orchestrator.catalog.hls_runs.model import HlsRun
 from orchestrator.catalog.models import File, Segment
 from orchestrator.fragments.fragment import NotFragmented
 from orchestrator.hls.codecs import playable
 from orchestrator.hls.pieces import Piece
 from orchestrator.hls.run import SegmentRun, container_of
-from orchestrator.hls.saved import unpacked
+from orchestrator.hls.saved import headers, unpacked
 from orchestrator.server.hls.rows import Rows
 
 QUIET_S: Final = 3.0
@@ -32,6 +34,8 @@ class Runs:
         """Size of a segment's file, and since when it has it."""
         self.problem: str | None = None
         """Why there is no HLS of it."""
+        self._identities: dict[int, tuple[int, int]] = {}
+        """Inode and size of the final files that are read, by part."""
 
     def look(self, rows: Rows) -> None:
         """Brings all of them up to date."""
@@ -48,7 +52,7 @@ class Runs:
             if not run.ended and run.problem is None:
                 run.poll(last=self._is_over(row, rows))
             self.problem = self.problem or run.problem
-            if run.pieces or run.init:
+            if run.pieces or run.inits:
                 listed.append(run)
             if run.final_whole:
                 derived.add(row.part)
@@ -62,7 +66,9 @@ class Runs:
         """
         row = next((each for each in rows.segments if each.number == run.number), None)
         file = rows.files.get(row.part) if row else None
-        lone = sum(each.part == row.part for each in rows.segments) == 1 if row else False
+        lone = row is not None and _written(rows, row.part) == [row]
+        if file is not None and (run.path == Path(file.path) or not run.path.exists()):
+            self._require_same(file)
         places = [run.path, *([Path(file.path)] if file and lone else [])]
         if piece.fragments:
             for path in places:
@@ -73,7 +79,14 @@ class Runs:
         from orchestrator.hls import final_file
 
         shift_s = run.offset_s - file.offset_s
-        return final_file.data_of(Path(file.path), run.init, piece, shift_s)
+        return final_file.data_of(Path(file.path), run.inits[piece.header], piece, shift_s)
+
+    def _require_same(self, file: File) -> None:
+        """FileNotFoundError if it isn't the file that was read before: it is being replaced."""
+        status = os.stat(file.path)
+        found = status.st_ino, status.st_size
+        if self._identities.setdefault(file.number, found) != found:
+            raise FileNotFoundError(f"{file.path} was replaced by another file")
 
     def _of(self, row: Segment, rows: Rows) -> SegmentRun | None:
         known, file = self._known.get(row.number), rows.files.get(row.part)
@@ -85,25 +98,26 @@ class Runs:
         return found
 
     def _found(self, row: Segment, file: File | None, rows: Rows) -> SegmentRun | None:
-        """As long as the segment is there, of it; else as it was saved, else of the final file."""
-        copied = rows.recording.tracks is not None
-        path = Path(row.path)
-        if (container := container_of(path)) is not None:
+        """As long as the segment is there, of it; else as it was saved, else of the final file,
+        for one of the segments of which that was made.
+        """
+        replaced = file is not None and file.replaced > 0
+        path, copied = Path(row.path), rows.recording.tracks is not None
+        if not replaced and (container := container_of(path)) is not None:
             return SegmentRun(row.number, path, container, row.offset_s, copied)
-        if file is None:
+        saved = {} if replaced else rows.saved
+        if file is None or _is_elsewhere(row, rows, saved):
             return None
-        if (saved := rows.saved.get(row.number)) is not None:
-            with suppress(ValueError):
-                return _known_run(row, path, saved.init, unpacked(saved.pieces), copied=copied)
-        final = Path(file.path)
-        of_part = [each for each in rows.segments if each.part == row.part and each.end_s]
-        container = container_of(final)
-        if len(of_part) <= 1 and container is not None:
-            run = SegmentRun(row.number, final, container, row.offset_s, copied)
-            run.poll(last=True)
-            if run.pieces or run.problem:
-                return run
-        return _derived_run(row, file, copied=copied)
+        self._identities.pop(file.number, None)
+        with suppress(OSError):
+            self._require_same(file)
+        with suppress(ValueError):
+            if (own := saved.get(row.number)) is not None:
+                inits, pieces = headers(own.init), unpacked(own.pieces)
+                return _known_run(row, path, inits, pieces, copied=copied)
+        lone = not replaced and len(_written(rows, row.part)) == 1
+        run = _lone_run(row, file, copied=copied) if lone else None
+        return run or _derived_run(row, file, copied=copied)
 
     def _is_over(self, row: Segment, rows: Rows) -> bool:
         """Whether nothing more is written into a segment."""
@@ -118,12 +132,41 @@ class Runs:
         return now - known[1] > QUIET_S
 
 
+def _is_elsewhere(row: Segment, rows: Rows, saved: Mapping[int, HlsRun]) -> bool:
+    """Whether its part's final file is had as HLS of other segments: it has nothing of its own."""
+    if row.number in saved:
+        return False
+    if any(segment.number in saved for segment in _of_part(rows, row.part)):
+        return True
+    return row not in _written(rows, row.part)
+
+
+def _of_part(rows: Rows, part: int) -> list[Segment]:
+    return [segment for segment in rows.segments if segment.part == part]
+
+
+def _written(rows: Rows, part: int) -> list[Segment]:
+    """The segments of which a final file was made: the others' ffmpeg wrote nothing."""
+    of_part = _of_part(rows, part)
+    return [segment for segment in of_part if segment.end_s] or of_part
+
+
 def _known_run(
-    row: Segment, path: Path, init: bytes, pieces: list[Piece], *, copied: bool
+    row: Segment, path: Path, inits: list[bytes], pieces: list[Piece], *, copied: bool
 ) -> SegmentRun:
     run = SegmentRun(row.number, path, "mp4", row.offset_s, copied)
-    run.init, run.codecs, run.pieces, run.ended = init, playable(init), pieces, True
+    run.inits, run.codecs, run.pieces, run.ended = inits, playable(inits[-1]), pieces, True
     return run
+
+
+def _lone_run(row: Segment, file: File, *, copied: bool) -> SegmentRun | None:
+    """Of a final file that is the segment itself, as far as can be told."""
+    path = Path(file.path)
+    if (container := container_of(path)) is None:
+        return None
+    run = SegmentRun(row.number, path, container, row.offset_s, copied)
+    run.poll(last=True)
+    return run if run.pieces or run.problem else None
 
 
 def _derived_run(row: Segment, file: File, *, copied: bool) -> SegmentRun | None:
@@ -133,13 +176,13 @@ def _derived_run(row: Segment, file: File, *, copied: bool) -> SegmentRun | None
     path = Path(file.path)
     try:
         init, pieces = final_file.derived(path)
-        run = _known_run(row, path, init, pieces, copied=copied)
+        run = _known_run(row, path, [init], pieces, copied=copied)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         run = SegmentRun(row.number, path, "mp4", file.offset_s, copied)
         run.problem = str(error)
-    run.offset_s, run.final_whole = file.offset_s, True
+    run.offset_s, run.final_whole, run.version = file.offset_s, True, file.replaced
     return run
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Final
+from zlib import crc32
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.pauses.model import Pause
@@ -30,13 +33,15 @@ class Text:
 
     plain: bytes
     etag: str
-    _gzip: bytes = b""
+    _gzip: asyncio.Task[bytes] | None = None
 
-    def compressed(self) -> bytes:
-        """Blocking for long ones."""
-        if not self._gzip:
-            self._gzip = gzip.compress(self.plain, _COMPRESSED, mtime=0)
-        return self._gzip
+    async def compressed(self) -> bytes:
+        """Made once for all who ask, in one thread."""
+        if self._gzip is None:
+            made = asyncio.to_thread(gzip.compress, self.plain, _COMPRESSED, mtime=0)
+            self._gzip = asyncio.create_task(made)
+        # One that hangs up must not take it from the others.
+        return await asyncio.shield(self._gzip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,54 +57,85 @@ class View:
     target_s: int
     low_latency: bool
     ended: bool
+    left_out: int
+    """Tracks that are in the files only, as far as is known."""
+
+
+@dataclass(slots=True)
+class _Rates:
+    """Of the pieces whose sizes are known, in bits per second."""
+
+    total: float = 0.0
+    count: int = 0
+    peak: float = 0.0
+
+    def add(self, piece: Piece) -> None:
+        size = sum(fragment.length for fragment in piece.fragments)
+        if size:
+            rate = 8 * size / max(piece.length_s, ENCODED_S / 2)
+            self.total, self.count = self.total + rate, self.count + 1
+            self.peak = max(self.peak, rate)
 
 
 @dataclass(slots=True)
 class Views:
-    """Keeps the lines that don't change any more."""
+    """Keeps the lines that don't change any more, and sums of what they say."""
 
     _lines: list[str] = field(default_factory=list)
     _entries: list[Entry] = field(default_factory=list)
-    _bits: dict[tuple[int, int], float] = field(default_factory=dict)
-    _version: int = 0
+    _breaks: list[int] = field(default_factory=list)
+    """Discontinuities up to each entry."""
+    _rates: _Rates = field(default_factory=_Rates)
+    _longest_s: float = 0.0
+    _independent: bool = True
 
     def make(self, rows: Rows, runs: Sequence[SegmentRun], *, ended: bool) -> View:
         """The view of these runs; pieces that were there before are the same."""
         options = _Options.of(rows)
         self._add(rows, runs)
-        self._version += 1
         media = self._media(rows, runs, options, ended=ended)
         live = options.low_latency and not ended
         return View(
-            _text(media, self._version),
-            _text(_master(runs), self._version),
+            _text(media),
+            _text(_master(runs, self._rates)),
             len(self._entries),
             len(runs[-1].open) if live and runs else 0,
-            _target_s(rows),
+            self._target_s(rows),
             live,
             ended,
+            _left_out(rows, runs),
         )
 
     def _add(self, rows: Rows, runs: Sequence[SegmentRun]) -> None:
         known = len(self._entries)
         at = 0
         for run in runs:
-            if at + len(run.pieces) <= known:
-                at += len(run.pieces)
-                continue
-            for piece in run.pieces[known - at :]:
-                entry = _entry(rows, run, piece)
-                previous = self._entries[-1] if self._entries else None
-                self._lines.append(playlist.lines_of(entry, previous))
-                self._entries.append(entry)
+            for piece in run.pieces[max(0, known - at) :]:
+                self._add_piece(rows, run, piece)
             at += len(run.pieces)
-            known = at
+
+    def _add_piece(self, rows: Rows, run: SegmentRun, piece: Piece) -> None:
+        entry = _entry(rows, run, piece)
+        previous = self._entries[-1] if self._entries else None
+        self._lines.append(playlist.lines_of(entry, previous))
+        before = self._breaks[-1] if self._breaks else 0
+        broken = previous is not None and playlist.breaks(entry, previous)
+        self._breaks.append(before + broken)
+        self._entries.append(entry)
+        self._rates.add(piece)
+        self._longest_s = max(self._longest_s, piece.length_s)
+        self._independent = self._independent and piece.independent
+
+    def _target_s(self, rows: Rows) -> int:
+        """Pieces of files that are cut at their keyframes may be longer than others."""
+        promised_s = TARGET_S[rows.recording.tracks is not None]
+        return max(promised_s, ceil(round(self._longest_s, 3)))
 
     def _media(
         self, rows: Rows, runs: Sequence[SegmentRun], options: _Options, *, ended: bool
     ) -> str:
         count = len(self._entries)
-        first = self._first(options.window_s, _target_s(rows))
+        first = self._first(options.window_s, self._target_s(rows))
         whole = options.low_latency and not ended
         with_parts = max(first, count - playlist.PARTS_OF_PIECES) if whole else count
         written = self._lines[first:with_parts]
@@ -109,19 +145,17 @@ class Views:
         if whole:
             latest = [_with_parts(entry, runs) for entry in latest]
         before = self._entries[with_parts - 1] if with_parts > first else None
-        runs_before = len({entry.run for entry in self._entries[:first]})
-        same = bool(first) and self._entries[first - 1].run == self._entries[first].run
         return playlist.media(
             written,
             latest,
             before,
-            target_s=_target_s(rows),
+            target_s=self._target_s(rows),
             first=first,
-            discontinuities=runs_before - same,
+            discontinuities=self._breaks[first] if first else 0,
             ended=ended,
-            independent=rows.recording.tracks is None,
+            independent=rows.recording.tracks is None and self._independent,
             window=options.window_s is not None,
-            live=_live(rows, runs, self._entries) if whole else None,
+            live=_live(rows, runs) if whole else None,
         )
 
     def _first(self, window_s: float | None, target_s: int) -> int:
@@ -153,7 +187,7 @@ class _Options:
 
 def part_uri(run: SegmentRun, piece: int, part: int) -> str:
     """Of a part, beside the playlist."""
-    return f"{run.number}/{piece}.{part}.m4s"
+    return f"{run.name}/{piece}.{part}.m4s"
 
 
 def captured_at(recording: Recording, pauses: Sequence[Pause], at_s: float) -> datetime | None:
@@ -164,21 +198,21 @@ def captured_at(recording: Recording, pauses: Sequence[Pause], at_s: float) -> d
     return recording.started_at + timedelta(seconds=at_s + sum(p.length_s or 0.0 for p in cut))
 
 
-def _target_s(rows: Rows) -> int:
-    return TARGET_S[rows.recording.tracks is not None]
+def _init_uri(run: SegmentRun, header: int) -> str:
+    return f"{run.name}/init{header or ''}.mp4"
 
 
 def _entry(rows: Rows, run: SegmentRun, piece: Piece) -> Entry:
     at_s = run.offset_s + piece.begin_s
     jumps = any(at_s - 2 * ENCODED_S - piece.length_s < p.at_s <= at_s + 0.001 for p in rows.pauses)
     return Entry(
-        uri=f"{run.number}/{piece.number}.m4s",
+        uri=f"{run.name}/{piece.number}.m4s",
         length_s=piece.length_s,
         at=captured_at(rows.recording, rows.pauses, at_s),
-        init=f"{run.number}/init.mp4",
-        run=run.number,
+        init=_init_uri(run, piece.header),
         in_run=piece.number,
         jumps=jumps,
+        gap=piece.gap,
     )
 
 
@@ -190,21 +224,12 @@ def _parts(run: SegmentRun, piece: int, fragments: Sequence[Fragment]) -> list[P
 
 
 def _with_parts(entry: Entry, runs: Sequence[SegmentRun]) -> Entry:
-    run = next(run for run in runs if run.number == entry.run)
-    parts = _parts(run, entry.in_run, run.pieces[entry.in_run].fragments)
-    return Entry(
-        entry.uri,
-        entry.length_s,
-        entry.at,
-        entry.init,
-        entry.run,
-        entry.in_run,
-        entry.jumps,
-        parts,
-    )
+    name = entry.uri.partition("/")[0]
+    run = next(run for run in runs if run.name == name)
+    return replace(entry, parts=_parts(run, entry.in_run, run.pieces[entry.in_run].fragments))
 
 
-def _live(rows: Rows, runs: Sequence[SegmentRun], entries: Sequence[Entry]) -> Live:
+def _live(rows: Rows, runs: Sequence[SegmentRun]) -> Live:
     run = runs[-1]
     at = None
     if run.open:
@@ -212,29 +237,31 @@ def _live(rows: Rows, runs: Sequence[SegmentRun], entries: Sequence[Entry]) -> L
     return Live(
         open_parts=_parts(run, run.open_number, run.open),
         open_at=at,
-        open_init=f"{run.number}/init.mp4",
-        open_begins_run=not entries or entries[-1].run != run.number,
+        open_init=_init_uri(run, len(run.inits) - 1),
+        open_gap=run.open_gap,
         hint=None if run.ended else part_uri(run, run.open_number, len(run.open)),
     )
 
 
-def _master(runs: Sequence[SegmentRun]) -> str:
-    """Rates are those of the pieces, as far as their sizes are known."""
-    rates = [rate for run in runs for piece in run.pieces if (rate := _rate_bps(piece))]
-    peak = max(rates, default=0.0)
-    average = sum(rates) / len(rates) if rates else 0.0
+def _left_out(rows: Rows, runs: Sequence[SegmentRun]) -> int:
+    """Of the segments as far as they are there, else of the final files."""
+    found = [run.left_out for run in runs]
+    for file in rows.files.values():
+        kinds = [track["kind"] for track in (file.probe or {}).get("tracks", ())]
+        found.append(len(kinds) - len(set(kinds)))
+    return max(found, default=0)
+
+
+def _master(runs: Sequence[SegmentRun], rates: _Rates) -> str:
     return playlist.master(
         runs[-1].codecs if runs else [],
-        bandwidth_bps=round(peak),
-        average_bps=round(average),
+        bandwidth_bps=round(rates.peak),
+        average_bps=round(rates.total / rates.count) if rates.count else 0,
         media_uri=MEDIA,
     )
 
 
-def _rate_bps(piece: Piece) -> float:
-    size = sum(fragment.length for fragment in piece.fragments)
-    return 8 * size / max(piece.length_s, ENCODED_S / 2)
-
-
-def _text(text: str, version: int) -> Text:
-    return Text(text.encode(), f'"{version:x}-{len(text):x}"')
+def _text(text: str) -> Text:
+    """Its ETag is that of any server that answers the same."""
+    data = text.encode()
+    return Text(data, f'"{crc32(data):08x}-{len(data):x}"')

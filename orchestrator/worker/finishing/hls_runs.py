@@ -47,6 +47,6 @@ def _run(segment: Segment, *, copied: bool) -> HlsRun | None:
     return HlsRun(
         recording_id=segment.recording_id,
         segment=segment.number,
-        init=run.init,
+        init=b"".join(run.inits),
         pieces=packed(run.pieces),
     )

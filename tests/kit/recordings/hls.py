@@ -73,10 +73,12 @@ async def played(hls: HlsRecordings, id: str = ID) -> list[tuple[str, float, byt
     playlist = (await hls.view(id)).media.plain.decode()
     found: list[tuple[str, float, bytes]] = []
     for init_uri, uri in uris(playlist):
-        segment, _, name = uri.partition("/")
-        assert init_uri == f"{segment}/init.mp4"
-        init = await hls.init(id, int(segment))
-        data = await hls.piece(id, int(segment), int(name.removesuffix(".m4s")))
+        run, _, name = uri.partition("/")
+        header = re.fullmatch(r"(.+)/init(\d*)\.mp4", init_uri)
+        assert header is not None
+        assert header[1] == run
+        init = await hls.init(id, run, int(header[2] or 0))
+        data = await hls.piece(id, run, int(name.removesuffix(".m4s")))
         found += [
             (packet.stream.type, float((packet.pts or 0) * packet.time_base), bytes(packet))
             for packet in packets(init, data, "mp4")

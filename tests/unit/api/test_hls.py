@@ -119,6 +119,7 @@ async def test_long_playlists_are_compressed_for_who_takes_it(
     "name",
     [
         *("", "x", "other.m3u8", "1/", "1/0", "1/0.mp4", "1/0.m4s/", "01x/0.m4s", "-1/0.m4s"),
+        *("1/init0.mp4", "1/init1.mp4", "1/init01.mp4", "1-1/init.mp4", "1-1/0.m4s", "01/0.m4s"),
         *("1/99.m4s", "2/0.m4s", "0/init.mp4", "1/0.7.m4s", "1/9999999999.m4s", "1/٣.m4s"),
         *("%2e%2e/file", "..%2ffile", "1/%2e%2e/init.mp4", "1/..%2f..%2fetc%2fpasswd"),
         *("1/init.mp4%00", "1//init.mp4", "%2fetc%2fpasswd", "x" * 65),

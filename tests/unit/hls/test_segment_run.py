@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -11,7 +13,10 @@ from orchestrator.fragments.fragment import Container
 from orchestrator.fragments.packets import packets
 from orchestrator.hls.repackaging import tracks_of
 from orchestrator.hls.run import SegmentRun, container_of
-from tests.kit.encoded.files import write
+from orchestrator.hls.saved import headers, packed, unpacked
+from orchestrator.media import SECOND_NS
+from orchestrator.stream_copy.packet_muxer import PacketMuxer
+from tests.kit.encoded.files import firsts, write
 from tests.kit.encoded.frames import (
     audio_frames,
     audio_packets,
@@ -43,7 +48,7 @@ def _played(run: SegmentRun) -> list[tuple[str, float, bytes]]:
     return sorted(
         (p.stream.type, round(float((p.pts or 0) * p.time_base), 3), bytes(p))
         for piece in run.pieces
-        for p in packets(run.init, run.data(piece), "mp4")
+        for p in packets(run.inits[piece.header], run.data(piece), "mp4")
     )
 
 
@@ -68,7 +73,7 @@ def test_mp4_is_served_as_it_is(tmp_path: Path) -> None:
 def test_a_track_that_begins_late_is_late_without_an_edit_list(tmp_path: Path) -> None:
     path = encode(tmp_path / "x.mp4", 5, *X264, "-af", "asetpts=PTS+0.4/TB")
     run = _run(path, "mp4", copied=False)
-    audio = next(track for track in tracks_of(run.init) if not track.is_video)
+    audio = next(track for track in tracks_of(run.inits[0]) if not track.is_video)
     assert audio.shift_s <= 0
     assert _played(run) == _media(path)
     begun = min(at_s for kind, at_s, _ in _played(run) if kind == "audio")
@@ -139,3 +144,53 @@ def test_a_container_is_known_by_its_first_bytes(
     assert container_of(path) is None
     path.write_bytes(beginning)
     assert container_of(path) == found
+
+
+def _late(path: Path, late: str) -> Iterator[None]:
+    """A copy of 12 s one track of which begins 5 s later; steps by a second of it."""
+    frames = video_frames("h264", 30 * (7 if late == "video" else 12), keyframe_every=60)
+    voice = audio_frames("opus", 50 * (7 if late == "audio" else 12))
+    video = list(video_packets(camera("h264"), frames, start_s=5.0 * (late == "video")))
+    audio = list(audio_packets(microphone(), voice, start_s=5.0 * (late == "audio")))
+    first, second = (audio, video) if late == "video" else (video, audio)
+    muxer = PacketMuxer(path, "matroska", firsts(first), zero_ns=0, tags={})
+    added, told_ns = False, 0
+    for packet in in_order(iter(first), iter(second)):
+        if packet.track == second[0].track and not added:
+            muxer.add_track(packet.track, packet.frame)
+            added = True
+        muxer.write(packet)
+        if packet.time_ns >= told_ns:
+            told_ns += SECOND_NS
+            yield
+    muxer.close()
+
+
+@pytest.mark.parametrize("late", ["video", "audio"])
+def test_a_track_that_comes_later_has_a_header_of_its_own(late: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.mkv"
+    run = SegmentRun(1, path, "matroska", 0.0, True)
+    for _ in _late(path, late):
+        run.poll()
+    assert {piece.header for piece in run.pieces} == {0, 1}
+    run.poll(last=True)
+    assert _played(run) == _media(path)
+    assert [len(tracks_of(init)) for init in run.inits] == [1, 2]
+    again = _run(path, "matroska", copied=True)
+    assert again.pieces == run.pieces
+    assert again.inits == run.inits
+    assert unpacked(packed(run.pieces)) == [replace(p, fragments=()) for p in run.pieces]
+    assert headers(b"".join(run.inits)) == run.inits
+
+
+def test_tracks_that_hls_does_not_have_are_counted(tmp_path: Path) -> None:
+    path = _call("h264", tmp_path / "x.mkv")
+    assert _run(path, "matroska", copied=True).left_out == 0
+    voices = [audio_packets(microphone(name=n), audio_frames("opus", 100)) for n in ("a", "b")]
+    write(path, in_order(*voices))
+    assert _run(path, "matroska", copied=True).left_out == 1
+
+
+def test_damaged_headers_are_no_headers() -> None:
+    with pytest.raises(ValueError, match="damaged"):
+        headers(b"x" * 20)

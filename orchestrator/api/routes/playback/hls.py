@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import zlib
 from typing import Annotated, Final
@@ -28,7 +27,8 @@ _KEEP: Final = "private, max-age=31536000, immutable"
 _LEAST_COMPRESSED: Final = 1000
 _PLAYLIST: Final = re.compile(r"(?:master|video)\.m3u8")
 _MEDIA: Final = re.compile(
-    r"(?P<segment>\d{1,9})/(?:(?P<init>init\.mp4)|(?P<piece>\d{1,9})(?:\.(?P<part>\d{1,5}))?\.m4s)",
+    r"(?P<run>\d{1,9}(?:-\d{1,9})?)/(?:(?P<init>init(?P<header>[1-9]\d{0,2})?\.mp4)"
+    r"|(?P<piece>\d{1,9})(?:\.(?P<part>\d{1,5}))?\.m4s)",
     re.ASCII,
 )
 
@@ -84,14 +84,14 @@ async def hls(
     found = _MEDIA.fullmatch(name)
     if found is None:
         raise NotFound(f"HLS has no {name[:64]!r}", "Begin with master.m3u8.")
-    segment = int(found["segment"])
+    run = found["run"]
     if found["init"]:
-        data = await manager.hls.init(id, segment)
+        data = await manager.hls.init(id, run, int(found["header"] or 0))
     elif found["part"]:
         piece, number = int(found["piece"]), int(found["part"])
-        data = await manager.hls.part(id, segment, piece, number)
+        data = await manager.hls.part(id, run, piece, number)
     else:
-        data = await manager.hls.piece(id, segment, int(found["piece"]))
+        data = await manager.hls.piece(id, run, int(found["piece"]))
     return _media(request, data)
 
 
@@ -107,7 +107,7 @@ async def _playlist(name: str, request: Request, view: View) -> Response:
         return Response(b"", 304, headers)
     body = text.plain
     if len(body) >= _LEAST_COMPRESSED and _takes_gzip(request.headers.get("accept-encoding", "")):
-        body = await asyncio.to_thread(text.compressed)
+        body = await text.compressed()
         headers["Content-Encoding"] = "gzip"
     return Response(body, 200, headers, media_type=PLAYLIST_TYPE)
 

@@ -25,6 +25,8 @@ def upgrade() -> None:
         sa.Column("hide_recording", sa.Boolean()),
     ):
         op.add_column("recordings", column)
+    replaced = sa.Column("replaced", sa.Integer(), nullable=False, server_default="0")
+    op.add_column("files", replaced)
     op.drop_index("one_active_recording_per_stream", "recordings")
     active = "state IN ('starting', 'recording', 'reconnecting', 'paused', 'stopping')"
     op.create_index(

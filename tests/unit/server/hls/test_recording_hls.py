@@ -208,7 +208,7 @@ async def test_a_recording_that_nobody_knows(hls: HlsRecordings) -> None:
     with pytest.raises(RecordingNotFound):
         await hls.view("nobody")
     with pytest.raises(RecordingNotFound):
-        await hls.piece("nobody", 1, 0)
+        await hls.piece("nobody", "1", 0)
 
 
 async def test_a_file_that_was_deleted(
@@ -222,6 +222,6 @@ async def test_a_file_that_was_deleted(
     await hls.view(ID)
     final.unlink()
     with pytest.raises(NotFound, match="can't be read"):
-        await hls.piece(ID, 1, 1)
+        await hls.piece(ID, "1", 1)
     with pytest.raises(HlsImpossible):
         await HlsRecordings(catalog).view(ID)
