@@ -69,6 +69,9 @@ class Uploads(Protocol):
     async def place_of_part(self, recording_id: str, part: int, /) -> str | Path | None:
         """The same of a final file; None if it isn't anywhere else."""
 
+    async def is_removed(self, recording_id: str, part: int, /) -> bool:
+        """Whether an upload deleted the final file here."""
+
 
 class Hls(Protocol):
     """Playlists and pieces of recordings."""

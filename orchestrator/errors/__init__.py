@@ -69,7 +69,8 @@
     │  ├─ ClockWrong                   the clocks differ too much
     │  ├─ UploadGarbled                not an answer of object storage
     │  ├─ UploadMismatch               what lies there isn't what was sent
-    │  └─ FileGone                     the file isn't there any more
+    │  ├─ FileGone                     the file isn't there any more
+    │  └─ UploadHindered               something of this machine is in the way
     ├─ SourceDamaged              422  a file to encode again can't be decoded whole
     ├─ EncodingFailed             500  ffmpeg failed repeatedly; has its last lines
     ├─ WorkerFailed               500  the worker process died
@@ -168,6 +169,7 @@ from orchestrator.errors.uploads import (
     UploadDenied,
     UploadError,
     UploadGarbled,
+    UploadHindered,
     UploadMismatch,
     UploadRefused,
     UploadUnreachable,
@@ -240,6 +242,7 @@ __all__ = [
     "UploadDenied",
     "UploadError",
     "UploadGarbled",
+    "UploadHindered",
     "UploadMismatch",
     "UploadRefused",
     "UploadUnreachable",

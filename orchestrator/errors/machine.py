@@ -67,7 +67,8 @@ class TooManyOutputs(Unavailable):
     def __init__(self, recording_id: str, most: int) -> None:
         super().__init__(
             f"Recording {recording_id} has {most} outputs, which is the limit.",
-            "Remove one with DELETE /api/recordings/{id}/outputs/{output_id}.",
+            "Remove one with DELETE /api/recordings/{id}/outputs/{output_id}; of those that have"
+            " ended, try one again with POST /api/recordings/{id}/outputs/{output_id}/retry.",
         )
 
 

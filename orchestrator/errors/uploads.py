@@ -13,6 +13,8 @@ class UploadError(HavenError):
     status = 502
     code = "upload_failed"
     lasting: ClassVar[bool] = False
+    of_target: ClassVar[bool] = True
+    """Whether another target could do better."""
 
 
 class UploadDenied(UploadError):
@@ -71,3 +73,11 @@ class FileGone(UploadError):
 
     code = "file_gone"
     lasting = True
+    of_target = False
+
+
+class UploadHindered(UploadError):
+    """Something of this machine is in the way: a full disk, missing rights."""
+
+    code = "upload_hindered"
+    of_target = False

@@ -17,6 +17,10 @@ class Bandwidth:
         self._rate = None if bps is None else bps / 8
         self._free_at_s = 0.0
 
+    def at_most(self, size: int) -> int:
+        """What may be read at a time, up to `size` bytes: no more than one second's."""
+        return size if self._rate is None else max(1, min(size, int(self._rate)))
+
     async def take(self, size: int) -> None:
         """Returns when so many bytes may be sent."""
         if self._rate is None:

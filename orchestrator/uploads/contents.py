@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import mimetypes
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Final
 import structlog
 from sqlalchemy import select
 
-from orchestrator.catalog.models import Recording
+from orchestrator.catalog.models import File, Recording
 from orchestrator.catalog.pauses.model import Pause
 from orchestrator.catalog.sidecars.table import SidecarFiles
 from orchestrator.catalog.store import Catalog
@@ -61,6 +62,14 @@ class Content:
     path: Path
     part: int | None = None
     """The number of a final file."""
+    size: int | None = None
+    """Of a final file, as the catalog has it."""
+    sha256: str | None = None
+    """Likewise; None: not known yet."""
+
+    def is_of(self, size: int, sha256: str) -> bool:
+        """Whether that is this file."""
+        return self.size in (None, size) and self.sha256 in (None, sha256)
 
 
 def folder_of(recording: Recording) -> str:
@@ -77,7 +86,7 @@ def content_type(name: str) -> str:
 async def contents_of(catalog: Catalog, recording: Recording, scratch: Path) -> list[Content]:
     """Files that are final now, in order; sidecar files and thumbnail once it has ended."""
     files = await catalog.files(recording.id)
-    found = [Content(Path(one.path).name, FILE, Path(one.path), one.number) for one in files]
+    found = [_final(file) for file in files]
     if recording.state in ACTIVE:
         return found
     for sidecar in await SidecarFiles(catalog).of_recording(recording.id):
@@ -88,6 +97,11 @@ async def contents_of(catalog: Catalog, recording: Recording, scratch: Path) -> 
         if await asyncio.to_thread(_write_thumbnail, Path(files[0].path), image):
             found.append(Content(THUMBNAIL, IMAGE, image))
     return found
+
+
+def _final(file: File) -> Content:
+    path = Path(file.path)
+    return Content(path.name, FILE, path, file.number, file.size_bytes, file.sha256)
 
 
 async def write_manifest(
@@ -119,6 +133,11 @@ def scratch_folder(output_id: str) -> Path:
     return runtime_directory(f"upload-{output_id}")
 
 
+async def remove_scratch(output_id: str) -> None:
+    """At its end, whatever it was."""
+    await asyncio.to_thread(shutil.rmtree, scratch_folder(output_id), ignore_errors=True)
+
+
 def _write_thumbnail(file: Path, image: Path) -> bool:
     from orchestrator.recordings.images.thumbnails import thumbnail  # noqa: PLC0415 - PyAV: 20 MB, on demand
 
@@ -126,8 +145,8 @@ def _write_thumbnail(file: Path, image: Path) -> bool:
         return True
     try:
         _write(image, thumbnail(file))
-    except NoFrame as error:  # audio only
-        log.info("no thumbnail to upload", error=error.error)
+    except (NoFrame, FileNotFoundError) as error:  # audio only; or it is gone, which is seen later
+        log.info("no thumbnail to upload", error=str(error))
         return False
     return True
 

@@ -7,15 +7,18 @@ target's own name are passed on.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final
 
 from orchestrator.errors import (
     BucketMissing,
     ClockWrong,
+    FileGone,
     UploadBusy,
     UploadDenied,
     UploadError,
     UploadGarbled,
+    UploadHindered,
     UploadRefused,
     UploadUnreachable,
 )
@@ -142,6 +145,23 @@ def unreachable(target: str, why: str) -> UploadUnreachable:
     return UploadUnreachable(
         f"{target} can't be reached: {why}.",
         "Check the address, the network and whether the server runs. " + _TRIED_AGAIN,
+    )
+
+
+def unreadable(path: Path, error: OSError) -> UploadError:
+    """A file here that can't be read."""
+    why = error.strerror or type(error).__name__
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return FileGone(f"{path} can't be read: {why}.", "Put it back; then retry the output.")
+    return UploadHindered(f"{path} can't be read: {why}.", _TRIED_AGAIN)
+
+
+def hindered(error: OSError) -> UploadHindered:
+    """Whatever else of this machine is in the way."""
+    what = f"{error.filename}: " if error.filename else ""
+    return UploadHindered(
+        f"The upload can't go on here: {what}{error.strerror or type(error).__name__}.",
+        "Make room, or allow the recorder's user to write there. " + _TRIED_AGAIN,
     )
 
 

@@ -33,8 +33,8 @@ async def copy_into(
                 sent(done := done + len(part))
             await asyncio.to_thread(os.fsync, descriptor)
         finally:
-            os.close(descriptor)
-        await asyncio.to_thread(os.replace, draft, path)
+            await asyncio.to_thread(os.close, descriptor)
+        await asyncio.to_thread(_publish, draft, path)
     except OSError as error:
         raise _failure(folder, error) from error
 
@@ -61,6 +61,16 @@ def _make_parent(folder: Path, path: Path) -> None:
     if not folder.is_dir():  # not made here: what it is on may not be mounted
         raise FileNotFoundError(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _publish(draft: Path, path: Path) -> None:
+    """Gives it its name, and both to the disk."""
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _write(descriptor: int, data: bytes) -> None:

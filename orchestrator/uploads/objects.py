@@ -17,7 +17,7 @@ import structlog
 
 from orchestrator.errors import UploadError, UploadMismatch
 from orchestrator.uploads.bandwidth import Bandwidth
-from orchestrator.uploads.failures import failure_of_obstore
+from orchestrator.uploads.failures import failure_of_obstore, unreadable
 from orchestrator.uploads.folder import copy_into, remove_unfinished, sha256_there
 from orchestrator.uploads.s3.bucket import S3Bucket
 from orchestrator.uploads.s3.multipart import (
@@ -50,6 +50,8 @@ class LocalFile:
     sha256: str
     key: str
     content_type: str
+    mtime_ns: int | None = None
+    """When it was changed last, as it was when its SHA-256 was computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,8 +208,15 @@ class Objects:
 def expected(file: LocalFile, e_tag: str) -> str:
     """The ETag that S3 has of the file: its MD5, or that of its parts' MD5s with their number.
 
-    Blocking.
+    FileGone if it isn't here any more. Blocking.
     """
+    try:
+        return _expected(file, e_tag)
+    except OSError as error:
+        raise unreadable(file.path, error) from error
+
+
+def _expected(file: LocalFile, e_tag: str) -> str:
     parts = e_tag.partition("-")[2]
     whole, of_parts = hashlib.md5(usedforsecurity=False), hashlib.md5(usedforsecurity=False)
     step = part_size(file.size) if parts else max(file.size, 1)

@@ -55,12 +55,17 @@ OF_REQUESTS: Final[Mapping[Scheme, frozenset[str]]] = {
 """What a request may say. Others read files of this machine, or ask addresses for keys: those are
 for its settings."""
 
-OWN_KEYS: Final[Mapping[Scheme, frozenset[str]]] = {
-    "s3": frozenset({"access_key_id", "secret_access_key"}),
-    "gs": frozenset({"service_account_key"}),
-    "az": frozenset({"account_key", "sas_key", "client_secret"}),
-    "file": frozenset(),
+KEYS: Final[Mapping[Scheme, tuple[tuple[str, ...], ...]]] = {
+    "s3": (("access_key_id", "secret_access_key"),),
+    "gs": (("service_account_key",),),
+    "az": (
+        ("account_name", "account_key"),
+        ("sas_key",),
+        ("client_id", "client_secret", "tenant_id"),
+    ),
+    "file": (),
 }
+"""The complete sets, each of which is enough."""
 TRUE: Final = frozenset({"1", "true", "yes", "on", "t", "y"})
 
 
@@ -111,10 +116,18 @@ def check_options(scheme: Scheme, options: Mapping[str, str], field: str = "opti
                 " settings ([[outputs]]).",
                 field=f"{field}.{name[:64]}",
             )
-    if "endpoint" in options and not OWN_KEYS[scheme] & options.keys():
+    _check_keys(scheme, options, field)
+
+
+def _check_keys(scheme: Scheme, options: Mapping[str, str], field: str) -> None:
+    """What the environment has of keys goes nowhere that a request names, nor with keys of it."""
+    given = {name for name, value in options.items() if value}
+    sets = KEYS[scheme]
+    names_own = given & {"endpoint", *(name for one in sets for name in one)}
+    if names_own and not any(given.issuperset(one) for one in sets):
         raise InvalidRequest(
-            "A request that names an endpoint has to give its keys, too: those of the server's"
-            " environment are not for it.",
-            f"Give {' or '.join(sorted(OWN_KEYS[scheme]))}, or set the endpoint in the settings.",
+            "A request that names an endpoint, an account or a key has to give all of its keys:"
+            " those of the server's environment are not for it.",
+            f"Give {', or '.join(' and '.join(one) for one in sets)}; or set it in the settings.",
             field=field,
         )

@@ -12,7 +12,7 @@ from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.catalog.outputs.table import Outputs
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HavenError, RecordingNotFound, Unavailable
-from orchestrator.recordings.output_states import OutputState
+from orchestrator.recordings.output_states import ENDED, OutputState
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +71,15 @@ class UploadState:
         """Something has arrived: no error any more."""
         if self._state == OutputState.RETRYING:
             await self.set(OutputState.ACTIVE, **_NO_ERROR)
+
+    async def goes_on(self) -> None:
+        """The next pass begins at once."""
+        await self._write(state=self._state.value, next_try_at=None)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether this is its last state."""
+        return self._state in ENDED
 
     async def completes(self) -> None:
         """All is there."""

@@ -35,7 +35,7 @@ def decide(
     error: UploadError, tries: int, *, has_fallback: bool, since: datetime, now: datetime
 ) -> Decision:
     """`tries`: those in a row that failed, with this one; `since`: when the first of them did."""
-    if has_fallback and (error.lasting or tries >= TRIES_BEFORE_FALLBACK):
+    if has_fallback and error.of_target and (error.lasting or tries >= TRIES_BEFORE_FALLBACK):
         return Decision(fallback=True, next_try_at=now)
     if error.lasting or now - since > GIVE_UP:
         return Decision()

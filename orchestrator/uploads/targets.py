@@ -24,6 +24,12 @@ CONNECT_TIMEOUT: Final = timedelta(seconds=10)
 _RETRY: Final[Any] = {"max_retries": 1, "retry_timeout": timedelta(seconds=10)}
 """Longer outages are ours to wait for: they are reported, and outlive this process."""
 _AWS: Final = ("access_key_id", "secret_access_key", "session_token")
+_AZURE_KINDS: Final = {
+    "account_key": "access_key",
+    "sas_key": "sas_token",
+    "client_secret": "client_secret",
+}
+"""obstore's credential_type by the option that is given."""
 _SSE: Final = "x-amz-server-side-encryption"
 _HEADERS: Final = {
     "server_side_encryption": _SSE,
@@ -80,6 +86,10 @@ def open_target(url: str, options: Mapping[str, str]) -> Target:
         # Given as plain options, obstore would add a session token of the environment to them.
         given = {name: config.pop(name, None) for name in _AWS}
         extra["credential_provider"] = lambda: _aws_keys(given)
+        if "endpoint" in config:  # nor is a key for encryption of the environment for it
+            config.setdefault("sse_customer_key_base64", "")
+    if scheme == "az" and (kind := _azure_kind(options)) is not None:
+        config.setdefault("credential_type", kind)  # else a token of the environment comes first
     try:
         store: Any = from_url(  # type: ignore[call-overload]  # one for each kind of store
             f"{scheme}://{url.partition('://')[2]}",
@@ -113,6 +123,10 @@ def _aws_keys(given: Mapping[str, str | None]) -> Any:
         "token": given["session_token"],
         "expires_at": None,
     }
+
+
+def _azure_kind(options: Mapping[str, str]) -> str | None:
+    return next((kind for name, kind in _AZURE_KINDS.items() if name in options), None)
 
 
 def _secret(options: Mapping[str, str]) -> str | None:

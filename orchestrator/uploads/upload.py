@@ -11,8 +11,6 @@ but rows of files with the id of what is open at the target, which the next goes
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -21,17 +19,16 @@ from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.uploads.model import UploadedFile
 from orchestrator.catalog.uploads.table import UploadedFiles
-from orchestrator.errors import HavenError, InvalidRequest, UploadError, UploadRefused
+from orchestrator.errors import InvalidRequest, Unavailable, UploadError, UploadRefused
 from orchestrator.file_access import FileAccess
 from orchestrator.outputs.specs import UploadOutput
 from orchestrator.recordings.encryption.sealed_text import output_of
 from orchestrator.recordings.output_states import OutputState
-from orchestrator.uploads.bandwidth import Bandwidth
-from orchestrator.uploads.objects import Objects
+from orchestrator.uploads.contents import remove_scratch
+from orchestrator.uploads.failures import hindered
+from orchestrator.uploads.left_open import LeftOpen, keep
 from orchestrator.uploads.output_state import OutputGone, UploadState
 from orchestrator.uploads.retries import decide
-from orchestrator.uploads.rows import local_file, target_of
-from orchestrator.uploads.s3.bucket import http_client
 from orchestrator.uploads.upload_pass import UploadPass
 
 log = structlog.get_logger(__name__)
@@ -49,11 +46,30 @@ class Upload:
     async def run(self) -> None:
         """Sends what there is to send. Raises nothing that concerns only this output."""
         try:
-            spec = await output_of(self._catalog, self._row)
-            assert isinstance(spec, UploadOutput)
-            await self._run(spec)
+            if (spec := await self._unsealed()) is not None:
+                await self._run(spec)
+            ended = self._state.has_ended
         except OutputGone:
+            ended = True
             log.info("an upload's recording was deleted meanwhile", output=self._row.id)
+        if ended:
+            await remove_scratch(self._row.id)
+
+    async def _unsealed(self) -> UploadOutput | None:
+        """What was asked for; None if it can't be read any more, which ends the output."""
+        try:
+            spec = await output_of(self._catalog, self._row)
+        except Unavailable as error:
+            log.warning("an upload can't be read", output=self._row.id, error=error.error)
+            for file in await self._unfinished():
+                keep(self._state.figures, file)
+            if self._row.wanted == "remove":
+                await self._state.set(OutputState.REMOVED)
+            else:
+                await self._state.failed(OutputState.FAILED, error, None)
+            return None
+        assert isinstance(spec, UploadOutput)
+        return spec
 
     async def _run(self, spec: UploadOutput) -> None:
         recording = await self._catalog.get(self._row.recording_id)
@@ -67,6 +83,8 @@ class Upload:
             await self._failed(error, spec)
         except InvalidRequest as error:  # the address or its options
             await self._failed(UploadRefused(error.error, error.detail), spec)
+        except OSError as error:
+            await self._failed(hindered(error), spec)
 
     async def _failed(self, error: UploadError, spec: UploadOutput) -> None:
         figures, now = self._state.figures, datetime.now(UTC)
@@ -97,18 +115,11 @@ class Upload:
 
     async def _end_open(self, spec: UploadOutput) -> None:
         """What is unfinished at a target is ended there, so that nobody pays for it."""
-        for file in await self._files.of_output(self._row.id):
-            if file.verified is not None:
-                continue
-            with suppress(HavenError):
-                await self._abort(spec, file)
+        left_open = LeftOpen(self._state, spec)
+        await left_open.end_kept()
+        for file in await self._unfinished():
+            if await left_open.end(file):
                 await self._files.forget(self._row.id, file.name)
-        left = [f for f in await self._files.of_output(self._row.id) if f.verified is None]
-        if left:
-            self._state.figures["left_open"] = [one.location for one in left]
 
-    async def _abort(self, spec: UploadOutput, file: UploadedFile) -> None:
-        target = await asyncio.to_thread(target_of, spec, fallback=file.fallback)
-        async with http_client(target.client) as client:
-            objects = Objects(target, client, Bandwidth(None))
-            await objects.abort(local_file(file), file.open_id)
+    async def _unfinished(self) -> list[UploadedFile]:
+        return [one for one in await self._files.of_output(self._row.id) if one.verified is None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -12,15 +11,13 @@ from typing import Final
 
 import structlog
 
-from orchestrator.catalog.encodes import Encodes
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.uploads.model import UploadedFile
 from orchestrator.catalog.uploads.table import UploadedFiles
-from orchestrator.errors import FileGone, HavenError, UploadError
+from orchestrator.errors import FileGone, HavenError, UploadError, UploadHindered
 from orchestrator.file_access import FileAccess
 from orchestrator.outputs.specs import UploadOutput
-from orchestrator.recordings.checksums import sha256_of
 from orchestrator.recordings.output_states import OutputState
 from orchestrator.recordings.sidecars.files import Sidecars
 from orchestrator.recordings.sidecars.names import SidecarKind
@@ -29,22 +26,24 @@ from orchestrator.uploads.bandwidth import Bandwidth
 from orchestrator.uploads.contents import (
     MANIFEST,
     Content,
-    content_type,
     contents_of,
     folder_of,
     scratch_folder,
     write_manifest,
 )
+from orchestrator.uploads.left_open import LeftOpen, keep
+from orchestrator.uploads.local_files import read_local, sizes_of
 from orchestrator.uploads.objects import LocalFile, Objects, Watcher
 from orchestrator.uploads.output_state import OutputGone, UploadState
-from orchestrator.uploads.rows import local_file, sizes_of, target_of, unlink_if_same
+from orchestrator.uploads.removal import Removal, is_to_be_encoded
+from orchestrator.uploads.rows import reachable_target
 from orchestrator.uploads.s3.bucket import http_client
 from orchestrator.uploads.targets import Target
 
 log = structlog.get_logger(__name__)
 
-ENCODE_LOOK_S: Final = 30.0
-"""Between two looks at whether an encode of the files has ended, before they are deleted here."""
+NEEDED_LOOK_S: Final = 30.0
+"""Between two looks at whether the files are needed here, by an encode or another upload."""
 
 
 class UploadPass:
@@ -62,12 +61,14 @@ class UploadPass:
         self._catalog, self._files, self._state = catalog, UploadedFiles(catalog), state
         self._row, self._spec, self._recording = state.row, spec, recording
         self._there: dict[str, UploadedFile] = {}
+        self._contents: list[Content] = []
+        self._left_open = LeftOpen(state, spec)
         self._scratch = scratch_folder(self._row.id)
 
     async def __aenter__(self) -> UploadPass:
         self._fallback = bool(self._state.figures.get("fallback_used"))
-        self._target: Target = await asyncio.to_thread(
-            target_of, self._spec, fallback=self._fallback
+        self._target: Target = await reachable_target(
+            self._spec, fallback=self._fallback, trusted=self._row.trusted
         )
         self._client = http_client(self._target.client)
         pace = Bandwidth(self._spec.bandwidth_bps)
@@ -78,15 +79,33 @@ class UploadPass:
         await self._client.__aexit__(None, None, None)
 
     async def send_all(self) -> None:
-        """Everything; sets the state."""
+        """Everything; sets the state.
+
+        A file that an encode replaced meanwhile is no failure: the next pass begins at once.
+        """
+        try:
+            await self._send_all()
+        except FileGone as gone:
+            if await self._are_others():
+                await self._state.goes_on()
+            elif await is_to_be_encoded(self._catalog, self._recording.id):
+                raise UploadHindered(
+                    gone.error, "It is being encoded again; then it is tried again."
+                ) from gone
+            else:
+                raise
+
+    async def _send_all(self) -> None:
         self._there = {one.name: one for one in await self._files.of_output(self._row.id)}
-        contents = await contents_of(self._catalog, self._recording, self._scratch)
+        self._contents = await contents_of(self._catalog, self._recording, self._scratch)
+        contents = self._contents
         ended = self._recording.state not in ACTIVE
         if ended and not any(one.part for one in contents):
             raise FileGone(
                 f"Recording {self._recording.id} has no file that could be uploaded.",
                 self._recording.error or "It was stopped before its first frame.",
             )
+        await self._drop_replaced()
         await self._plan(contents)
         await self._state.begins()
         for content in contents:
@@ -99,10 +118,10 @@ class UploadPass:
 
     async def _plan(self, contents: Sequence[Content]) -> None:
         sizes = await asyncio.to_thread(sizes_of, [one.path for one in contents])
-        known = {name: one.size_bytes for name, one in self._there.items() if one.verified}
-        total = sum(
-            known.get(one.name, size or 0) for one, size in zip(contents, sizes, strict=True)
-        )
+        total = 0
+        for content, size in zip(contents, sizes, strict=True):
+            known = self._known(content)
+            total += known.size_bytes if known is not None else size or 0
         self._state.figures |= {
             "bytes_total": total,
             "files": len(contents),
@@ -110,8 +129,15 @@ class UploadPass:
         }
         self._count()
 
+    def _known(self, content: Content) -> UploadedFile | None:
+        """Its row if it is at the target, as it is here."""
+        row = self._there.get(content.name)
+        if row is None or row.verified is None or not content.is_of(row.size_bytes, row.sha256):
+            return None
+        return row
+
     def _count(self, in_progress: int = 0) -> None:
-        done = [one for one in self._there.values() if one.verified and one.name != MANIFEST]
+        done = [row for one in self._contents if (row := self._known(one)) is not None]
         self._state.figures |= {
             "files_uploaded": len(done),
             "bytes_uploaded": sum(one.size_bytes for one in done) + in_progress,
@@ -119,10 +145,11 @@ class UploadPass:
         }
 
     async def _send(self, content: Content) -> None:
-        known = self._there.get(content.name)
-        if known is not None and known.verified is not None:
+        if self._known(content) is not None:
             return
-        local = await self._local(content)
+        known = self._there.get(content.name)
+        key = f"{folder_of(self._recording)}/{content.name}"
+        local = await read_local(content, key, known)
         same = known is not None and known.sha256 == local.sha256 and known.key == local.key
         open_id = known.open_id if same and known and known.fallback == self._fallback else None
         await self._drop_other(known, open_id)
@@ -144,6 +171,7 @@ class UploadPass:
         async def opened(id: str) -> None:
             if not await self._files.change(row.output_id, row.name, open_id=id):
                 raise OutputGone
+            row.open_id = id
             await self._state.works()  # the target has answered
 
         telling = asyncio.create_task(self._tell_often())
@@ -168,43 +196,30 @@ class UploadPass:
             await asyncio.gather(telling, putting, return_exceptions=True)
             if gone and telling.done() and not telling.cancelled():
                 with suppress(UploadError):
-                    await self._objects.abort(local, None)
+                    await self._objects.abort(local, row.open_id)
 
     async def _tell_often(self) -> None:
         while True:
             await asyncio.sleep(1.0)
             await self._state.tell()
 
-    async def _local(self, content: Content) -> LocalFile:
-        try:
-            before = await asyncio.to_thread(content.path.stat)
-            digest = await sha256_of(content.path)
-            after = await asyncio.to_thread(content.path.stat)
-        except OSError as error:
-            raise FileGone(
-                f"{content.path} can't be read: {error.strerror or error}.",
-                "Put it back; then retry the output.",
-            ) from error
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise UploadError(f"{content.path} is being changed.", "It is tried again.")
-        return LocalFile(
-            path=content.path,
-            size=after.st_size,
-            sha256=digest,
-            key=f"{folder_of(self._recording)}/{content.name}",
-            content_type=content_type(content.name),
-        )
+    async def _drop_replaced(self) -> None:
+        """What is unfinished of files that an encode has replaced since."""
+        names = {MANIFEST, *(one.name for one in self._contents)}
+        for row in [one for one in self._there.values() if one.name not in names]:
+            if row.verified is None:
+                await self._left_open.end(row)
+                await self._files.forget(self._row.id, row.name)
+                del self._there[row.name]
 
     async def _drop_other(self, known: UploadedFile | None, open_id: str | None) -> None:
         """An upload of an earlier state of the file, or to the other target, isn't gone on with."""
         if known is None or known.open_id is None or known.open_id == open_id:
             return
-        with suppress(HavenError):
-            target = await asyncio.to_thread(target_of, self._spec, fallback=known.fallback)
-            async with http_client(target.client) as client:
-                await Objects(target, client, Bandwidth(None)).abort(
-                    local_file(known), known.open_id
-                )
+        if known.fallback == self._fallback:
+            await self._left_open.end(known)
+        else:  # that target fails now
+            keep(self._state.figures, known)
 
     def _row_of(self, content: Content, local: LocalFile, open_id: str | None) -> UploadedFile:
         return UploadedFile(
@@ -217,8 +232,10 @@ class UploadPass:
             location=self._target.location(local.key),
             content_type=local.content_type,
             size_bytes=local.size,
+            mtime_ns=local.mtime_ns,
             sha256=local.sha256,
             open_id=open_id,
+            **dict.fromkeys(("verified", "uploaded_at", "removed_at")),  # of an earlier one
         )
 
     async def _begin(self, row: UploadedFile) -> None:
@@ -254,26 +271,24 @@ class UploadPass:
             )
 
     async def _complete(self) -> None:
+        if await self._are_others():
+            await self._state.goes_on()
+            return
         if self._spec.keep_local == "until_uploaded":
-            if await self._is_to_be_encoded():
-                again = datetime.now(UTC) + timedelta(seconds=ENCODE_LOOK_S)
+            removal = Removal(self._catalog, self._row)
+            if await removal.are_needed():
+                again = datetime.now(UTC) + timedelta(seconds=NEEDED_LOOK_S)
                 await self._state.set(OutputState.ACTIVE, next_try_at=again)
                 return
-            await self._remove_local()
-        await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
+            await removal.remove([self._there[one.name] for one in self._finals()])
+        await self._left_open.end_kept()
         await self._state.completes()
 
-    async def _is_to_be_encoded(self) -> bool:
-        recording = await self._catalog.get(self._recording.id)
-        waits = recording.encode is not None and recording.encode_id is None
-        return waits or await Encodes(self._catalog).active_of(recording.id) is not None
+    def _finals(self) -> list[Content]:
+        return [one for one in self._contents if one.part]
 
-    async def _remove_local(self) -> None:
-        """The final files only, once each is checked beyond its size."""
-        files = [one for one in self._there.values() if one.part and one.removed_at is None]
-        for file in files:
-            if file.verified not in ("etag", "sha256"):
-                raise UploadError(f"{file.location} isn't checked.", "The file here is kept.")
-        for file in files:
-            await asyncio.to_thread(unlink_if_same, file)
-            await self._files.change(self._row.id, file.name, removed_at=datetime.now(UTC))
+    async def _are_others(self) -> bool:
+        """Whether the recording has other files now: an encode replaced them, or there are more."""
+        files = await self._catalog.files(self._recording.id)
+        now = [(one.number, Path(one.path), one.size_bytes) for one in files]
+        return now != [(one.part, one.path, one.size) for one in self._finals()]

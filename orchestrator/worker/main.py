@@ -18,9 +18,9 @@ from orchestrator.logs import configure
 from orchestrator.media import WhipEndpoint
 from orchestrator.recordings.ingest_job import IngestJob
 from orchestrator.recordings.job import Job
+from orchestrator.stderr_log import StderrLog
 from orchestrator.worker.ingest.process import hold
 from orchestrator.worker.process import record_alone
-from orchestrator.worker.stderr_log import StderrLog
 
 log = structlog.get_logger(__name__)
 

@@ -138,6 +138,8 @@ async def file(
     recording = await manager.get(id)
     path = await path_of(recording, part, manager)
     try:
+        if await manager.uploads.is_removed(id, part):  # its name may be another recording's now
+            raise _missing(recording, "it was uploaded and deleted here")
         status = await status_of(path, recording)
     except FileMissing:
         place = await manager.uploads.place_of_part(id, part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
@@ -17,6 +17,9 @@ from orchestrator.errors import OutputNotFound, RecordingNotFound, TooManyOutput
 from orchestrator.outputs.specs import MOST_OUTPUTS
 
 _T = TypeVar("_T")
+
+MOST_EVER: Final = 200
+"""Outputs of one recording, with those that have ended."""
 
 _ORDER = (OutputRow.created_at, OutputRow.recording_id, OutputRow.number)
 
@@ -37,7 +40,10 @@ class Outputs:
             running = select(func.count()).where(of, OutputRow.state.not_in(ENDED))
             if (session.scalar(running) or 0) >= MOST_OUTPUTS:
                 raise TooManyOutputs(output.recording_id, MOST_OUTPUTS)
-            output.number = 1 + (session.scalar(select(func.max(OutputRow.number)).where(of)) or 0)
+            ever = session.scalar(select(func.max(OutputRow.number)).where(of)) or 0
+            if ever >= MOST_EVER:
+                raise TooManyOutputs(output.recording_id, MOST_EVER)
+            output.number = 1 + ever
             session.add(output)
 
         await self._catalog.transactions.write(add, durable=True)

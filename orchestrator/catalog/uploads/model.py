@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import BigInteger, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.catalog.models import Base
@@ -32,6 +32,8 @@ class UploadedFile(Base):
     """Its address there, without secrets."""
     content_type: Mapped[str] = mapped_column(String(128))
     size_bytes: Mapped[int]
+    mtime_ns: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    """When it was changed last; while this and its size stay, so does its SHA-256."""
     sha256: Mapped[str] = mapped_column(String(64))
     open_id: Mapped[str | None] = mapped_column(Text, default=None)
     """S3's id of the upload in parts that is open for it."""

@@ -27,7 +27,7 @@ class UploadedFiles:
         self._catalog = catalog
 
     async def due(self, now: datetime, limit: int = 100) -> list[OutputRow]:
-        """Uploads with something to do now, oldest first.
+        """Uploads with something to do now, oldest first, and last those whose last try failed.
 
         That is: one to remove; or one that need not wait, of a recording that has ended or has a
         final file that isn't uploaded.
@@ -51,7 +51,7 @@ class UploadedFiles:
             .join(Recording, Recording.id == OutputRow.recording_id)
             .where(OutputRow.kind == UPLOAD, OutputRow.state.not_in(ENDED))
             .where(or_(OutputRow.wanted == "remove", has_work & may_go_on))
-            .order_by(OutputRow.created_at, OutputRow.id)
+            .order_by(OutputRow.state == "retrying", OutputRow.created_at, OutputRow.id)
             .limit(limit)
         )
         return await self._read(lambda session: list(session.scalars(query)))

@@ -20,9 +20,7 @@ from orchestrator.server.outputs.push_check import check_capacity
 from orchestrator.server.outputs.rows import output_rows
 from orchestrator.settings import Settings
 
-_OF_FAILURES: Final = frozenset(
-    {"tries", "failing_since", "fallback_used", "fallback_reason", "left_open"}
-)
+_OF_FAILURES: Final = frozenset({"tries", "failing_since", "fallback_used", "fallback_reason"})
 """Figures of an upload that begin anew with another try."""
 
 
@@ -89,7 +87,8 @@ class RecordingOutputs:
         if row.state in ENDED or not await self._table.change(id, wanted="remove"):
             raise OutputConflict(f"Output {id} has ended.", "It needs no removal.")
         recording = await self._catalog.get(recording_id)
-        by_uploader = row.kind == "upload" and row.state != OutputState.WAITING
+        has_begun = row.state != OutputState.WAITING or row.started_at is not None or row.attempts
+        by_uploader = row.kind == "upload" and has_begun
         if row.kind == "hls" or (recording.state not in ACTIVE and not by_uploader):
             await self._table.change(id, state=OutputState.REMOVED)
         self._wake(recording)
@@ -106,6 +105,7 @@ class RecordingOutputs:
         if row.state not in (OutputState.FAILED, OutputState.RETRYING) or not again:
             raise OutputConflict(f"Output {id} is {row.state}.", "It can't be tried again.")
         columns = {"state": OutputState.WAITING, "next_try_at": None, "ended_at": None}
+        columns |= {"error_code": None, "error": None, "detail": None}
         figures = {name: value for name, value in row.figures.items() if name not in _OF_FAILURES}
         await self._table.change(id, ended=True, wanted="run", figures=figures, **columns)
         self._wake(recording)

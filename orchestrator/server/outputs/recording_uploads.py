@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -55,13 +54,18 @@ class RecordingUploads:
                 log.warning("no address of an uploaded file", at=file.location, error=error.error)
         return None
 
+    async def is_removed(self, recording_id: str, part: int) -> bool:
+        """Whether an upload deleted the final file here."""
+        files = await self.of_recording(recording_id)
+        return any(one.part == part and one.removed_at is not None for one in files)
+
     async def _place(self, recording_id: str, file: UploadedFile) -> str | Path:
-        from orchestrator.uploads.rows import target_of  # noqa: PLC0415 - 16 MB, on demand
+        from orchestrator.uploads.rows import reachable_target  # noqa: PLC0415 - 16 MB, on demand
 
         row = await Outputs(self._catalog).get(recording_id, file.output_id)
         spec = await output_of(self._catalog, row)
         assert isinstance(spec, UploadOutput)
-        target = await asyncio.to_thread(target_of, spec, fallback=file.fallback)
+        target = await reachable_target(spec, fallback=file.fallback, trusted=row.trusted)
         if target.folder is not None:
             return target.folder / file.key
         return await target.signed("GET", file.key, VALID)

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.errors import InvalidRequest, UploadError
 from orchestrator.outputs.specs import UploadOutput
 from orchestrator.settings import Settings
-from orchestrator.target_addresses import checked_addresses
-from orchestrator.uploads.options import TRUE, check_options, scheme_of
+from orchestrator.uploads.addresses import check_addresses
+from orchestrator.uploads.options import check_options, scheme_of
 from orchestrator.uploads.plain_options import plain_options
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 """What becomes part of a host's name."""
 _HOST_PARTS: Final = ("region", "account_name", "tenant_id")
-_ADDRESSES_OF_KEY: Final = ("token_uri", "gcs_base_url")
-"""In a service account's JSON."""
 
 
 async def check_upload(output: UploadOutput, _pipeline: Pipeline, settings: Settings) -> None:
@@ -43,9 +40,7 @@ async def _check(url: str, options: Mapping[str, str], field: str, settings: Set
             field=f"{field}url",
         )
     _check_host_parts(urlsplit(url).netloc, options, field)
-    for name, address in _addresses(options, field).items():
-        host = _host(address, options, name)
-        await checked_addresses(host, name, private=settings.allow_private_targets)
+    await check_addresses(options, field, private=settings.allow_private_targets)
     await asyncio.to_thread(_try, url, options, field)
 
 
@@ -58,45 +53,6 @@ def _check_host_parts(bucket: str, options: Mapping[str, str], field: str) -> No
                 "Use letters, digits, dots and hyphens.",
                 field=name,
             )
-
-
-def _addresses(options: Mapping[str, str], field: str) -> dict[str, str]:
-    """All that the target would be asked at, by the field that names it."""
-    found = {f"{field}options.endpoint": options["endpoint"]} if "endpoint" in options else {}
-    if (key := options.get("service_account_key")) is not None:
-        values = _service_account(key, f"{field}options.service_account_key")
-        name = f"{field}options.service_account_key"
-        found |= {f"{name}.{one}": str(values[one]) for one in _ADDRESSES_OF_KEY if values.get(one)}
-    return found
-
-
-def _service_account(key: str, field: str) -> dict[str, Any]:
-    try:
-        values = json.loads(key)
-    except ValueError:
-        values = None
-    if isinstance(values, dict):
-        return values
-    raise InvalidRequest(
-        "service_account_key is no JSON of a service account.",
-        "Give the whole content of its key file.",
-        field=field,
-    )
-
-
-def _host(address: str, options: Mapping[str, str], field: str) -> str:
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        raise InvalidRequest(
-            f"{field} is no address of a server.", "Write it as https://host.", field=field
-        )
-    if parts.scheme == "http" and options.get("allow_http", "").lower() not in TRUE:
-        raise InvalidRequest(
-            f"{field} has no TLS: what is uploaded could be read on its way.",
-            "Use https://, or set the option allow_http to true.",
-            field=field,
-        )
-    return parts.hostname
 
 
 def _try(url: str, options: Mapping[str, str], field: str) -> None:

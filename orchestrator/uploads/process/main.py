@@ -17,7 +17,8 @@ import structlog
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HavenError
 from orchestrator.logs import configure
-from orchestrator.uploads.process.job import UploaderJob
+from orchestrator.stderr_log import StderrLog
+from orchestrator.uploads.process.job import UploaderJob, log_path
 from orchestrator.uploads.process.lock import UploaderLock
 from orchestrator.uploads.process.uploader import Uploader
 
@@ -33,6 +34,8 @@ async def upload(job: UploaderJob) -> None:
     lock = UploaderLock(catalog.path)
     if not await asyncio.to_thread(lock.take):
         return
+    log_file = StderrLog(log_path(catalog.path))
+    await asyncio.to_thread(log_file.start)
     await catalog.open(migrate=False)
     try:
         uploader = Uploader(catalog, job.settings.file_access)
@@ -44,6 +47,7 @@ async def upload(job: UploaderJob) -> None:
     finally:
         await catalog.close()
         lock.release()
+        await asyncio.to_thread(log_file.close)
 
 
 def main() -> int:

@@ -16,14 +16,16 @@ from orchestrator.errors import HavenError
 from orchestrator.file_access import FileAccess
 from orchestrator.periodic import Periodic
 from orchestrator.recordings.output_states import OutputState
+from orchestrator.uploads.contents import remove_scratch
 from orchestrator.uploads.output_state import OutputGone, UploadState
+from orchestrator.uploads.process.slots import Slots
 from orchestrator.uploads.upload import Upload
 
 log = structlog.get_logger(__name__)
 
 LOOK_S: Final = 0.5
-AT_ONCE: Final = 8
-"""Uploads at a time."""
+MOST_DUE: Final = 400
+"""Uploads that are looked at."""
 IDLE_S: Final = 60.0
 """It ends after this time with nothing to do."""
 
@@ -35,6 +37,7 @@ class Uploader:
         self._catalog, self._access, self._idle_s = catalog, access, idle_s
         self._files = UploadedFiles(catalog)
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._slots = Slots(catalog)
         self._stopped = asyncio.Event()
         self._busy_s = time.monotonic()
 
@@ -58,20 +61,22 @@ class Uploader:
         for id, task in list(self._running.items()):
             if task.done():
                 del self._running[id]
-        due = await self._files.due(datetime.now(UTC))
+                self._slots.free(id)
+        due = await self._files.due(datetime.now(UTC), limit=MOST_DUE)
         for row in due:
-            self._begin(row)
+            await self._begin(row)
+        self._slots.forget_but(due)
         now_s = time.monotonic()
         if due or self._running:
             self._busy_s = now_s
         elif now_s - self._busy_s > self._idle_s:
             self.stop()
 
-    def _begin(self, row: OutputRow) -> None:
+    async def _begin(self, row: OutputRow) -> None:
         running = self._running.get(row.id)
         if running is not None and row.wanted == "remove" and running.get_name() != "remove":
             running.cancel()  # the next look ends it
-        elif running is None and len(self._running) < AT_ONCE:
+        elif running is None and await self._slots.take(row):
             self._running[row.id] = asyncio.create_task(self._upload(row), name=row.wanted)
 
     async def _upload(self, row: OutputRow) -> None:
@@ -93,3 +98,4 @@ class Uploader:
             await UploadState(self._catalog, row).failed(OutputState.FAILED, failure, None)
         except (HavenError, OutputGone) as problem:
             log.error("its state was not written", output=row.id, error=str(problem))
+        await remove_scratch(row.id)

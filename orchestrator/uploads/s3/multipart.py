@@ -19,7 +19,7 @@ import structlog
 
 from orchestrator.errors import FileGone, UploadError, UploadMismatch
 from orchestrator.uploads.bandwidth import Bandwidth
-from orchestrator.uploads.failures import failure_of, garbled
+from orchestrator.uploads.failures import failure_of, garbled, unreadable
 from orchestrator.uploads.s3.answers import (
     NotXml,
     Part,
@@ -73,7 +73,15 @@ class MultipartUpload:
 
         UploadError: what is sent stays there for the next call. Cancellation likewise.
         """
-        id, there = await self._begin(id)
+        try:
+            return await self._send(*await self._begin(id))
+        except UploadError as error:
+            if not is_no_upload(error):
+                raise
+            log.info("the upload in parts is gone from its target, so it is begun anew")
+            return await self._send(await self._create(), {})
+
+    async def _send(self, id: str, there: Mapping[int, Part]) -> str:
         parts: list[Part] = []
         done = 0
         for number in range(1, math.ceil(self._file.size / self._part_size) + 1):
@@ -96,13 +104,16 @@ class MultipartUpload:
                     await self._abort(other)
                 await self._file.opened(candidate)
                 return candidate, there
+        return await self._create(), {}
+
+    async def _create(self) -> str:
         headers = {"content-type": self._file.content_type, **self._file.headers}
         answer = await self._bucket.request(
             "POST", self._file.key, {"uploads": ""}, headers=headers
         )
         new = self._text(answer.body, "InitiateMultipartUploadResult", "UploadId")
         await self._file.opened(new)
-        return new, {}
+        return new
 
     async def _listed(self) -> list[str]:
         key = await self._bucket.key_in_bucket(self._file.key)
@@ -200,25 +211,22 @@ def digests(path: Path, at: int, size: int) -> tuple[str, str]:
 
 
 async def read_slowly(path: Path, at: int, size: int, pace: Bandwidth) -> AsyncIterator[bytes]:
-    """A part of a file, READ_BYTES at a time."""
-    reading = _read(path, at, size)
+    """A part of a file, READ_BYTES at a time, or what may be sent within a second."""
+    reading = _read(path, at, size, pace.at_most(READ_BYTES))
     while data := await asyncio.to_thread(next, reading, b""):
         await pace.take(len(data))
         yield data
 
 
-def _read(path: Path, at: int, size: int) -> Iterator[bytes]:
+def _read(path: Path, at: int, size: int, step: int = READ_BYTES) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             file.seek(at)
-            while size and (data := file.read(min(READ_BYTES, size))):
+            while size and (data := file.read(min(step, size))):
                 size -= len(data)
                 yield data
     except OSError as error:
-        raise FileGone(
-            f"{path} can't be read: {error.strerror or error}.",
-            "Put it back; then retry the output.",
-        ) from error
+        raise unreadable(path, error) from error
     if size:
         raise FileGone(f"{path} is shorter than it was.", "It was changed; then retry the output.")
 

@@ -23,9 +23,9 @@ from orchestrator.recordings.job import Job
 from orchestrator.sources.aiortc.ingest.local_addresses import LocalAddresses
 from orchestrator.sources.whip.publisher import StreamLimits
 from orchestrator.sources.whip.publishers import Publishers
+from orchestrator.stderr_log import StderrLog
 from orchestrator.worker.process import record
 from orchestrator.worker.signals import RunningRecorders
-from orchestrator.worker.stderr_log import StderrLog
 
 log = structlog.get_logger(__name__)
 

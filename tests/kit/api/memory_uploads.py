@@ -29,3 +29,7 @@ class MemoryUploads:
     async def place_of_part(self, recording_id: str, part: int) -> str | Path | None:
         """Likewise."""
         return next((self.places[row.name] for row in self.rows if row.part == part), None)
+
+    async def is_removed(self, recording_id: str, part: int) -> bool:
+        """As the rows say."""
+        return any(row.part == part and row.removed_at is not None for row in self.rows)

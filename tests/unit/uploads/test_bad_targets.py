@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -23,35 +21,13 @@ from orchestrator.uploads.bandwidth import Bandwidth
 from orchestrator.uploads.objects import ONE_REQUEST, LocalFile, Objects, Watcher
 from orchestrator.uploads.s3.bucket import MOST_BYTES, http_client
 from orchestrator.uploads.targets import open_target
+from tests.kit.uploads.answering import answering
 
 SMALL, LARGE = 1000, ONE_REQUEST + 1
 
 
 def xml(code: str) -> bytes:
     return f"<Error><Code>{code}</Code></Error>".encode()
-
-
-@asynccontextmanager
-async def answering(status: int, body: bytes, headers: str = "") -> AsyncIterator[str]:
-    """A server that answers everything with this; its address."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            lines = head.lower().split(b"\r\n")
-            sizes = [int(one.split(b":")[1]) for one in lines if one.startswith(b"content-len")]
-            await reader.readexactly(sum(sizes))
-            ends = f"Content-Length: {len(body)}\r\nConnection: close\r\n{headers}\r\n"
-            writer.write(f"HTTP/1.1 {status} Said\r\n{ends}".encode())
-            writer.write(b"" if head.startswith(b"HEAD") else body)
-            await writer.drain()
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        host, port = server.sockets[0].getsockname()
-        yield f"http://{host}:{port}"
 
 
 async def put(folder: Path, endpoint: str, size: int) -> None:
@@ -88,33 +64,33 @@ async def put(folder: Path, endpoint: str, size: int) -> None:
 async def test_it_is_told_apart(
     tmp_path: Path, size: int, status: int, body: bytes, error: type[UploadError]
 ) -> None:
-    async with answering(status, body) as endpoint:
+    async with answering(status, body) as server:
         with pytest.raises(error) as raised:
-            await put(tmp_path, endpoint, size)
+            await put(tmp_path, server.address, size)
     assert type(raised.value) is error
     assert "a-secret-key" not in str(raised.value)
 
 
 async def test_a_busy_one_is_reported_soon(tmp_path: Path) -> None:
-    async with answering(503, xml("SlowDown")) as endpoint:
+    async with answering(503, xml("SlowDown")) as server:
         async with asyncio.timeout(15):
             with pytest.raises(UploadBusy):
-                await put(tmp_path, endpoint, SMALL)
+                await put(tmp_path, server.address, SMALL)
             with pytest.raises(UploadBusy):
-                await put(tmp_path, endpoint, LARGE)
+                await put(tmp_path, server.address, LARGE)
 
 
 async def test_an_answer_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
-    async with answering(200, bytes(5 * MOST_BYTES)) as endpoint:
+    async with answering(200, bytes(5 * MOST_BYTES)) as server:
         with pytest.raises(UploadGarbled):
-            await put(tmp_path, endpoint, LARGE)
+            await put(tmp_path, server.address, LARGE)
 
 
 async def test_an_object_of_another_size_is_a_mismatch(tmp_path: Path) -> None:
     modified = 'ETag: "x"\r\nLast-Modified: Mon, 30 Nov 2026 18:00:00 GMT\r\n'
-    async with answering(200, b"", modified) as endpoint:
+    async with answering(200, b"", modified) as server:
         with pytest.raises(UploadMismatch):
-            await put(tmp_path, endpoint, SMALL)
+            await put(tmp_path, server.address, SMALL)
 
 
 async def test_one_that_isnt_there_is_unreachable(tmp_path: Path) -> None:

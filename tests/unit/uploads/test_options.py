@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.errors import InvalidRequest
-from orchestrator.uploads.options import check_options, scheme_of
+from orchestrator.uploads.options import Scheme, check_options, scheme_of
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,41 @@ def test_what_reads_files_or_asks_other_hosts_is_for_settings_only(name: str) ->
         check_options("s3", {name: "x"})
 
 
-def test_keys_of_the_environment_are_not_for_an_endpoint_that_a_request_names() -> None:
-    endpoint = {"endpoint": "https://s3.example.com"}
+ENDPOINT = {"endpoint": "https://s3.example.com"}
+PAIR = {"access_key_id": "a", "secret_access_key": "b"}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "options"),
+    [
+        ("s3", ENDPOINT),
+        ("s3", ENDPOINT | {"access_key_id": "a"}),
+        ("s3", ENDPOINT | {"secret_access_key": "b"}),
+        ("s3", ENDPOINT | PAIR | {"secret_access_key": ""}),
+        ("s3", {"access_key_id": "a"}),
+        ("az", ENDPOINT | {"account_name": "a"}),
+        ("az", ENDPOINT | {"account_key": "b"}),
+        ("az", ENDPOINT | {"client_id": "a", "client_secret": "b"}),
+        ("az", {"account_name": "mine"}),
+    ],
+)
+def test_keys_of_the_environment_are_not_for_an_endpoint_that_a_request_names(
+    scheme: Scheme, options: dict[str, str]
+) -> None:
     with pytest.raises(InvalidRequest):
-        check_options("s3", endpoint)
-    check_options("s3", endpoint | {"access_key_id": "a", "secret_access_key": "b"})
+        check_options(scheme, options)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "options"),
+    [
+        ("s3", {}),
+        ("s3", ENDPOINT | PAIR),
+        ("az", ENDPOINT | {"account_name": "a", "account_key": "b"}),
+        ("az", ENDPOINT | {"sas_key": "b"}),
+        ("az", {"client_id": "a", "client_secret": "b", "tenant_id": "c"}),
+        ("gs", {"service_account_key": "{}"}),
+    ],
+)
+def test_complete_keys_are_enough(scheme: Scheme, options: dict[str, str]) -> None:
+    check_options(scheme, options)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrator.errors import BucketMissing, UploadBusy
+from orchestrator.errors import BucketMissing, FileGone, UploadBusy, UploadError, UploadHindered
 from orchestrator.uploads.bandwidth import Bandwidth
 from orchestrator.uploads.retries import GIVE_UP, LONGEST_S, TRIES_BEFORE_FALLBACK, decide, pause_s
 from orchestrator.uploads.s3.multipart import MOST_PARTS, PART_BYTES, part_size
@@ -24,6 +24,14 @@ def test_an_outage_is_tried_for_days_with_longer_pauses() -> None:
     assert pause_s(1) <= 2 < pause_s(4)
     late = NOW + GIVE_UP + timedelta(seconds=1)
     assert decide(BUSY, 3000, has_fallback=False, since=NOW, now=late).gives_up
+
+
+@pytest.mark.parametrize("error", [FileGone("gone", ""), UploadHindered("full", "")])
+def test_another_target_is_no_help_against_what_is_wrong_here(error: UploadError) -> None:
+    tries = TRIES_BEFORE_FALLBACK
+    decision = decide(error, tries, has_fallback=True, since=NOW, now=NOW)
+    assert not decision.fallback
+    assert decision.gives_up is error.lasting
 
 
 def test_what_lasts_is_given_up_or_goes_to_the_second_target() -> None:

@@ -81,6 +81,7 @@ def upgrade() -> None:
         sa.Column("location", sa.Text(), nullable=False),
         sa.Column("content_type", sa.String(128), nullable=False),
         sa.Column("size_bytes", sa.Integer(), nullable=False),
+        sa.Column("mtime_ns", sa.BigInteger()),
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("open_id", sa.Text()),
         sa.Column("verified", sa.String(16)),

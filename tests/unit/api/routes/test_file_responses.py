@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from orchestrator.api.errors import RangeNotSatisfiable
 from orchestrator.api.file_responses import disposition, not_modified, understood_range
+from orchestrator.catalog.outputs.model import OutputRow
 from tests.kit.api.memory import MemoryManager, recording
 from tests.kit.api.serving import Served
+from tests.kit.uploads.rows import uploaded
 
 CONTENT = random.Random(7).randbytes(700_001)
 FILE = "/api/recordings/a1/file"
@@ -154,6 +157,22 @@ async def test_type_of_a_pipeline_that_is_gone(
     row.pipeline = "gone"
     manager.rows.append(row)
     assert (await client.head("/api/recordings/w6/file")).headers["content-type"] == "video/webm"
+
+
+async def test_one_that_was_deleted_here_is_played_from_where_it_was_uploaded(
+    client: httpx.AsyncClient, manager: MemoryManager, tmp_path: Path
+) -> None:
+    """Whatever has its name now."""
+    path = tmp_path / "again.mp4"
+    path.write_bytes(b"another recording's")
+    manager.rows.append(recording("w", id="w7", state="completed", output_path=str(path)))
+    file = uploaded(OutputRow(id="o1"), path)
+    manager.uploads.rows.append(file)
+    manager.uploads.places[file.name] = there = "https://bucket.example.com/signed"
+    assert (await client.get("/api/recordings/w7/file")).content == b"another recording's"
+    file.removed_at = datetime.now(UTC)
+    played = await client.get("/api/recordings/w7/file")
+    assert (played.status_code, played.headers["location"]) == (307, there)
 
 
 @given(st.text(max_size=40), st.integers(0, 100))

@@ -11,8 +11,8 @@ from orchestrator.errors import PublisherNotFound, Unavailable
 from orchestrator.recordings.ingest_job import IngestJob
 from orchestrator.settings import Settings
 from orchestrator.sources.whip.publisher import Publisher
+from orchestrator.stderr_log import StderrLog
 from orchestrator.worker.ingest.process import _IngestProcess
-from orchestrator.worker.stderr_log import StderrLog
 
 
 async def test_an_offer_that_is_answered_too_late_is_refused(

@@ -9,7 +9,7 @@ from pathlib import Path
 PROGRAM = """
 import os, sys
 from pathlib import Path
-from orchestrator.worker import stderr_log
+from orchestrator import stderr_log
 stderr_log.LOOK_S = 0.01
 log = stderr_log.StderrLog(Path(sys.argv[1]), limit_bytes=10_000)
 log.start()

@@ -1,4 +1,4 @@
-"""A worker's stderr in a file of bounded size, whoever in the process writes to it.
+"""The stderr of a worker or the uploader in a file of bounded size, whoever in it writes to it.
 
 Libraries write to the file descriptor itself, so the file's size is watched, not what is logged.
 """
