@@ -32,7 +32,7 @@ class UploadWait:
 
     async def run(self) -> bool:
         """Whether all of them are complete, once they are or won't be soon."""
-        while any(map(_is_awaited, rows := await self._uploads())):
+        while _are_awaited(rows := await self._uploads()):
             self._show(rows)
             await asyncio.sleep(LOOK_S)
         for row in rows:
@@ -51,9 +51,20 @@ class UploadWait:
             self._say(text)
 
 
-def _is_awaited(row: OutputRow) -> bool:
-    given_up = row.state == OutputState.RETRYING and row.figures.get("tries", 0) >= PATIENCE
-    return row.state not in ENDED and not given_up
+def _are_awaited(rows: Sequence[OutputRow]) -> bool:
+    going_on = [row for row in rows if row.state not in ENDED and not _is_given_up(row)]
+    if any(map(_is_given_up, rows)):  # others may wait for it, to delete the file here
+        return not all(map(_waits, going_on))
+    return bool(going_on)
+
+
+def _is_given_up(row: OutputRow) -> bool:
+    return row.state == OutputState.RETRYING and row.figures.get("tries", 0) >= PATIENCE
+
+
+def _waits(row: OutputRow) -> bool:
+    """All of it is there, but the file here is still needed."""
+    return row.state == OutputState.ACTIVE and row.next_try_at is not None
 
 
 def _line(row: OutputRow) -> str:
@@ -70,6 +81,8 @@ def _ended(row: OutputRow) -> str:
     where = row.figures.get("location") or row.shown.get("url")
     if row.state == OutputState.COMPLETE:
         return f"Uploaded to {where}: {row.figures.get('files')} files and a manifest."
+    if _waits(row):
+        return f"Uploaded to {where}; the file here is kept while another upload needs it."
     if row.state == OutputState.REMOVED:
         return f"The upload to {where} was removed."
     later = " `orchestrator serve` goes on with it." if row.state == OutputState.RETRYING else ""

@@ -79,7 +79,10 @@ class Objects:
         nothing else tells that it is whole, read it again.
         """
         e_tag = await self._put(file, watcher, open_id)
-        return await self._verify(file, e_tag, read_back=read_back)
+        verified = await self._verify(file, e_tag, read_back=read_back)
+        if await asyncio.to_thread(_is_changed, file):
+            raise UploadError(f"{file.path} was changed meanwhile.", "It is uploaded again.")
+        return verified
 
     async def abort(self, file: LocalFile, open_id: str | None) -> None:
         """Ends what an unfinished upload of the file left at the target; UploadError."""
@@ -203,6 +206,15 @@ class Objects:
         except Exception as error:
             raise failure_of_obstore(self.target.shown, error) from error
         return digest.hexdigest()
+
+
+def _is_changed(file: LocalFile) -> bool:
+    """Whether another one has its name now; one that is gone isn't changed."""
+    try:
+        status = file.path.stat()
+    except OSError:
+        return False
+    return file.mtime_ns not in (None, status.st_mtime_ns)
 
 
 def expected(file: LocalFile, e_tag: str) -> str:

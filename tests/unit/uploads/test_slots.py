@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.catalog.outputs.model import OutputRow
+from orchestrator.catalog.outputs.table import Outputs
 from orchestrator.catalog.store import Catalog
+from orchestrator.catalog.uploads.table import UploadedFiles
 from orchestrator.uploads.process.slots import AT_ONCE, FAILED_LAST, OF_ONE_TARGET, Slots
+from tests.kit.catalog.rows import NOON
 from tests.kit.uploads.rows import put_recorded, put_upload
 
 
@@ -42,3 +45,10 @@ async def test_one_that_cant_be_read_gets_one_to_fail_in(catalog: Catalog, tmp_p
     (row,) = await rows(catalog, tmp_path / "talk.mp4", 1, "s3://bucket/x")
     row.spec = "nothing that can be read"
     assert await Slots(catalog).take(row)
+
+
+async def test_those_that_failed_last_come_last(catalog: Catalog, tmp_path: Path) -> None:
+    failed, fresh = await rows(catalog, tmp_path / "talk.mp4", 2, "s3://bucket-{}/x")
+    await Outputs(catalog).change(failed.id, state="retrying", next_try_at=NOON)
+    due = await UploadedFiles(catalog).due(NOON, limit=1)
+    assert [row.id for row in due] == [fresh.id]

@@ -16,8 +16,17 @@ from orchestrator.catalog.uploads.table import UploadedFiles
 from orchestrator.server.deletion import delete_recording
 from orchestrator.uploads import upload_pass
 from orchestrator.uploads.contents import Content, contents_of, scratch_folder
+from orchestrator.uploads.objects import ONE_REQUEST
 from orchestrator.uploads.upload import Upload
-from tests.kit.uploads.rows import DATA, ID, file_of, put_recorded, put_upload, row_of
+from tests.kit.uploads.rows import (
+    DATA,
+    ID,
+    file_of,
+    put_recorded,
+    put_upload,
+    row_of,
+    uploaded,
+)
 
 
 @pytest.fixture
@@ -130,6 +139,31 @@ async def test_what_is_in_the_way_here_is_tried_again(
     assert hindered.next_try_at is not None
     assert (await run(catalog, row)).state == "complete"
     assert not path.exists()
+
+
+async def test_what_is_open_at_the_first_target_isnt_forgotten_when_the_second_takes_over(
+    catalog: Catalog, path: Path
+) -> None:
+    keys = {"access_key_id": "a", "secret_access_key": "b", "region": "x", "allow_http": "true"}
+    options = keys | {"endpoint": "http://127.0.0.1:9"}
+    row = await put_upload(catalog, "s3://bucket/x", options=options, fallback_url=away(path))
+    begun = {"verified": None, "open_id": "id-1", "size_bytes": ONE_REQUEST + 1}
+    await UploadedFiles(catalog).begin(uploaded(row, path, **begun))
+    await Outputs(catalog).change(row.id, figures={"fallback_used": True})
+    done = await run(catalog, row)
+    assert done.state == "complete"
+    left = [(one["open_id"], one["fallback"]) for one in done.figures["left_open"]]
+    assert left == [("id-1", False)]
+
+
+async def test_one_that_is_changed_while_it_is_sent_is_sent_again(
+    catalog: Catalog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = await put_upload(catalog, away(path))
+    with monkeypatch.context() as patched:
+        patched.setattr("orchestrator.uploads.objects._is_changed", lambda _file: True)
+        assert (await run(catalog, row)).state == "retrying"
+    assert (await run(catalog, row)).state == "complete"
 
 
 def _raising(error: OSError) -> Any:
