@@ -49,8 +49,8 @@ class UploadOutput(BaseModel):
     url: _SecretUrl
     """s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or file:///folder."""
     options: dict[Annotated[str, Field(max_length=64)], SecretStr] = Field({}, max_length=32)
-    """Where and how: endpoint, region, access_key_id, secret_access_key and the like; what is not
-    given is taken from the environment."""
+    """Where and how: endpoint, region, access_key_id, secret_access_key and the like; without
+    keys and endpoint, those of the server's environment."""
     fallback_url: _SecretUrl | None = None
     """Where it is uploaded to instead once the first can't be used."""
     fallback_options: dict[Annotated[str, Field(max_length=64)], SecretStr] = Field(

@@ -86,8 +86,8 @@ def open_target(url: str, options: Mapping[str, str]) -> Target:
         # Given as plain options, obstore would add a session token of the environment to them.
         given = {name: config.pop(name, None) for name in _AWS}
         extra["credential_provider"] = lambda: _aws_keys(given)
-        if "endpoint" in config:  # nor is a key for encryption of the environment for it
-            config.setdefault("sse_customer_key_base64", "")
+        # Likewise a key to encrypt with, which is sent with each request.
+        config.setdefault("sse_customer_key_base64", "")
     if scheme == "az" and (kind := _azure_kind(options)) is not None:
         config.setdefault("credential_type", kind)  # else a token of the environment comes first
     try:
