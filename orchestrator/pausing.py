@@ -7,6 +7,7 @@ or after it has ended is recorded, whenever it comes; audio and video by the sam
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -43,6 +44,8 @@ class PauseSpan:
     mode: PauseMode
     begin_ns: int
     end_ns: int | None = None
+    cut_earlier_ns: int = 0
+    """What the pauses before it took out of the file."""
 
     def holds(self, time_ns: int) -> bool:
         """Whether what was captured then is left out."""
@@ -81,9 +84,12 @@ class PauseSpans:
         return last if last is not None and last.end_ns is None else None
 
     @property
-    def latest(self) -> PauseSpan | None:
-        """The one that began last, of this worker or still lasting when it began."""
-        return self._spans[-1] if self._spans else None
+    def recent(self) -> Sequence[PauseSpan]:
+        """Those that are known by themselves, in order: of this worker, or lasting when it began.
+
+        One that has ended may be gone with the next that begins (`KEPT_NS`).
+        """
+        return tuple(self._spans)
 
     def open(self, mode: PauseMode, begin_ns: int) -> None:
         """A pause begins; none may last."""
@@ -92,8 +98,10 @@ class PauseSpans:
             self._cut_ns += span.cut_before(begin_ns)
             self._spans.remove(span)
         last = self._spans[-1].end_ns if self._spans else None
+        begin_ns = max(begin_ns, last or begin_ns)
         self._count += 1
-        self._spans.append(PauseSpan(self._count, mode, max(begin_ns, last or begin_ns)))
+        cut_ns = self.cut_before(begin_ns)
+        self._spans.append(PauseSpan(self._count, mode, begin_ns, cut_earlier_ns=cut_ns))
 
     def close(self, end_ns: int, *, begin_ns: int | None = None) -> None:
         """The one that lasts ends; `begin_ns` corrects where it began."""

@@ -13,6 +13,7 @@ from structlog.contextvars import bound_contextvars
 
 from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.models import Recording
+from orchestrator.catalog.pauses.table import Pauses
 from orchestrator.catalog.store import Catalog
 from orchestrator.discovery.directory import Directory
 from orchestrator.e2ee_keys import E2eeKeys
@@ -23,6 +24,7 @@ from orchestrator.recordings.encryption.stream_keys import unsealed
 from orchestrator.recordings.job import Job, identity_of, runtime_directory
 from orchestrator.recordings.left_outputs import end_left
 from orchestrator.recordings.outcome import is_only_to_finish
+from orchestrator.recordings.pauses.ends import end_with_recording
 from orchestrator.recordings.room_data.wanted import shows_recording
 from orchestrator.recordings.states import RecordingState
 from orchestrator.server.ingest.publishers import Publishers
@@ -99,10 +101,12 @@ class RecordingWorkers:
         log.error("recording failed", error=failure.error)
         await asyncio.to_thread(orphans.kill_all, Path(recording.work_directory))
         await asyncio.to_thread(shutil.rmtree, runtime_directory(recording.id), ignore_errors=True)
+        now = datetime.now(UTC)
+        await self._end_pause(recording, now)
         await self._catalog.update(
             recording.id,
             state=RecordingState.FAILED.value,
-            ended_at=datetime.now(UTC),
+            ended_at=now,
             error_code=failure.code,
             error=failure.error,
             detail=failure.detail,
@@ -110,6 +114,15 @@ class RecordingWorkers:
         change = {"from": recording.state, "to": RecordingState.FAILED.value}
         await self._catalog.add_event(recording.id, "state", failure.error, **change)
         await end_left(self._catalog, recording.id)
+
+    async def _end_pause(self, recording: Recording, now: datetime) -> None:
+        """One that no worker is there to end."""
+        table = Pauses(self._catalog)
+        rows = await table.of_recording(recording.id)
+        if rows and rows[-1].ended_at is None:
+            segments = await self._catalog.segments(recording.id)
+            end_with_recording(rows[-1], segments, now)
+            await table.put(rows[-1])
 
     async def _launch(self, recording: Recording) -> None:
         asked_ns = time.monotonic_ns()

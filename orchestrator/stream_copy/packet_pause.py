@@ -94,6 +94,15 @@ class PacketPause:
         if current is not None and self._ending is None:
             self._ending = _Ending(max(now_ns, current.begin_ns))
 
+    def lasts_on(self, mode: PauseMode) -> bool:
+        """It is to last after all, and in this mode; False if its end wasn't asked for."""
+        current, ending = self.spans.current, self._ending
+        if current is None or ending is None:
+            return False
+        current.mode, self._ending = mode, None
+        self._broken.update(came.track.name for came in ending.video)
+        return True
+
     def move(self, by_ns: int) -> None:
         """All times so far should have been `by_ns` later, of video and of pauses."""
         self.spans.move(by_ns)

@@ -111,9 +111,14 @@ class PacketTimeline:
         return self._pause.spans
 
     def pause(self, mode: PauseMode, now_ns: int) -> bool:
-        """Pauses as soon as possible; False before there is a zero, and in a pause."""
-        if self.origin_ns is None or self.pauses.current is not None:
+        """Pauses as soon as possible; False before there is a zero, and in a pause.
+
+        In one whose end was asked for and hasn't come it stays paused, in the mode asked for last.
+        """
+        if self.origin_ns is None:
             return False
+        if self.pauses.current is not None:
+            return self._pause.lasts_on(mode)
         self._pause.begin(mode, now_ns)
         if self.begun and not self.held:
             self._take_back()

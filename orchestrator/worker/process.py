@@ -18,7 +18,6 @@ import structlog
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.pauses.model import Pause
-from orchestrator.catalog.pauses.table import Pauses
 from orchestrator.catalog.store import Catalog
 from orchestrator.discovery.directory import Directory
 from orchestrator.encoding.pipeline.loading import Pipelines
@@ -35,6 +34,7 @@ from orchestrator.sources.url.session import UrlInput
 from orchestrator.sources.whip.publishers import Publishers
 from orchestrator.url_input.program import program
 from orchestrator.worker.context import WorkerContext
+from orchestrator.worker.control.earlier_pauses import earlier_rows
 from orchestrator.worker.disk_sync import DiskSync
 from orchestrator.worker.outputs.low_latency import fragment_s
 from orchestrator.worker.preview import Preview
@@ -103,7 +103,7 @@ async def _record(
             *(recording, job, catalog, directory, preview),
             pipelines=pipelines,
             publishers=publishers,
-            pauses=await Pauses(catalog).of_recording(recording.id),
+            pauses=await earlier_rows(catalog, recording),
         )
         disk_sync = DiskSync(Path(recording.work_directory), catalog.path)
         beside = [asyncio.create_task(job.run()) for job in (disk_sync, preview)]

@@ -77,7 +77,8 @@ class Recorder:
                 EncodingControl(context, self._entry, decoded, stop=self.stop, fail=self._fail),
             )
         self._origin = TimeOrigin(self._entry, self._capture)
-        self._pause = PauseControl(self._entry, self._capture, self._control.running)
+        running = self._control.running
+        self._pause = PauseControl(self._entry, self._capture, running, context.pauses)
         self._outputs = OutputTasks(self._entry, context, lambda: self._control.segments)
         self._undecodable = UndecodableSpans(self._entry.note)
         self._data = room_data(recording, self._settings, self._entry.note, self._capture.clock)
@@ -112,8 +113,8 @@ class Recorder:
             await orphaned
             if is_only_to_finish(self._recording):
                 await self._outputs.finish_left()
-            await self._pause.end()
             await self._save_segments()
+            await self._pause.end()
             await conclude(self._entry, self._context.encoding, reason, self._failure or error)
             await self._outputs.end_left()
         await add_checksums(self._catalog, self._recording.id)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Delete, delete, func, select, update
 from sqlalchemy.orm import Session
@@ -17,9 +19,12 @@ from orchestrator.errors import SidecarNotFound
 
 _T = TypeVar("_T")
 
+MOST_AT_ONCE: Final = 200
+"""Files in one transaction: the catalog has other writers."""
+
 
 class SidecarFiles:
-    """The table of sidecar files. Every method is one short transaction."""
+    """The table of sidecar files. Every method is one short transaction, or several."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -69,15 +74,10 @@ class SidecarFiles:
         return bool(await self._catalog.transactions.write(lambda s: changed(s, gone)))
 
     async def move(self, recording_id: str, moved: Mapping[str, SidecarFile]) -> None:
-        """Says what became of files, by the names they had, all at once."""
-
-        def move(session: Session) -> None:
-            for name, file in moved.items():
-                if name != file.name:
-                    session.execute(_named(recording_id, name))
-                session.merge(file)
-
-        await self._catalog.transactions.write(move)
+        """Says what became of files, by the names they had; some in each transaction."""
+        left = iter(moved.items())
+        while batch := list(islice(left, MOST_AT_ONCE)):
+            await self._catalog.transactions.write(partial(_move, recording_id, batch))
 
     async def forget_below(self, recording_id: str, folder: Path) -> None:
         """Forgets those of a recording that lie in a folder, which is removed."""
@@ -114,6 +114,13 @@ class SidecarFiles:
 
     async def _read(self, work: Callable[[Session], _T]) -> _T:
         return await self._catalog.transactions.read(work)
+
+
+def _move(recording_id: str, moved: Sequence[tuple[str, SidecarFile]], session: Session) -> None:
+    for name, file in moved:
+        if name != file.name:
+            session.execute(_named(recording_id, name))
+        session.merge(file)
 
 
 def _named(recording_id: str, name: str) -> Delete:

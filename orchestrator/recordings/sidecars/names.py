@@ -60,6 +60,14 @@ def image_ending(at_s: float, suffix: str) -> str:
     return f"{IMAGES}/{at_s:010.1f}.{suffix}"
 
 
+def image_at_s(path: Path) -> float | None:
+    """The seconds in the name of such an image; None of another file."""
+    try:
+        return float(path.stem)
+    except ValueError:
+        return None
+
+
 def name_of(output: Path, ending: str) -> str:
     """The name of a sidecar of this file: its path below the file's folder, with /."""
     return f"{output.stem}.{ending}"

@@ -13,6 +13,7 @@ import shutil
 import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from errno import EEXIST
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.file_access import FileAccess, give, make_folder
 from orchestrator.mediafiles.links import link, numbered, sync, sync_folder
 from orchestrator.recordings.sidecars.files import sidecar_folder
-from orchestrator.recordings.sidecars.names import IMAGES, SidecarKind, name_of
+from orchestrator.recordings.sidecars.names import IMAGES, SidecarKind, image_at_s, name_of
 
 
 @dataclass(slots=True)
@@ -47,6 +48,9 @@ async def publish_sidecars(
     """
     table, folder = SidecarFiles(catalog), sidecar_folder(recording)
     rows = await table.of_recording(recording.id)
+    unlisted = await asyncio.to_thread(_unlisted_images, recording, rows)
+    await table.move(recording.id, {row.name: row for row in unlisted})
+    rows += unlisted
     waiting = [row for row in rows if Path(row.path).is_relative_to(folder)]
     if not waiting:
         return Published()
@@ -166,6 +170,31 @@ class _Publishing:
         aside = path.with_name(f".{path.name}.new")
         aside.write_text(text, "utf-8")
         aside.replace(path)
+
+
+def _unlisted_images(recording: Recording, rows: Sequence[SidecarFile]) -> list[SidecarFile]:
+    """Those that the catalog was too busy to list when they were written. Blocking."""
+    folder = sidecar_folder(recording)
+    listed = {row.path for row in rows}
+    return [
+        _image_row(recording, path, at_s)
+        for path in sorted((folder / IMAGES).glob("[0-9]*.*"))
+        if str(path) not in listed and (at_s := image_at_s(path)) is not None
+    ]
+
+
+def _image_row(recording: Recording, path: Path, at_s: float) -> SidecarFile:
+    there = path.stat()
+    return SidecarFile(
+        recording_id=recording.id,
+        name=name_of(Path(recording.output_path), f"{IMAGES}/{path.name}"),
+        kind=SidecarKind.IMAGE,
+        path=str(path),
+        size_bytes=there.st_size,
+        sha256=None,
+        at_s=at_s,
+        made_at=datetime.fromtimestamp(there.st_mtime, UTC),
+    )
 
 
 def _is_ours(source: Path, target: Path, size_bytes: int) -> bool:

@@ -9,6 +9,7 @@ from orchestrator.catalog.pauses.table import Pauses
 from orchestrator.encoding.joining.chapters import Chapters
 from orchestrator.recordings.chapters import chapters_of
 from orchestrator.worker.catalog_entry import CatalogEntry
+from orchestrator.worker.finishing import room_data
 
 
 async def chapters_of_part(entry: CatalogEntry, segments: Sequence[Segment]) -> Chapters:
@@ -16,7 +17,8 @@ async def chapters_of_part(entry: CatalogEntry, segments: Sequence[Segment]) -> 
     table, id = Pauses(entry.catalog), entry.recording.id
     pauses = await entry.with_retries("the pauses", lambda: table.of_recording(id))
     offset_s = segments[0].offset_s
-    made = chapters_of(pauses, offset_s=offset_s, end_s=offset_s + length_s(segments))
+    end_s, marked = offset_s + length_s(segments), await room_data.markers(entry)
+    made = chapters_of(pauses, offset_s=offset_s, end_s=end_s, markers=marked)
     return [(chapter.start_s, chapter.title) for chapter in made]
 
 

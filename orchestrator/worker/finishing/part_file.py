@@ -74,6 +74,8 @@ async def make_part_file(
         chapters = await chapters_of_part(entry, readable)
         ready = await _ready_file(recording, readable, streams, number, encoding, chapters=chapters)
         found = ready.probe
+        if chapters and not ready.joined:
+            entry.note("chapters", _without(chapters, target), left_out=len(chapters))
         if ready.joined:
             await save_runs(entry, readable, copied=encoding.pipeline.copies)
         path = await asyncio.to_thread(publish, ready.path, target, encoding.file_access)
@@ -90,6 +92,10 @@ async def make_part_file(
     else:
         log.warning("file is incomplete", path=str(path), problem=file.problem)
     return file
+
+
+def _without(chapters: Chapters, target: Path) -> str:
+    return f"{target.name} lacks its {len(chapters)} chapters: there is no disk space to add them."
 
 
 def _row(

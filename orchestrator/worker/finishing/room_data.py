@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from orchestrator.catalog.models import File, Recording
 from orchestrator.catalog.pauses.model import Pause
+from orchestrator.catalog.sidecars.table import SidecarFiles
 from orchestrator.errors import HavenError
 from orchestrator.file_access import FileAccess
 from orchestrator.monitor.usage import boot_id
@@ -38,7 +39,8 @@ async def write(entry: CatalogEntry, files: Sequence[File], access: FileAccess) 
     if not await asyncio.to_thread(has_lines, Path(entry.recording.work_directory)):
         return True
     try:
-        await _write(entry, files, access)
+        if not await _is_published(entry):
+            await _write(entry, files, access)
     except (HavenError, OSError) as error:
         problem = error.error if isinstance(error, HavenError) else str(error)
         log.warning("data of the room can't be written", problem=problem)
@@ -62,6 +64,13 @@ async def markers(entry: CatalogEntry) -> list[tuple[float, str]]:
     except (HavenError, OSError) as error:
         log.warning("markers of chapters can't be read", problem=str(error))
         return []
+
+
+async def _is_published(entry: CatalogEntry) -> bool:
+    """A worker before this one may have died when it had put all of them beside the file."""
+    table, work = SidecarFiles(entry.catalog), Path(entry.recording.work_directory)
+    rows = await table.of_recording(entry.recording.id, SidecarKind.DATA)
+    return any(not Path(row.path).is_relative_to(work) for row in rows)
 
 
 async def _write(entry: CatalogEntry, files: Sequence[File], access: FileAccess) -> None:

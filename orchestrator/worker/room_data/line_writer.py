@@ -30,6 +30,9 @@ MOST_WAITING: Final = 10_000
 MOST_WAITING_BYTES: Final = 16 * 2**20
 """About, by the length of their texts."""
 
+BLOCK_BYTES: Final = 2**20
+"""Of what earlier workers wrote, read at once to count it."""
+
 PERIOD_S: Final = 0.25
 """Between two writes."""
 
@@ -135,9 +138,11 @@ class LineWriter:
 
     def _begin(self) -> None:
         self._path.parent.mkdir(mode=0o700, exist_ok=True)
-        earlier = [path.read_bytes() for path in raw_paths(self._path.parent.parent)]
-        self._bytes = sum(map(len, earlier))
-        self._lines = sum(data.count(b"\n") for data in earlier)
+        for path in raw_paths(self._path.parent.parent):
+            with path.open("rb") as earlier:
+                while block := earlier.read(BLOCK_BYTES):
+                    self._bytes += len(block)
+                    self._lines += block.count(b"\n")
         with self._path.open("ab") as file:
             file.write(as_line({BOOT: boot_id()}))
         self._began = True

@@ -33,6 +33,9 @@ MOST_NAMES: Final = 10_000
 
 MOST_REASONS: Final = 20
 
+EACH_BYTES: Final = 4
+"""Of a line for each value in it, besides its text."""
+
 
 def room_data(
     recording: Recording, settings: Settings, note: Note, clock: RecordingClock
@@ -140,5 +143,19 @@ class RoomData:
             line["participant"] = who.as_json()
         if self._writer is None:
             return
-        texts = (value for value in values.values() if isinstance(value, str))
-        self._writer.put({**line, **values}, 300 + sum(map(len, texts)))
+        self._writer.put({**line, **values}, 300 + _size_of(values))
+
+
+def _size_of(values: Any) -> int:
+    """About, in bytes of JSON: all texts in it, and a little for everything else."""
+    size_bytes, left = 0, [values]
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            size_bytes += len(value)
+        elif isinstance(value, Mapping):
+            left += [*value.keys(), *value.values()]
+        elif isinstance(value, (list, tuple)):
+            left += value
+        size_bytes += EACH_BYTES
+    return size_bytes

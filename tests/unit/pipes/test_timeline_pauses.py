@@ -222,7 +222,7 @@ def test_the_next_worker_goes_on_where_the_pause_began() -> None:
     items = timeline.push_video(end_ns + 2 * SECOND_NS, av.VideoFrame(2, 2, "yuv420p"))
     video = next(item for item in items if isinstance(item, VideoItem))
     assert video.pts == (6 + 2) * 90_000
-    assert timeline.pauses.latest is opened
+    assert timeline.pauses.recent == (opened,)
     assert timeline.pause(PauseMode.CUT, end_ns + 3 * SECOND_NS)
     assert timeline.pauses.current is not None
     assert timeline.pauses.current.number == 3

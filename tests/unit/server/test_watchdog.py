@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ import pytest
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.catalog.outputs.table import Outputs
+from orchestrator.catalog.pauses.model import Pause
+from orchestrator.catalog.pauses.table import Pauses
 from orchestrator.catalog.store import Catalog
 from orchestrator.discovery.configured import ConfiguredDiscovery
 from orchestrator.discovery.directory import Directory
-from orchestrator.errors import SourceUnreachable
+from orchestrator.errors import SourceUnreachable, WorkerFailed
 from orchestrator.media import Endpoint, Stream, WhepEndpoint
 from orchestrator.server import watchdog as keeping
 from orchestrator.server.ingest.publishers import Publishers
@@ -27,7 +29,7 @@ from orchestrator.server.launcher import WorkerHandle
 from orchestrator.server.recording_workers import RecordingWorkers
 from orchestrator.server.watchdog import DEATHS_WITHIN_S, MAX_DEATHS, Watchdog
 from orchestrator.settings import Settings
-from tests.kit.catalog.rows import recording
+from tests.kit.catalog.rows import NOON, recording, segment
 
 
 class Hands:
@@ -245,3 +247,21 @@ async def test_while_the_network_is_down_it_is_tried_again(
         watched.streams.down = False
         row = await watched.until(lambda row: row.worker_pid is not None and row.worker_pid == 1)
     assert row.state in ("reconnecting", "stopping")
+
+
+@pytest.mark.parametrize(("mode", "length_s"), [("still", 12.0), ("cut", 30.0)])
+async def test_a_pause_that_no_worker_is_there_to_end_ends_with_its_recording(
+    watched: Watched, catalog: Catalog, tmp_path: Path, mode: str, length_s: float
+) -> None:
+    row = await add(catalog, tmp_path, state="paused", started_at=NOON)
+    began_at = datetime.now(UTC) - timedelta(seconds=30)
+    pause = Pause(recording_id="a", number=1, mode=mode, began_at=began_at, at_s=40.0)
+    await Pauses(catalog).put(pause)
+    last = segment("a", 1)
+    last.end_s = 52.0
+    await catalog.add_segment(last)
+    await watched.workers.fail(row, WorkerFailed("It died.", "Look at its log."))
+    (ended,) = await Pauses(catalog).of_recording("a")
+    assert ended.length_s == pytest.approx(length_s, abs=5)
+    assert ended.ended_at is not None
+    assert ended.ended_at > began_at

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.media import EncodedFrame
+from orchestrator.pausing import PauseMode
 from orchestrator.stream_copy.packet_timeline import (
     HOLD_NS,
     ORDER_NS,
@@ -198,3 +199,42 @@ def test_frames_of_an_open_gop_are_shown_before_its_keyframe() -> None:
         timeline.push("V", (1000 + at) * MS, H264, video(key=key, codec="h264"))
     given_out = [packet.time_ns // MS for packet in timeline.everything()]
     assert given_out == [0, 120, 40, 80, 240, 160, 200, 360]
+
+
+def test_asked_for_again_before_its_end_has_come_a_pause_lasts_on() -> None:
+    timeline = expecting(audio=False)
+    timeline.push("V", 0, CAMERA, video(key=True))
+    for ms in (33, 66, 100):
+        timeline.push("V", ms * MS, CAMERA, video())
+    assert timeline.pause(PauseMode.CUT, 110 * MS)
+    assert not timeline.pause(PauseMode.CUT, 120 * MS), "it is paused already"
+    timeline.resume(500 * MS)
+    timeline.push("V", 520 * MS, CAMERA, video())
+    assert timeline.pause(PauseMode.STILL, 530 * MS)
+    current = timeline.pauses.current
+    assert current is not None
+    assert (current.number, current.mode) == (1, PauseMode.STILL), "as it was asked for last"
+    timeline.push("V", 540 * MS, CAMERA, video(key=True))
+    timeline.given += timeline.tick(4_000 * MS)
+    assert timeline.pauses.current is current
+    timeline.resume(5_000 * MS)
+    timeline.push("V", 5_010 * MS, CAMERA, video(key=True))
+    timeline.given += timeline.tick(5_300 * MS)
+    assert timeline.pauses.current is None
+    times = [ms for _, ms in places(timeline.everything())]
+    assert times == [0, 33, 66, 100, 5_010]
+
+
+def test_frames_of_an_end_that_was_taken_back_leave_their_video_without_a_keyframe() -> None:
+    timeline = expecting()
+    timeline.push("V", 0, CAMERA, video(key=True))
+    timeline.settle("V", 0)
+    assert timeline.pause(PauseMode.CUT, 50 * MS)
+    timeline.resume(500 * MS)
+    timeline.push("V", 510 * MS, CAMERA, video(key=True))  # audio of that moment is waited for
+    assert timeline.pause(PauseMode.CUT, 520 * MS)
+    timeline.resume(2_000 * MS)
+    timeline.given += timeline.tick(4_000 * MS)  # no keyframe comes: it goes on without one
+    assert timeline.pauses.current is None
+    timeline.push("V", 4_010 * MS, CAMERA, video())
+    assert places(timeline.everything()) == [("v", 0)]

@@ -132,9 +132,18 @@ async def test_zero_is_written_when_it_is_known_and_when_it_moves(tmp_path: Path
     assert (begun.state, begun.origin_ns) == (RecordingState.RECORDING, 7)
     assert begun.origin_boot == boot_id()
     assert begun.started_at is not None
-    capture.timeline.origin_ns = 5
+    capture.timeline.origin_ns = 7 + 2 * SECOND_NS
     await origin.follow()
-    assert (await catalog.get("a")).origin_ns == 5
+    moved = await catalog.get("a")
+    assert moved.origin_ns == 7 + 2 * SECOND_NS
+    assert moved.started_at is not None
+    by_s = (moved.started_at - begun.started_at).total_seconds()
+    assert by_s == pytest.approx(2, abs=0.5), "when it began moves with zero"
+    later = TimeOrigin(CatalogEntry(moved, catalog), capture)
+    await later.begin()
+    capture.timeline.origin_ns = 9
+    await later.follow()
+    assert (await catalog.get("a")).started_at == moved.started_at, "another worker wrote that"
     await catalog.close()
 
 

@@ -16,7 +16,8 @@ function useSprites(recordingId, runs) {
   return cues;
 }
 
-export function TimeLine({ recordingId, runs, place, onSeek }) {
+/** `offset`: where what is played begins in the recording, whose times the images have. */
+export function TimeLine({ recordingId, runs, offset, place, onSeek }) {
   const { start, end, time, live, behind } = place;
   const cues = useSprites(recordingId, runs);
   const [shown, setShown] = useState(null);
@@ -35,16 +36,15 @@ export function TimeLine({ recordingId, runs, place, onSeek }) {
   };
   const words = `${format.duration(time)} of ${format.duration(end)}${live ? `, ${Math.round(behind)} seconds behind live` : ""}`;
   return html`<div class="time-line" onPointerMove=${point} onPointerLeave=${() => setShown(null)}>
-    ${shown !== null && end > start && html`<${Shown} cues=${cues} time=${shown} share=${(shown - start) / (end - start)} />`}
+    ${shown !== null && end > start && html`<${Shown} cue=${cues.length ? cueAt(cues, shown + offset) : null} time=${shown} share=${(shown - start) / (end - start)} />`}
     <input type="range" aria-label="Time" aria-valuetext=${words} min=${start} max=${Math.max(end, start + 0.001)} step="any" value=${time}
       onInput=${(event) => seek(Number(event.target.value))} onKeyDown=${onKeyDown} onBlur=${() => setShown(null)} />
   </div>`;
 }
 
 /** The image of a time, if there are images, above its place on the line. */
-function Shown({ cues, time, share }) {
+function Shown({ cue, time, share }) {
   const box = useRef();
-  const cue = cues.length ? cueAt(cues, time) : null;
   useEffect(() => {
     const half = box.current.offsetWidth / 2;
     const width = box.current.parentElement.clientWidth;

@@ -27,9 +27,10 @@ function placeOf(video, hls) {
 
 /**
  * `source`: {kind: "file" | "hls", path}. `tell(refusal)` says why its HLS can't be played, null once it can; `onBroken` that a file can't.
- * `onKnown(element)` is called when its sizes are known. `seekTo`: {time} to go there whenever another one is given.
+ * `onKnown(element)` is called when its sizes are known. `seekTo`: {time} of the source, to go there whenever another one is given.
+ * `offset`: where the source begins in the recording, in seconds.
  */
-export function Video({ source, title, recordingId, runs, seekTo, tell, onBroken, onKnown }) {
+export function Video({ source, title, recordingId, runs, offset, seekTo, tell, onBroken, onKnown }) {
   const video = useRef();
   const frame = useRef();
   const hls = useRef(null);
@@ -70,7 +71,7 @@ export function Video({ source, title, recordingId, runs, seekTo, tell, onBroken
     <div class="screen"><video ref=${video} playsinline preload="metadata" aria-label=${`Recording of ${title}`} onClick=${toggle} />
       ${place.waiting && html`<i class="spinner" role="status" aria-label="Loading" />`}</div>
     <div class="controls" role="group" aria-label="Player">
-      <${TimeLine} recordingId=${recordingId} runs=${runs} place=${place} onSeek=${seek} />
+      <${TimeLine} recordingId=${recordingId} runs=${runs} offset=${offset} place=${place} onSeek=${seek} />
       <div class="line">
         <${Control} name=${place.paused ? "play" : "pause"} label=${place.paused ? "Play" : "Pause"} onClick=${toggle} />
         <${Control} name=${place.muted ? "muted" : "sound"} label=${place.muted ? "Unmute" : "Mute"} onClick=${mute} />

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 from pydantic import SecretStr
 
+from orchestrator.catalog.models import File
 from orchestrator.media import Stream
 from orchestrator.outputs.specs import UploadOutput, plain
 from tests.integration.api.dashboard.conftest import OpenPage, faults
@@ -132,6 +134,33 @@ async def test_images_lead_to_their_times(
         await page.keyboard.press("PageUp")
         await expect(page.locator("[data-part=at]")).to_contain_text("0:1")
         assert await faults(page) == []
+
+
+@pytest.mark.all_only
+async def test_images_lead_to_the_part_that_has_their_time(
+    manager: MemoryManager, served: Served, open_page: OpenPage
+) -> None:
+    film = manager.rows[0].output_path
+    for number, offset_s in ((1, 0.0), (2, 3.0)):
+        part = {"recording_id": "a1", "number": number, "path": film, "offset_s": offset_s}
+        values = {"duration_s": 16.0, "size_bytes": 1, "made_at": STARTED, "integrity": "whole"}
+        manager.catalog.added.append(File(**part, **values, listed=True, position=0))
+    async with served(manager) as url:
+        page = await open_page(f"{url}/dashboard/#/recordings")
+        await answer_sprites(page)
+        await page.get_by_role("button", name="Play Example Coin").first.click()
+        await page.get_by_text("Images (3)").click()
+        await page.get_by_role("button", name="Go to 0:04").click()
+        second = page.get_by_role("button", name=re.compile("^Part 2"))
+        await expect(second).to_have_attribute("aria-pressed", "true")
+        at = page.locator("[data-part=at]")
+        await expect(at).to_contain_text(re.compile("^0:0[1-3] / 0:16"))
+        await page.get_by_role("slider", name="Time").hover()
+        image = page.locator(".time-line .image")
+        style = await image.get_attribute("style") or ""
+        assert "-800px 0px" in style, "the middle of the part is 11 s: the sixth, from 10 s on"
+        await page.get_by_role("button", name=re.compile("^Part 1")).click()
+        await expect(at).to_contain_text(re.compile("^0:0[0-9] / 0:16"))
 
 
 @pytest.mark.all_only

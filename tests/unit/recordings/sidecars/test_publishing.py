@@ -5,10 +5,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
+from orchestrator.catalog.sidecars import table
+from orchestrator.catalog.sidecars.model import SidecarFile
 from orchestrator.catalog.sidecars.table import SidecarFiles
 from orchestrator.catalog.store import Catalog
 from orchestrator.recordings.checksums import add_checksums, add_missing_checksums
@@ -146,6 +150,35 @@ async def test_what_cant_be_published_is_kept_and_goes_the_next_time(
     assert rows["talk.data.jsonl"].path == str(talk.folder / "talk.data.jsonl")
     assert (await published(talk)).problems == []
     assert not (talk.work / "sidecars").exists()
+
+
+async def test_an_image_that_nobody_listed_gets_beside_the_file_too(talk: WithSidecars) -> None:
+    images = talk.work / "sidecars" / "images"
+    (images / "00000020.5.jpg").write_bytes(b"unlisted")
+    (images / ".00000030.0.jpg.new").write_bytes(b"half")
+    (images / "0x.jpg").write_bytes(b"none of ours")
+    assert (await published(talk)).problems == []
+    rows = await talk.rows()
+    assert set(rows) == {*NAMES, "talk.images/00000020.5.jpg"}
+    row = rows["talk.images/00000020.5.jpg"]
+    assert (row.at_s, row.size_bytes, row.kind) == (20.5, 8, "image")
+    assert Path(row.path).read_bytes() == b"unlisted"
+
+
+async def test_many_are_written_in_several_transactions(
+    talk: WithSidecars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "MOST_AT_ONCE", 2)
+    sizes, move = list[int](), table._move
+
+    def counted(id: str, batch: Sequence[tuple[str, SidecarFile]], session: Session) -> None:
+        sizes.append(len(batch))
+        move(id, batch, session)
+
+    monkeypatch.setattr(table, "_move", counted)
+    await publish_sidecars(talk.catalog, talk.row, talk.folder / "talk_2.mp4", "private")
+    assert sizes == [2, 2]
+    assert set(await talk.rows()) == {name.replace("talk.", "talk_2.") for name in NAMES}
 
 
 async def test_an_image_that_came_later_gets_to_the_others(talk: WithSidecars) -> None:

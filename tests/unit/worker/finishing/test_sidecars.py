@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,6 +13,8 @@ from typing import Any, cast
 import pytest
 
 from orchestrator.catalog.store import Catalog
+from orchestrator.recordings.room_data.raw_lines import as_line, raw_path
+from orchestrator.recordings.sidecars.publishing import publish_sidecars
 from orchestrator.recordings.states import STOPPED, RecordingState
 from orchestrator.server.housekeeping.cleanup import clean_up
 from orchestrator.worker.catalog_entry import CatalogEntry
@@ -44,6 +47,22 @@ async def concluded(talk: WithSidecars) -> list[str]:
     async with entry.opened(lambda: None, lambda _: None, lambda _: None):
         await conclude(entry, ready, STOPPED, None)
     return [e.message for e in await talk.catalog.events("r1") if e.kind == "sidecars"]
+
+
+async def test_data_that_an_earlier_worker_has_published_is_not_made_again(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    talk = await killed_after_its_file(catalog, tmp_path)
+    await publish_sidecars(catalog, talk.row, talk.output, "private")  # and was killed then
+    path = raw_path(talk.work, 1)
+    path.parent.mkdir()
+    now_ns = time.monotonic_ns()
+    chat = {"ns": now_ns, "wall_ms": 0, "type": "chat", "text": "hi"}
+    path.write_bytes(as_line({"origin_ns": now_ns - 10**9}) + as_line(chat))
+    await concluded(talk)
+    assert sorted(each.name for each in talk.folder.glob("*.data.jsonl")) == ["talk.data.jsonl"]
+    assert (talk.folder / "talk.data.jsonl").read_text() == '{"kind": "chat"}\n'
+    assert not talk.work.exists()
 
 
 async def test_another_worker_publishes_what_the_first_one_left(

@@ -93,6 +93,20 @@ async def test_a_recording_keeps_so_much_and_says_so(tmp_path: Path) -> None:
     assert written.path.stat().st_size == size
 
 
+async def test_what_earlier_workers_wrote_is_counted_block_by_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_writer, "BLOCK_BYTES", 7)
+    before = Written(tmp_path, 1)
+    for number in range(5):
+        before.put(number)
+    await before.writer.flush()
+    written = Written(tmp_path, 2)
+    written.writer._begin()
+    assert written.writer._lines == 6
+    assert written.writer._bytes == before.path.stat().st_size
+
+
 async def test_bytes_are_bounded_too(tmp_path: Path) -> None:
     written = Written(tmp_path, most_bytes=2000)
     for number in range(10):
