@@ -92,7 +92,7 @@ class Bench:
             ended,
             lambda: self.fed,
             lambda: self.waits,
-            lambda: self.cut(end),
+            cut=lambda: self.cut(end),
         )
 
     def cut(self, end: Path) -> bool:
