@@ -57,7 +57,7 @@ class UploadOutput(BaseModel):
         {}, max_length=32
     )
     hls: bool = False
-    """Upload pieces for HLS while it is recorded, with their playlist."""
+    """Pieces for HLS as well. True is refused: an upload has the recording's files only."""
     keep_local: Literal["always", "until_uploaded"] = "always"
     bandwidth_bps: int | None = Field(None, ge=64_000, le=10**11)
     """Most bits per second; null: no limit."""

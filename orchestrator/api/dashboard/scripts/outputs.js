@@ -89,7 +89,7 @@ function sentOf({ tiles, bytes, bytes_uploaded: uploaded, bytes_total: total, fi
   return [bytes && tiles === undefined && `${format.bytes(bytes)} sent`];
 }
 
-const NOTHING = { type: "push", url: "", token: "", low_latency: false, hls: false, keep_local: false };
+const NOTHING = { type: "push", url: "", token: "", low_latency: false, keep_local: false };
 
 /** Of a recording that has ended only uploads can be added. */
 function AddOutput({ recording, onClose }) {
