@@ -17,7 +17,7 @@ _BASE_OFFSET, _BASE_IS_MOOF = 0x1, 0x2_0000
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box within some bytes: where it, its content and the next one begin."""
+    """A box within some bytes or a file: where it, its content and the next one begin."""
 
     kind: bytes
     at: int

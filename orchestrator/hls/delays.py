@@ -1,8 +1,7 @@
 """Tracks that begin later than their file: said in fragments instead of the header. Pure.
 
-ffmpeg's header has an empty edit for them (ISO/IEC 14496-12 §8.6.6). Chromium's media source
-extensions don't know those (156: "Empty edit list entry ignored"), and would play such a track too
-early by its length.
+ffmpeg's header has an empty edit for them (ISO/IEC 14496-12 §8.6.6). A player that ignores those,
+as media source extensions may, would play such a track too early by its length.
 """
 
 from __future__ import annotations

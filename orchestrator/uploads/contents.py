@@ -13,10 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 import structlog
-from sqlalchemy import select
 
 from orchestrator.catalog.models import File, Recording
-from orchestrator.catalog.pauses.model import Pause
+from orchestrator.catalog.pauses.table import Pauses
 from orchestrator.catalog.sidecars.table import SidecarFiles
 from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.uploads.model import UploadedFile
@@ -113,13 +112,11 @@ async def write_manifest(
         for one in uploaded
         if one.name != MANIFEST
     ]
-    query = select(Pause).where(Pause.recording_id == recording.id).order_by(Pause.number)
-    pauses = await catalog.transactions.read(lambda session: list(session.scalars(query)))
     values = manifest(
         recording,
         await catalog.files(recording.id),
         await catalog.segments(recording.id),
-        pauses,
+        await Pauses(catalog).of_recording(recording.id),
         await catalog.events(recording.id),
         uploaded=listed,
     )

@@ -90,8 +90,8 @@ class Bench:
             run,
             end.touch,
             ended,
-            lambda: self.fed,
-            lambda: self.waits,
+            fed=lambda: self.fed,
+            waiting=lambda: self.waits,
             cut=lambda: self.cut(end),
         )
 

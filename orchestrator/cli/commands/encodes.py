@@ -5,7 +5,6 @@ It needs no server; one that runs looks twice a second at what was asked for her
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -21,6 +20,7 @@ from orchestrator.cli.formatting import (
     print_table,
     size,
 )
+from orchestrator.cli.open_catalog import with_catalog
 
 if TYPE_CHECKING:
     from orchestrator.catalog.encode_model import Encode
@@ -118,20 +118,8 @@ def resume_queue(config: Config = None) -> None:
 
 def _with_table(work: Callable[[Encodes], Awaitable[_T]], config: Config) -> _T:
     from orchestrator.catalog.encodes import Encodes
-    from orchestrator.catalog.store import Catalog
-    from orchestrator.settings import load_settings
 
-    settings = load_settings(config=config)
-
-    async def run() -> _T:
-        catalog = Catalog(settings.database_url, settings.file_access)
-        await catalog.open(migrate=True)
-        try:
-            return await work(Encodes(catalog))
-        finally:
-            await catalog.close()
-
-    return asyncio.run(run())
+    return with_catalog(lambda _, catalog: work(Encodes(catalog)), config)
 
 
 def _checked(state: str | None) -> str | None:

@@ -5,9 +5,7 @@ It needs no server; the recording's worker, and a server that runs, see what was
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -22,11 +20,13 @@ from orchestrator.cli.formatting import (
     size,
 )
 from orchestrator.cli.named_outputs import HOW
+from orchestrator.cli.open_catalog import wake_worker, with_catalog
 
 if TYPE_CHECKING:
-    from orchestrator.catalog.models import Recording
     from orchestrator.catalog.outputs.model import OutputRow
+    from orchestrator.catalog.store import Catalog
     from orchestrator.server.outputs.recording_outputs import RecordingOutputs
+    from orchestrator.settings import Settings
 
 app = typer.Typer(
     help="List the outputs of a recording, add, remove or retry one.", no_args_is_help=True
@@ -91,36 +91,17 @@ async def _id_of(outputs: RecordingOutputs, recording_id: str, named: str) -> st
 
 
 def _with_outputs(work: Callable[[RecordingOutputs], Awaitable[_T]], config: Config) -> _T:
-    from orchestrator.catalog.store import Catalog
     from orchestrator.server.encoders import Encoders
     from orchestrator.server.outputs.recording_outputs import RecordingOutputs
-    from orchestrator.settings import load_settings
 
-    # Who runs this may name any target.
-    settings = load_settings(config=config).model_copy(update={"allow_private_targets": True})
+    async def with_outputs(settings: Settings, catalog: Catalog) -> _T:
+        # Who runs this may name any target.
+        settings = settings.model_copy(update={"allow_private_targets": True})
+        encoders = Encoders(settings, catalog)
+        await encoders.load()
+        return await work(RecordingOutputs(settings, catalog, encoders, wake_worker))
 
-    async def run() -> _T:
-        catalog = Catalog(settings.database_url, settings.file_access)
-        await catalog.open(migrate=True)
-        try:
-            encoders = Encoders(settings, catalog)
-            await encoders.load()
-            return await work(RecordingOutputs(settings, catalog, encoders, _wake))
-        finally:
-            await catalog.close()
-
-    return asyncio.run(run())
-
-
-def _wake(recording: Recording) -> None:
-    """Its worker reads its row now; one of another user does so within seconds anyway."""
-    from orchestrator.server.launcher import LocalLauncher
-    from orchestrator.server.recording_workers import worker_of
-
-    worker = worker_of(recording)
-    if worker is not None:
-        with suppress(PermissionError, ProcessLookupError):
-            LocalLauncher().wake(worker)
+    return with_catalog(with_outputs, config)
 
 
 def _say(row: OutputRow, what: str, as_json: bool) -> None:

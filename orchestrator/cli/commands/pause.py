@@ -5,18 +5,18 @@ They need no server: the recording's worker reads the catalog.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.formatting import Config
+from orchestrator.cli.open_catalog import wake_worker, with_catalog
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from orchestrator.catalog.models import Recording
+    from orchestrator.catalog.store import Catalog
     from orchestrator.pausing import PauseMode
+    from orchestrator.settings import Settings
 
 Stream = Annotated[
     str, typer.Argument(metavar="STREAM", help="Id of the stream that is being recorded.")
@@ -31,37 +31,25 @@ def pause(stream: Stream, still: Still = False, config: Config = None) -> None:
     """Pause the recording of a stream: what comes meanwhile isn't in its file."""
     from orchestrator.pausing import PauseMode
 
-    asyncio.run(_want(stream, PauseMode.STILL if still else PauseMode.CUT, config))
+    _want(stream, PauseMode.STILL if still else PauseMode.CUT, config)
     kept = "its last frame stands" if still else "its time is cut out"
     print(f"The recording of {stream} is paused; {kept}. `orchestrator resume` has it go on.")
 
 
 def resume(stream: Stream, config: Config = None) -> None:
     """Have a paused recording go on."""
-    asyncio.run(_want(stream, None, config))
+    _want(stream, None, config)
     print(f"The recording of {stream} goes on.")
 
 
-async def _want(stream: str, mode: PauseMode | None, config: Path | None) -> Recording:
-    from orchestrator.catalog.store import Catalog
+def _want(stream: str, mode: PauseMode | None, config: Config) -> Recording:
     from orchestrator.pausing import PauseMode
-    from orchestrator.server.launcher import LocalLauncher
     from orchestrator.server.pauses.recording_pauses import RecordingPauses
-    from orchestrator.server.recording_workers import worker_of
-    from orchestrator.settings import load_settings
 
-    settings = load_settings(config=config)
-    catalog, launcher = Catalog(settings.database_url, settings.file_access), LocalLauncher()
-
-    def wake(recording: Recording) -> None:
-        if (worker := worker_of(recording)) is not None:
-            launcher.wake(worker)
-
-    await catalog.open(migrate=True)
-    try:
-        pauses = RecordingPauses(catalog, wake)
+    async def want(_: Settings, catalog: Catalog) -> Recording:
+        pauses = RecordingPauses(catalog, wake_worker)
         if mode is None:
             return await pauses.resume(stream)
         return await pauses.pause(stream, still=mode is PauseMode.STILL)
-    finally:
-        await catalog.close()
+
+    return with_catalog(want, config)

@@ -18,6 +18,7 @@ import typer
 
 from orchestrator.cli.formatting import UNKNOWN, AsJson, Config, plain, print_json, print_table
 from orchestrator.cli.named_outputs import of_file
+from orchestrator.cli.open_catalog import with_catalog
 
 if TYPE_CHECKING:
     from orchestrator.catalog.webhooks.model import Delivery
@@ -174,21 +175,9 @@ async def _call(hook: Webhook) -> tuple[Answer, float]:
 
 
 def _with_table(work: Callable[[Deliveries], Awaitable[_T]], config: Config) -> _T:
-    from orchestrator.catalog.store import Catalog
     from orchestrator.catalog.webhooks.table import Deliveries
-    from orchestrator.settings import load_settings
 
-    settings = load_settings(config=config)
-
-    async def run() -> _T:
-        catalog = Catalog(settings.database_url, settings.file_access)
-        await catalog.open(migrate=True)
-        try:
-            return await work(Deliveries(catalog))
-        finally:
-            await catalog.close()
-
-    return asyncio.run(run())
+    return with_catalog(lambda _, catalog: work(Deliveries(catalog)), config)
 
 
 def _row(row: Delivery) -> tuple[str, ...]:

@@ -14,11 +14,12 @@ import os
 import struct
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+
+from orchestrator.fragments.mp4_boxes import Box
 
 _INSERT_RANGE: Final = 0x20
 _COLLAPSE_RANGE: Final = 0x08
@@ -31,16 +32,6 @@ _MOST_BLOCK_BYTES: Final = 2**20
 _CONTAINERS: Final = frozenset((b"moov", b"trak", b"mdia", b"minf", b"stbl"))
 _BEFORE_INDEX: Final = frozenset((b"ftyp", b"free", b"skip", b"wide", b"mdat", b"uuid"))
 """Boxes that hold no offsets into the file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A box and where its content begins."""
-
-    kind: bytes
-    at: int
-    content: int
-    end: int
 
 
 def move_index(path: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -52,6 +52,7 @@ class PreparedRun:
     """Ends its input once the queue is written; called in a thread, at most once."""
     ended: Callable[[RunResult], Awaitable[None]]
     """Called once, after the run or its failure to start; cleans up what `begin` created."""
+    _: KW_ONLY
     fed: Callable[[], int] | None = None
     """Bytes written to the input so far: distinguishes a stalled run from a starved one."""
     waiting: Callable[[], bool] = lambda: False

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import structlog
-from sqlalchemy import select
 
 from orchestrator.catalog.models import File, Recording
-from orchestrator.catalog.pauses.model import Pause
+from orchestrator.catalog.pauses.table import Pauses
 from orchestrator.catalog.sidecars.table import SidecarFiles
 from orchestrator.errors import HavenError
 from orchestrator.file_access import FileAccess
@@ -89,8 +88,7 @@ async def _write(entry: CatalogEntry, files: Sequence[File], access: FileAccess)
 
 
 async def _pauses(entry: CatalogEntry) -> list[FilePause]:
-    query = select(Pause).where(Pause.recording_id == entry.recording.id)
-    rows = await entry.catalog.transactions.read(lambda session: list(session.scalars(query)))
+    rows = await Pauses(entry.catalog).of_recording(entry.recording.id)
     return [FilePause(row.at_s, row.length_s, cut=row.mode == "cut") for row in rows]
 
 
