@@ -34,6 +34,10 @@ WINDOW: Final = 30
 
 LEAST_S: Final = 10.0
 
+LEAST_RATE_S: Final = 0.5
+"""Between two reports that a frame rate is measured by: the last report follows another at once,
+and all that waited is written by then."""
+
 
 class StatusReporter:
     """Collects figures and samples of one recording. What was not measured is None."""
@@ -46,6 +50,8 @@ class StatusReporter:
         self._worker = ProcessUsage(own_pid)
         self._ffmpeg, self._input = RoleUsage(), RoleUsage()
         self._frames: tuple[float, int] | None = None
+        self._fps: float | None = None
+        """Written, from the report before."""
         self._running = EncoderFigures(), ProcessesFigures()
         """What ffmpeg reported and both processes used at the last report."""
         self._average = Average()
@@ -122,10 +128,12 @@ class StatusReporter:
         return self._average.add(now_s, pids if complete else (), total_s)
 
     def _rate(self, now_s: float, frames: int) -> float | None:
-        before, self._frames = self._frames, (now_s, frames)
-        if before is None or (passed_s := now_s - before[0]) <= 0:
-            return None
-        return round((frames - before[1]) / passed_s, 2)
+        before = self._frames
+        if before is not None and (passed_s := now_s - before[0]) < LEAST_RATE_S:
+            return self._fps
+        self._frames = now_s, frames
+        self._fps = None if before is None else round((frames - before[1]) / passed_s, 2)
+        return self._fps
 
     def _samples(self, now: datetime, usage: dict[str, Usage | None]) -> list[Sample]:
         return [

@@ -33,6 +33,9 @@ a second; the SDK encodes the others."""
 
 SIZE: Final = "1280x720"
 
+BESIDE_S: Final = 20
+"""How long a recording's start, its end and reading it take at most."""
+
 
 @dataclass
 class Cost:
@@ -71,7 +74,7 @@ async def measure_codecs(
         if layers:
             options += ["--layers", layers]
         elif codec != "av1":
-            options += ["--prepare", "60"]
+            options += ["--prepare", f"{len(pipelines) * (seconds + BESIDE_S):.0f}"]
         async with publishing(server, room, *options):
             for pipeline in pipelines:
                 found.append(await _together(manager, server, pipeline, seconds, folder, room=room))

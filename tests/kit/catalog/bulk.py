@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator.catalog.models import File
+from orchestrator.catalog.webhooks.announcements import END
 from tests.kit.catalog.rows import NOON, recording
 
 STREAMS: Final = 500
@@ -38,6 +39,8 @@ def _recordings(count: int, folder: Path) -> Iterator[dict[str, Any]]:
             work_directory=str(folder / f".{name}.mp4.haven"),
             duration_s=50.0,
             size_bytes=12_000_000,
+            announced=END,
+            announced_event=number + 1,
             figures={"video": {"width": 1280, "height": 720, "received": 1500}, "warnings": []},
         )
         yield _values(row)
