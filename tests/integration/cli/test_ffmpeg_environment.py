@@ -50,6 +50,7 @@ def test_its_libraries_are_found_in_checks_and_recordings(picky: Place) -> None:
     assert probe(picky.folder / "a.mp4").playable
 
 
+@pytest.mark.all_only
 def test_what_it_does_not_see_fails_everywhere_and_says_why(picky: Place) -> None:
     picky.environment["MY_LIBRARIES"] = "/opt/picky"
     assert verdicts(picky) == {"doctor": False, "check": False}

@@ -93,6 +93,7 @@ def until_recorded_s(place: Place, seconds: float) -> float:
         time.sleep(0.05)
 
 
+@pytest.mark.all_only
 def test_under_nohup_without_stderr_to_a_named_file(place: Place) -> None:
     """SIGHUP ended it, `2>&-` too, and Y.mp4 became a folder."""
     record = f"exec nohup {sys.executable} -m orchestrator record demo --output Y.mp4 2>&-"
@@ -114,6 +115,7 @@ def test_under_nohup_without_stderr_to_a_named_file(place: Place) -> None:
     assert "Y.mp4 already exists" in again.stderr
 
 
+@pytest.mark.all_only
 def test_nobody_reads_what_it_says(place: Place) -> None:
     record = f"{sys.executable} -m orchestrator record demo --duration 1 -o a.mp4 2>&1"
     with place.shell(f"{record} | head -1; exit ${{PIPESTATUS[0]}}") as process:

@@ -87,6 +87,7 @@ async def test_a_selected_video_of_another_codec_begins_a_second_file(
     assert written == ended.figures["video"]["received"]
 
 
+@pytest.mark.all_only
 async def test_what_the_container_cant_hold_is_refused_and_leaves_nothing(
     manager: Manager, livekit_server: Server
 ) -> None:

@@ -32,7 +32,7 @@ PLAYERS: Final = {"vp9": ("vp9", "libvpx-vp9"), "av1": ("libdav1d",)}
 @pytest.mark.parametrize(
     ("codec", "layers", "container"),
     [
-        ("vp9", "L3T3_KEY", "mkv"),
+        pytest.param("vp9", "L3T3_KEY", "mkv", marks=_ALL),
         pytest.param("vp9", "L3T3", "webm", marks=_ALL),
         pytest.param("vp9", "L1T3", "webm", marks=_ALL),
         pytest.param("av1", "L3T3_KEY", "mkv", marks=_ALL),

@@ -30,6 +30,7 @@ async def until_kind(manager: Manager, recording: Recording, kind: str, count: i
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.all_only
 async def test_what_is_muted_leaves_a_gap_and_comes_back_with_a_keyframe(
     manager: Manager, livekit_server: Server
 ) -> None:

@@ -35,6 +35,7 @@ def _padded(data: bytes) -> bytes:
     return data[:at] + bytes([1]) * 3000 + data[at:]
 
 
+@pytest.mark.all_only
 async def test_where_nothing_else_comes_the_start_says_why(
     settings_for: Callable[..., Settings], livekit_server: Server
 ) -> None:

@@ -80,7 +80,14 @@ async def test_three_publishers_share_a_passphrase_and_one_comes_late(
     assert "undecryptable" not in await kinds(manager, ended)
 
 
-@pytest.mark.parametrize("how", ["no key", "a wrong key", "no key of its index"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param("no key", marks=pytest.mark.all_only),
+        "a wrong key",
+        pytest.param("no key of its index", marks=pytest.mark.all_only),
+    ],
+)
 async def test_nothing_that_can_be_decrypted_is_an_error_that_says_so(
     manager: Manager, livekit_server: Server, how: str
 ) -> None:
@@ -122,6 +129,7 @@ async def test_of_three_one_is_encrypted_and_the_others_are_recorded(
     assert abs((said - joined).total_seconds()) < SOON_S
 
 
+@pytest.mark.all_only
 async def test_keys_change_while_it_is_recorded(manager: Manager, livekit_server: Server) -> None:
     room = "e2ee changes"
     keys = given(keys=[{"passphrase": "the second", "key_index": 1}])

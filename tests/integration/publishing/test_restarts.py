@@ -64,6 +64,7 @@ async def test_a_new_server_finds_the_publisher_and_its_recording(
     await machine.until_nothing_is_left()
 
 
+@pytest.mark.all_only
 async def test_a_server_that_is_told_to_stop_ends_its_publishers(
     tmp_path: Path, films: Path
 ) -> None:

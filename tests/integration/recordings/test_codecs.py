@@ -23,7 +23,7 @@ PUBLISHED: Final = [
     *(("av1", "L1T3"), ("av1", "L3T3"), ("av1", "L3T3_KEY")),
 ]
 FORMATS: Final = ("av1", "mp4", "webm", "mkv")
-ORDINARY: Final = {("vp9", "L3T3_KEY", "mp4"), ("av1", "L3T3_KEY", "av1")}
+ORDINARY: Final = {("vp9", "L3T3_KEY", "mp4")}
 
 COMBINATIONS: Final = [
     pytest.param(*each, marks=() if each in ORDINARY else pytest.mark.all_only)

@@ -101,6 +101,7 @@ async def test_a_killed_worker_costs_seconds_and_leaves_nothing(
     await machine.until_nothing_is_left()
 
 
+@pytest.mark.all_only
 async def test_a_worker_that_dies_after_the_wall_clock_was_set_leaves_no_larger_gap(
     machine: Machine, livekit_server: Server
 ) -> None:
@@ -211,6 +212,7 @@ async def test_a_power_cut_before_the_first_frame_is_no_recording(
     await machine.until_nothing_is_left()
 
 
+@pytest.mark.all_only
 async def test_after_a_power_cut_the_files_are_made_of_what_was_written(
     machine: Machine, livekit_server: Server
 ) -> None:

@@ -119,6 +119,7 @@ async def test_a_quota_that_is_used_up_while_it_records(
                 await manager.start(StartRequest("quota", "mp4", None, "low"))
 
 
+@pytest.mark.all_only
 @pytest.mark.livekit
 async def test_a_file_that_reaches_the_largest_size(
     settings_for: Callable[..., Settings], livekit_server: Server

@@ -107,6 +107,7 @@ async def are_files_apart(
     assert not Path(ended.work_directory).exists()
 
 
+@pytest.mark.all_only
 async def test_a_quota_that_the_join_runs_into(tmp_path: Path, catalog: Catalog) -> None:
     """Free space doesn't show it: that there is no room is learned from ffmpeg."""
     with btrfs(tmp_path / "disk", quota_mib=8) as folder:
@@ -138,6 +139,7 @@ async def test_without_room_a_lone_cut_segment_is_given_as_it_is(
     assert not (disk.path / ".x.mp4.haven").exists(), "it held nothing more"
 
 
+@pytest.mark.all_only
 async def test_segments_that_nobody_can_read_are_kept_when_much_was_written(
     tmp_path: Path, catalog: Catalog
 ) -> None:
@@ -152,6 +154,7 @@ async def test_segments_that_nobody_can_read_are_kept_when_much_was_written(
         await catalog.delete("a")
 
 
+@pytest.mark.all_only
 async def test_a_segment_that_is_cut_in_a_fragments_head_is_read(
     tmp_path: Path, catalog: Catalog
 ) -> None:
@@ -187,6 +190,7 @@ async def test_a_worker_that_died_after_publishing(disk: Disk, catalog: Catalog)
     assert (file.path, file.integrity) == (str(disk.path / "x.mp4"), "whole")
 
 
+@pytest.mark.all_only
 async def test_a_segment_that_the_catalog_never_took(tmp_path: Path, catalog: Catalog) -> None:
     """Its worker was killed while the catalog was busy: its file says what, and its place where."""
     entry, encoding = await made(tmp_path, catalog, 3)

@@ -73,6 +73,7 @@ async def test_after_a_stop(machine: Machine) -> None:
     await machine.until_nothing_is_left()
 
 
+@pytest.mark.all_only
 async def test_after_a_power_cut_once_only(machine: Machine) -> None:
     async with machine.serving() as server:
         id = await start(server)
@@ -88,6 +89,7 @@ async def test_after_a_power_cut_once_only(machine: Machine) -> None:
         await server.get("/livez")
 
 
+@pytest.mark.all_only
 async def test_what_there_was_no_capacity_to_encode_becomes_what_was_asked_for(
     machine: Machine,
 ) -> None:

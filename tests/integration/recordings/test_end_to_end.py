@@ -92,7 +92,10 @@ async def test_each_format_holds_every_frame_and_the_audio(
     assert sorted(p.name for p in path.parent.iterdir()) == sorted(beside)
 
 
-@pytest.mark.parametrize(("video", "simulcast"), [("h264", False), ("vp8", True)])
+@pytest.mark.parametrize(
+    ("video", "simulcast"),
+    [("h264", False), pytest.param("vp8", True, marks=pytest.mark.all_only)],
+)
 async def test_what_publishers_send(
     manager: Manager, livekit_server: Server, video: str, simulcast: bool
 ) -> None:
@@ -112,6 +115,7 @@ async def test_what_publishers_send(
         check(ended, frames=4 * FPS)
 
 
+@pytest.mark.all_only
 async def test_a_room_with_one_kind_gives_a_file_with_one_kind(
     manager: Manager, livekit_server: Server
 ) -> None:

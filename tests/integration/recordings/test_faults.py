@@ -78,6 +78,7 @@ async def test_a_killed_ffmpeg_costs_what_was_in_the_making(
     assert all(abs(offset) < 0.5 for offset in reading.offsets_s), reading.offsets_s
 
 
+@pytest.mark.all_only
 async def test_a_halted_ffmpeg_is_replaced(manager: Manager, livekit_server: Server) -> None:
     async with conference(livekit_server, "halted"):
         started = await manager.start(StartRequest("halted", "mp4", None, "low"))
@@ -98,6 +99,7 @@ async def test_a_halted_ffmpeg_is_replaced(manager: Manager, livekit_server: Ser
     assert read(Path(ended.output_path)).in_order
 
 
+@pytest.mark.all_only
 async def test_stopping_a_halted_ffmpeg_loses_nothing(
     manager: Manager, livekit_server: Server
 ) -> None:

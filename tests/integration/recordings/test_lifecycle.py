@@ -88,6 +88,7 @@ async def test_servers_come_and_go_while_it_records(
     await machine.until_nothing_is_left()
 
 
+@pytest.mark.all_only
 async def test_a_second_server_is_refused_and_a_recorder_beside_it_is_not(
     machine: Machine, livekit_server: Server
 ) -> None:

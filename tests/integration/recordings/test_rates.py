@@ -36,15 +36,18 @@ def test_a_rate_that_was_guessed_is_corrected_soon() -> None:
     assert changes(FrameRatePlan(30, guessed=True), [None, 5, 5, 5, 5]) == [(1 + FIRST_S, 5)]
 
 
+@pytest.mark.all_only
 def test_a_rate_has_to_last() -> None:
     assert changes(FrameRatePlan(30, guessed=False), [30, 20, 20, 30, 20, 20, 30]) == []
     assert changes(FrameRatePlan(30, guessed=False), [30, 20, 20, 20, 20]) == [(1 + HOLD_S, 20)]
 
 
+@pytest.mark.all_only
 def test_what_is_nearly_the_same_is_the_same() -> None:
     assert changes(FrameRatePlan(30, guessed=False), [28, 32, 29.97, 27.5] * 50) == []
 
 
+@pytest.mark.all_only
 def test_one_that_changes_for_ever_is_followed_ever_more_slowly() -> None:
     found = changes(FrameRatePlan(30, guessed=False), ([15.0] * 400 + [30.0] * 400) * 10)
     waits = [b - a for (a, _), (b, _) in pairwise(found)]

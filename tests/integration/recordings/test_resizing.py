@@ -114,6 +114,7 @@ async def test_a_window_that_grows_and_turns(
     assert messages == ["frame size 320x200 -> 640x400", "frame size 640x400 -> 200x320"]
 
 
+@pytest.mark.all_only
 async def test_a_muted_camera_counts_with_its_announced_size(
     manager: Manager, livekit_server: Server
 ) -> None:
@@ -132,6 +133,7 @@ async def test_a_muted_camera_counts_with_its_announced_size(
     assert not any("scaled" in line or "bars" in line for line in ended.figures["warnings"])
 
 
+@pytest.mark.all_only
 async def test_a_camera_that_comes_late(manager: Manager, livekit_server: Server) -> None:
     async with publish(livekit_server, "late", video=None, identity="speaker"):
         started = await manager.start(StartRequest("late", "mp4", None, "low"))
@@ -206,6 +208,7 @@ def build(job):
 '''
 
 
+@pytest.mark.all_only
 async def test_where_one_file_can_t_hold_both_another_begins(
     settings_for: Callable[..., Settings], livekit_server: Server, tmp_path: Path
 ) -> None:
@@ -231,6 +234,7 @@ async def test_where_one_file_can_t_hold_both_another_begins(
     assert segments[0].end_s == segments[1].offset_s, "to the sample"
 
 
+@pytest.mark.all_only
 async def test_a_fixed_canvas_stays_and_is_reported(
     settings_for: Callable[..., Settings], livekit_server: Server
 ) -> None:

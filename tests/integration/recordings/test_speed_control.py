@@ -116,6 +116,7 @@ async def test_it_goes_faster_while_it_is_throttled_and_loses_no_audio(
     assert reading.audio_end_s == pytest.approx(reading.video_end_s, abs=2)
 
 
+@pytest.mark.all_only
 async def test_one_that_runs_makes_room_for_another(
     settings_for: Callable[..., Settings], livekit_server: Server
 ) -> None:
@@ -144,6 +145,7 @@ async def test_one_that_runs_makes_room_for_another(
     assert reading.in_order_and_once
 
 
+@pytest.mark.all_only
 async def test_without_room_nothing_is_begun(
     settings_for: Callable[..., Settings], livekit_server: Server
 ) -> None:

@@ -109,6 +109,7 @@ async def test_no_frame_and_no_sample_is_lost_between_parts(
     assert ended.size_bytes == sum(path.stat().st_size for path in paths)
 
 
+@pytest.mark.all_only
 async def test_a_killed_worker_keeps_the_parts(manager: Manager, livekit_server: Server) -> None:
     async with conference(livekit_server, "split killed"):
         request = StartRequest("split killed", "mp4", None, "low", limits=Limits(split_s=2))
@@ -167,6 +168,7 @@ async def test_the_longest_duration_ends_it(
     assert read(Path(ended.output_path)).in_order
 
 
+@pytest.mark.all_only
 async def test_as_many_as_may(
     settings_for: Callable[..., Settings], livekit_server: Server
 ) -> None:

@@ -56,6 +56,7 @@ async def test_audio_is_recorded_and_the_video_once_it_fits(
     assert file.beeps
 
 
+@pytest.mark.all_only
 async def test_without_audio_the_error_says_why(
     settings_for: Callable[..., Settings], livekit_server: Server
 ) -> None:

@@ -42,6 +42,7 @@ def _all_muted(listed: api.ListParticipantsResponse) -> bool:
     return all(track.muted for each in listed.participants for track in each.tracks)
 
 
+@pytest.mark.all_only
 async def test_a_start_fails_with_who_is_muted(manager: Manager, livekit_server: Server) -> None:
     room = "muted start"
     async with conference(livekit_server, room, width=160, height=96) as people:

@@ -81,6 +81,7 @@ async def test_it_is_recorded_while_it_is_live_and_nothing_fails_while_it_isn_t(
         assert reading.codes, "its frames are in the file"
 
 
+@pytest.mark.all_only
 async def test_a_server_without_a_publisher_that_takes_sessions_makes_no_failures(
     tmp_path: Path,
 ) -> None:

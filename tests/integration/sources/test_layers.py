@@ -57,6 +57,7 @@ async def test_layers_that_vanish_and_come_back(
         assert source.statistics().frames_undecodable < 10
 
 
+@pytest.mark.all_only
 @pytest.mark.parametrize(("codec", "layers"), KINDS)
 async def test_a_publisher_that_changes_its_size(
     livekit_server: Server, codec: str, layers: str

@@ -129,6 +129,7 @@ async def test_a_microphone_that_stalls_does_not_take_the_others_along(
         await ears.until(*(each.tone for each in people))
 
 
+@pytest.mark.all_only
 async def test_a_host_with_a_microphone_and_a_tab_s_audio_is_heard_twice(
     livekit_server: Server,
 ) -> None:
@@ -172,6 +173,7 @@ async def test_everybody_is_heard_again_after_the_connection_was_lost(
         await ears.until(*tones)
 
 
+@pytest.mark.all_only
 async def test_many_who_join_and_leave_leave_no_threads_and_no_decoders(
     livekit_server: Server,
 ) -> None:

@@ -110,7 +110,7 @@ def check(ended: Recording, codecs: tuple[str, str], *, late: int = 0) -> Readin
     ("output_format", "pipeline", "codecs"),
     [
         ("mp4", "copy", ("h264", "aac")),
-        ("mp4", None, ("h264", "aac")),
+        pytest.param("mp4", None, ("h264", "aac"), marks=pytest.mark.all_only),
         pytest.param("mkv", "copy", ("h264", "aac"), marks=pytest.mark.all_only),
         pytest.param("webm", None, ("vp9", "opus"), marks=pytest.mark.all_only),
         pytest.param("av1", None, ("av1", "aac"), marks=pytest.mark.all_only),
@@ -175,6 +175,7 @@ async def test_a_sender_that_goes_and_comes_back_is_one_file_with_a_gap(
     assert offsets[-1] < NEAR_S + 1024 / 48_000
 
 
+@pytest.mark.all_only
 async def test_a_file_is_recorded_at_its_own_speed_until_it_ends(
     managed: Managed, tmp_path: Path
 ) -> None:

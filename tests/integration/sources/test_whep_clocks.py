@@ -32,6 +32,7 @@ def steps_ms(watcher: Watcher, kind: TrackKind, start_ns: int) -> list[float]:
     return [(b - a) / 1e6 for a, b in pairwise(times)]
 
 
+@pytest.mark.all_only
 async def test_a_server_whose_wall_clock_is_set_goes_on_as_if_nothing_was() -> None:
     async with (
         whep_server() as server,
@@ -65,6 +66,7 @@ async def test_a_microphone_that_stalls_is_heard_in_step_within_a_second(stall_s
         assert median(watcher.offsets_ms()[-3:]) == pytest.approx(OFFSET_MS, abs=WITHIN_MS)
 
 
+@pytest.mark.all_only
 async def test_reports_before_the_first_frame_put_nothing_out_of_step() -> None:
     async with (
         whep_server(late_s=3.5) as server,

@@ -71,7 +71,7 @@ async def trying(
     await context.close()
 
 
-@pytest.mark.parametrize("desktop_app", [False, True])
+@pytest.mark.parametrize("desktop_app", [pytest.param(False, marks=pytest.mark.all_only), True])
 async def test_foreign_pages_can_do_nothing(
     settings: Settings, served: Served, browser: Browser, elsewhere: int, desktop_app: bool
 ) -> None:

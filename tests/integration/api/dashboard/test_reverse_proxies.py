@@ -202,6 +202,7 @@ async def test_nginx(
         await all_of_it_works(page, manager, url)
 
 
+@pytest.mark.all_only
 async def test_caddy(
     manager: MemoryManager, served: Served, browser: Browser, tmp_path: Path
 ) -> None:
@@ -213,6 +214,7 @@ async def test_caddy(
         await all_of_it_works(page, manager, url)
 
 
+@pytest.mark.all_only
 async def test_nginx_as_most_people_have_it(
     manager: MemoryManager, served: Served, browser: Browser, tmp_path: Path
 ) -> None:

@@ -41,6 +41,7 @@ async def test_tabs_share_one_connection(
         await context.close()
 
 
+@pytest.mark.all_only
 async def test_without_shared_workers_each_tab_has_its_own(
     manager: MemoryManager, served: Served, browser: Browser
 ) -> None:

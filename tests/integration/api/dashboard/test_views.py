@@ -147,6 +147,7 @@ async def the_output_directory_is_chosen(page: Page, manager: MemoryManager) -> 
     await expect(page.get_by_text("The next recording goes there")).to_be_visible()
 
 
+@pytest.mark.all_only
 async def test_a_recording_is_encoded_again(
     manager: MemoryManager, served: Served, open_page: OpenPage
 ) -> None:
@@ -181,6 +182,7 @@ async def test_a_recording_is_encoded_again(
         await expect(page.get_by_text("It is damaged. Look at it.")).to_be_visible()
 
 
+@pytest.mark.all_only
 async def test_the_key_is_asked_for_once(
     settings: Settings, served: Served, open_page: OpenPage
 ) -> None:
@@ -207,6 +209,7 @@ async def test_the_key_is_asked_for_once(
         assert await faults(page) == []
 
 
+@pytest.mark.all_only
 async def test_frames_that_are_copied(
     manager: MemoryManager, served: Served, open_page: OpenPage
 ) -> None:
