@@ -7,6 +7,7 @@ target's own name are passed on.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,18 @@ _CODE: Final = re.compile(r"<Code>\s*([A-Za-z0-9_.-]{1,64})\s*</Code>")
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 
 CLOCK: Final = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
+_CLOCK_WORDS: Final = (
+    "Request date header too old",
+    "Request has expired",
+    "Request is not yet valid",
+    "Request signature expired",
+    "not valid in the specified time frame",
+)
+"""Of answers with a code that stands for other reasons, too: Azure's, S3's to a signed address,
+Google's, Azure's to a shared access signature."""
+REGION: Final = frozenset({"PermanentRedirect", "IllegalLocationConstraintException"})
+_NO_LOCATION: Final = "redirect without LOCATION"
+"""obstore's words for S3's answer to a request for a bucket of another region."""
 MISSING: Final = frozenset(
     {"NoSuchBucket", "ContainerNotFound", "InvalidBucketName", "ContainerBeingDeleted"}
 )
@@ -40,6 +53,7 @@ KEYS: Final = frozenset(
         "AuthenticationFailed",
         "InvalidSecurity",
         "AuthorizationHeaderMalformed",
+        "InvalidAuthenticationInfo",
     }
 )
 """XAdminUserNotFound: versitygw's, with 404."""
@@ -65,13 +79,40 @@ _NO_CONNECTION: Final = (
     "timed out",
 )
 _NO_KEYS: Final = ("credential", "metadata.google", "169.254.169.254", "access token", "oauth")
-_GARBLED: Final = ("etag", "xml", "deserializ", "decod", "missing")
-"""Words of obstore's errors without a status, in lower case."""
+_GARBLED: Final = {
+    "etag": "no ETag",
+    "last-modified": "no time",
+    "content-length": "no size",
+    "xml": "no XML",
+    "deserializ": "no XML",
+    "decod": "a body that can't be read",
+    "missing": "something is missing",
+}
+"""What obstore's errors without a status mean, by words of them in lower case."""
+_WHY: Final = {
+    "dns error": "its name can't be looked up",
+    "[Errno -": "its name can't be looked up",
+    "InvalidCertificate": "its certificate isn't one that this machine trusts",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate isn't one that this machine trusts",
+    "InvalidMessage": "it doesn't speak TLS",
+    "WRONG_VERSION_NUMBER": "it doesn't speak TLS",
+    "refused": "it refuses the connection",
+    "All connection attempts failed": "it takes no connection",
+    "kind: Timeout": "no answer in time",
+    "timed out": "no answer in time",
+    "Timeout": "no answer in time",
+}
+"""By words of obstore's and httpx's errors."""
 
 _TRIED_AGAIN: Final = "It is tried again; the recording is kept here."
 _CLOCK: Final = (
     "refuses the request: its clock and this machine's differ too much",
     "Set the clock of this machine (timedatectl set-ntp true). " + _TRIED_AGAIN,
+)
+_REGION: Final = (
+    "is in another region",
+    "Set the option region to that of the bucket, and endpoint, if it is given, to an address of"
+    " that region; then retry the output.",
 )
 _MISSING: Final = (
     "doesn't exist",
@@ -102,6 +143,8 @@ def failure_of(target: str, status: int | None, body: str) -> UploadError:
     found = _CODE.search(body)
     code = found[1] if found else ""
     said = " ".join(part for part in (f"HTTP {status}" if status else "", code) if part)
+    if any(words in body for words in _CLOCK_WORDS):
+        return ClockWrong(f"{target} {_CLOCK[0]} ({said}).", _CLOCK[1])
     if (known := _by_code(target, status, code, said)) is not None:
         return known
     if code in BUSY or (status is not None and (status in _BUSY_STATUS or status >= 500)):
@@ -118,6 +161,8 @@ def _by_code(target: str, status: int | None, code: str, said: str) -> UploadErr
     error: type[UploadError]
     if code in CLOCK:
         error, text, advice = ClockWrong, *_CLOCK
+    elif code in REGION:
+        error, text, advice = UploadRefused, *_REGION
     elif code in MISSING or (status == 404 and not code):
         error, text, advice = BucketMissing, *_MISSING
     elif code in KEYS or status == 401:
@@ -142,10 +187,15 @@ def garbled(target: str, said: str) -> UploadGarbled:
 
 def unreachable(target: str, why: str) -> UploadUnreachable:
     """No answer."""
-    return UploadUnreachable(
-        f"{target} can't be reached: {why}.",
-        "Check the address, the network and whether the server runs. " + _TRIED_AGAIN,
-    )
+    what = "the address, the network and whether the server runs"
+    if "certificate" in why:
+        what = "the address; name the server's own authority in the settings (root_certificate)"
+    return UploadUnreachable(f"{target} can't be reached: {why}.", f"Check {what}. {_TRIED_AGAIN}")
+
+
+def failure_of_connection(target: str, error: Exception) -> UploadUnreachable:
+    """The error of a request of httpx's that has no answer."""
+    return unreachable(target, _why(f"{type(error).__name__} {error}"))
 
 
 def unreadable(path: Path, error: OSError) -> UploadError:
@@ -168,6 +218,8 @@ def hindered(error: OSError) -> UploadHindered:
 def failure_of_obstore(target: str, error: Exception) -> UploadError:
     """The error that obstore raised; it has the whole answer in its text."""
     text = str(error)
+    if _NO_LOCATION in text:
+        return failure_of(target, 301, "<Code>PermanentRedirect</Code>")
     status = _STATUS.search(text)
     if status is not None:
         return failure_of(target, int(status[1]), text)
@@ -185,18 +237,14 @@ def _without_status(target: str, kind: str, text: str) -> UploadError:
         return unreachable(target, _why(text))
     if any(word in text.lower() for word in _NO_KEYS):
         return UploadDenied(f"There are no keys for {target}.", _GIVE_KEYS)
-    if any(word in text.lower() for word in _GARBLED):
-        return garbled(target, kind)
+    if (meaning := _meaning(_GARBLED, text.lower())) is not None:
+        return garbled(target, meaning)
     return UploadError(f"{target} failed ({kind}).", _TRIED_AGAIN)
 
 
 def _why(text: str) -> str:
-    for word, meaning in (
-        ("dns error", "its name can't be looked up"),
-        ("refused", "it refuses the connection"),
-        ("kind: Timeout", "no answer in time"),
-        ("timed out", "no answer in time"),
-    ):
-        if word in text:
-            return meaning
-    return "the connection fails"
+    return _meaning(_WHY, text) or "the connection is cut off"
+
+
+def _meaning(words: Mapping[str, str], text: str) -> str | None:
+    return next((meaning for word, meaning in words.items() if word in text), None)

@@ -99,8 +99,6 @@ class Objects:
             data = read_slowly(file.path, 0, file.size, self._pace)
             await copy_into(self.target.folder, file.key, data, watcher.sent)
             return None
-        if file.size <= ONE_REQUEST:
-            return await self._put_at_once(file, watcher)
         if self._in_parts(file):
             return await self._multipart(file, watcher).run(open_id)
         if (address := await self._signed(file)) is not None:
@@ -109,11 +107,14 @@ class Objects:
             return await put_signed(
                 address, shown, self._client, file, data=data, sent=watcher.sent
             )
+        if file.size <= ONE_REQUEST:
+            return await self._put_at_once(file, watcher)
         return await self._write(file, watcher)
 
     async def _signed(self, file: LocalFile) -> str | None:
-        """An address to put it at in one request; None if the target can have none."""
-        if not can_be_signed(self.target, file.size):
+        """An address to put it at in one request; None if there can be none, or none is needed."""
+        is_needed = file.size > ONE_REQUEST or self.target.scheme == "gs"  # one way for all sizes
+        if not is_needed or not can_be_signed(self.target, file.size):
             return None
         try:
             return await self.target.signed("PUT", file.key, VALID)

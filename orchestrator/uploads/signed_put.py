@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from orchestrator.uploads.failures import failure_of, unreachable
+from orchestrator.uploads.failures import failure_of, failure_of_connection
 
 if TYPE_CHECKING:
     from orchestrator.uploads.objects import LocalFile
@@ -50,7 +50,7 @@ async def put_signed(
     try:
         response = await client.put(address, content=counted(), headers=headers)
     except httpx.HTTPError as error:
-        raise unreachable(shown, type(error).__name__) from error
+        raise failure_of_connection(shown, error) from error
     if not response.is_success:
         raise failure_of(shown, response.status_code, response.text[:65536])
     return str(response.headers.get("etag", "")) or None

@@ -13,10 +13,11 @@ from urllib.parse import unquote, urlsplit
 import obstore
 from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
 
-from orchestrator.errors import BucketMissing, InvalidRequest
+from orchestrator.errors import BucketMissing, InvalidRequest, UploadRefused
 from orchestrator.outputs.specs import masked_url
 from orchestrator.uploads.failures import failure_of_obstore
 from orchestrator.uploads.options import CLIENT, SETTINGS_ONLY, TRUE, Scheme, scheme_of
+from orchestrator.uploads.signed.names import escaped, signed_for_azure
 
 REQUEST_TIMEOUT: Final = timedelta(minutes=5)
 """Of one request of obstore's, which carries at most 8 MiB: 0.2 Mbit/s is enough."""
@@ -38,6 +39,8 @@ _HEADERS: Final = {
 }
 
 Store = S3Store | GCSStore | AzureStore | LocalStore
+AzureKey = tuple[str, str]
+"""Account and key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,10 @@ class Target:
     """How S3 is to encrypt the objects."""
     client: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Options of the connection."""
+    signer: GCSStore | None = None
+    """Of Google: the whole bucket."""
+    azure_key: AzureKey | None = field(default=None, repr=False)
+    """Of Azure, if it is known."""
 
     def location(self, key: str) -> str:
         """The address of an object, as users may see it."""
@@ -65,10 +72,26 @@ class Target:
         """An address with a signature, for whoever has it; UploadError if there can be none."""
         if isinstance(self.store, LocalStore):
             raise InvalidRequest("Folders have no addresses.", "Open the file itself.")
+        name = "/".join(part for part in (str(self.store.prefix or ""), key) if part)
         try:
-            return await obstore.sign_async(self.store, method, key, valid)
+            if self.signer is not None:
+                return await obstore.sign_async(self.signer, method, escaped(name), valid)
+            address = await obstore.sign_async(self.store, method, key, valid)
         except Exception as error:
             raise failure_of_obstore(self.shown, error) from error
+        return self._for_azure(address, name) if self.scheme == "az" else address
+
+    def _for_azure(self, address: str, name: str) -> str:
+        path = f"{urlsplit(self.shown).netloc}/{name}"
+        if self.azure_key is not None:
+            return signed_for_azure(address, *self.azure_key, path)
+        if escaped(path) != path:
+            raise UploadRefused(
+                f"{self.location(name)} can't have an address with a signature.",
+                "Give account_name and account_key; or use a prefix, and names of streams, of"
+                " letters, digits, - and _ only.",
+            )
+        return address
 
 
 def open_target(url: str, options: Mapping[str, str]) -> Target:
@@ -90,21 +113,12 @@ def open_target(url: str, options: Mapping[str, str]) -> Target:
         config.setdefault("sse_customer_key_base64", "")
     if scheme == "az" and (kind := _azure_kind(options)) is not None:
         config.setdefault("credential_type", kind)  # else a token of the environment comes first
-    try:
-        store: Any = from_url(  # type: ignore[call-overload]  # one for each kind of store
-            f"{scheme}://{url.partition('://')[2]}",
-            config=config,
-            client_options=_client_options(of_client),
-            retry_config=_RETRY,
-            **extra,
-        )
-    except Exception as error:
-        raise InvalidRequest(
-            f"{shown} can't be used with these options: {_first_line(error)}",
-            "Correct the address or the options of the output.",
-            field="options",
-        ) from error
-    assert isinstance(store, S3Store | GCSStore | AzureStore)
+    address = f"{scheme}://{url.partition('://')[2]}"
+    extra |= {"client_options": _client_options(of_client), "retry_config": _RETRY}
+    store = _opened(address, shown, config, extra)
+    bucket = f"gs://{urlsplit(url).netloc}"
+    signer = _opened(bucket, shown, config, extra) if isinstance(store, GCSStore) else None
+    assert signer is None or isinstance(signer, GCSStore)
     secret = _secret(options) if scheme == "s3" else None
     return Target(
         scheme=scheme,
@@ -113,7 +127,24 @@ def open_target(url: str, options: Mapping[str, str]) -> Target:
         aws_secret=secret,
         aws_headers={_HEADERS[n]: v for n, v in options.items() if n in _HEADERS},
         client=of_client,
+        signer=signer,
+        azure_key=_azure_key(options) if scheme == "az" else None,
     )
+
+
+def _opened(
+    address: str, shown: str, config: Mapping[str, Any], extra: Mapping[str, Any]
+) -> S3Store | GCSStore | AzureStore:
+    try:
+        store = from_url(address, config=dict(config), **extra)  # type: ignore[call-overload]
+    except Exception as error:
+        raise InvalidRequest(
+            f"{shown} can't be used with these options: {_first_line(error)}",
+            "Correct the address or the options of the output.",
+            field="options",
+        ) from error
+    assert isinstance(store, S3Store | GCSStore | AzureStore)
+    return store
 
 
 def _aws_keys(given: Mapping[str, str | None]) -> Any:
@@ -127,6 +158,16 @@ def _aws_keys(given: Mapping[str, str | None]) -> Any:
 
 def _azure_kind(options: Mapping[str, str]) -> str | None:
     return next((kind for name, kind in _AZURE_KINDS.items() if name in options), None)
+
+
+def _azure_key(options: Mapping[str, str]) -> AzureKey | None:
+    """What obstore signs with, of the options or else of the environment."""
+    account, key = options.get("account_name"), options.get("account_key")
+    if _azure_kind(options) is None:
+        environment = os.environ.get
+        account = environment("AZURE_STORAGE_ACCOUNT_NAME")
+        key = environment("AZURE_STORAGE_ACCOUNT_KEY")
+    return (account, key) if account and key else None
 
 
 def _secret(options: Mapping[str, str]) -> str | None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import statistics
-import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -21,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.benchmarks.limit import client_of, status_of
-from scripts.benchmarks.many_rooms import room_name
 from scripts.benchmarks.receiving.receivers import started, watch
-from tests.kit.livekit.publishing import READY, publishing
+from tests.kit.livekit.many_rooms import many_rooms, room_name
+from tests.kit.livekit.publishing import publishing
 from tests.kit.livekit.server import Server
 from tests.kit.recordings.machine import Machine
 
@@ -175,7 +172,7 @@ async def measure_copies(server: Server, seconds: float, folder: Path, count: in
     found = Copies(count)
     machine = Machine(folder, server)
     machine.settings["WORKER_IN_RESERVE"] = "true"
-    async with _rooms(server, count), client_of(machine) as client:
+    async with many_rooms(server, count, SIZE, KBPS), client_of(machine) as client:
         rows = [await _start(client, room_name(number)) for number in range(count)]
         await asyncio.sleep(SETTLE_S)
         workers = [psutil.Process(_worker(row)) for row in rows]
@@ -199,22 +196,6 @@ async def measure_copies(server: Server, seconds: float, folder: Path, count: in
 def _missing(times: list[float]) -> int:
     """How many frames of 30 a second would fit into the gaps; close ones make up for none."""
     return sum(max(round((after - at) * 30) - 1, 0) for at, after in pairwise(times))
-
-
-@asynccontextmanager
-async def _rooms(server: Server, count: int) -> AsyncIterator[None]:
-    program = ("-m", "scripts.benchmarks.many_rooms", server.url, str(count), SIZE, str(KBPS))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, *program), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(300):
-            answer = await process.stdout.readline()
-        assert answer.decode().strip() == READY, "the publishers ended"
-        yield
-    finally:
-        await process.communicate(b"")
 
 
 def show_copies(found: Copies) -> None:

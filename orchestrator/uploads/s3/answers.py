@@ -34,7 +34,7 @@ def text_of(body: str, root: str, name: str) -> str:
 
 def read_parts(body: str) -> tuple[list[Part], str | None]:
     """Parts of ListParts, and the marker to ask for more with; None: that's all."""
-    root = _root(body, "ListPartsResult")
+    root = _root(body, "ListPartsResult", "ListPartsResponse")  # moto's name for it
     try:
         parts = [
             Part(
@@ -67,15 +67,15 @@ def completion(parts: list[Part]) -> bytes:
     return f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
 
 
-def _root(body: str, name: str) -> ElementTree.Element:
+def _root(body: str, *names: str) -> ElementTree.Element:
     if "<!DOCTYPE" in body or "<!ENTITY" in body:  # S3 never has one
         raise NotXml("a document type")
     try:
         root = ElementTree.fromstring(body)
     except ElementTree.ParseError as error:
         raise NotXml("no XML") from error
-    if _name(root) != name:
-        raise NotXml(f"{_name(root)[:40]} instead of {name}")
+    if _name(root) not in names:
+        raise NotXml(f"{_name(root)[:40]} instead of {names[0]}")
     return root
 
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 
 from orchestrator.errors import UploadError
-from orchestrator.uploads.failures import failure_of, garbled, unreachable
+from orchestrator.uploads.failures import failure_of, failure_of_connection, garbled
 from orchestrator.uploads.options import TRUE
 from orchestrator.uploads.s3.signing import EMPTY_SHA256, S3Keys, query_string, signed_headers
 from orchestrator.uploads.targets import Target
@@ -114,7 +114,7 @@ class S3Bucket:
             async with self._client.stream(method, url, headers=headers, content=body) as response:
                 text = await _text(response, shown)
         except httpx.HTTPError as error:
-            raise unreachable(shown, type(error).__name__) from error
+            raise failure_of_connection(shown, error) from error
         if not response.is_success:
             raise failure_of(shown, response.status_code, text)
         return Answer(text, response.headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -71,6 +72,19 @@ class VersityGw:
         if process is not None:
             process.kill()
             await process.wait()
+
+    @asynccontextmanager
+    async def away(self, how: str) -> AsyncIterator[None]:
+        """`killed` or `frozen` (SIGSTOP: its connections stay, and nothing answers) meanwhile."""
+        if how == "killed":
+            await self.stop()
+            yield
+            await self.start()
+            return
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        yield
+        self._process.send_signal(signal.SIGCONT)
 
     def objects(self) -> dict[str, Path]:
         """All that can be seen, by key."""

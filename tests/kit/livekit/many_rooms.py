@@ -1,6 +1,6 @@
 """Publishes one film in many rooms at once, from one process, for as little CPU as it takes.
 
-`python -m scripts.benchmarks.many_rooms URL COUNT 640x360 KBPS` says READY when all are in their
+`python -m tests.kit.livekit.many_rooms URL COUNT 640x360 KBPS` says READY when all are in their
 rooms (`room_name`), and ends with its standard input. Each has a camera, whose frames were encoded
 beforehand, and a microphone.
 """
@@ -10,18 +10,37 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import cycle
 
 from livekit import api, rtc
 
 from tests.kit.livekit.publishing import READY
 from tests.kit.livekit.rooms import AUDIO_RATE, Publisher
-from tests.kit.livekit.server import KEY, SECRET
+from tests.kit.livekit.server import KEY, SECRET, Server
 from tests.kit.signals.codes import Encoded, encoded
 
 FPS = 30
 FILM_S = 60
 BLOCK = AUDIO_RATE // 10
+
+
+@asynccontextmanager
+async def many_rooms(server: Server, count: int, size: str, kbps: int) -> AsyncIterator[None]:
+    """They are published for as long as the context is open."""
+    program = ("-m", "tests.kit.livekit.many_rooms", server.url, str(count), size, str(kbps))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, *program), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(300):
+            answer = await process.stdout.readline()
+        assert answer.decode().strip() == READY, "the publishers ended"
+        yield
+    finally:
+        await process.communicate(b"")
 
 
 def room_name(number: int) -> str:

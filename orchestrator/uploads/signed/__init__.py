@@ -1,0 +1,1 @@
+"""Addresses with a signature, where obstore makes wrong ones."""
