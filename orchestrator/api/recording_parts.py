@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from orchestrator.catalog.uploads.model import UploadedFile
     from orchestrator.outputs.specs import Output
     from orchestrator.recordings.encodes.options import EncodeOptions
+    from orchestrator.recordings.hls.view import View
     from orchestrator.server.encodes.power import PauseReason
-    from orchestrator.server.hls.view import View
 
 
 class Outputs(Protocol):

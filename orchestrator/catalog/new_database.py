@@ -16,7 +16,7 @@ from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.catalog.pauses.model import Pause
 from orchestrator.catalog.sidecars.model import SidecarFile
 from orchestrator.catalog.streams.model import AddedStream
-from orchestrator.catalog.uploads.model import UploadedFile
+from orchestrator.catalog.uploads.model import UploadedFile, UploadedPiece
 from orchestrator.catalog.webhooks.model import Delivery
 
 _VERSION_TABLE: Final = (
@@ -36,7 +36,7 @@ def create(path: Path, *, timeout_s: float) -> bool:
 
 def _make(connection: Connection) -> None:
     # Imported, so that the metadata knows them.
-    of_outputs = OutputRow, UploadedFile, SidecarFile, Pause, Delivery, HlsRun
+    of_outputs = OutputRow, UploadedFile, UploadedPiece, SidecarFile, Pause, Delivery, HlsRun
     for table in (Cost, Encode, AddedStream, *of_outputs):
         table.metadata.create_all(connection)
     connection.exec_driver_sql(_VERSION_TABLE)

@@ -5,7 +5,7 @@
     hls                             hls:low-latency           hls:window=10m
     images                          images:10s,webp           images:scenes,width=640,no-sprite
     push:rtmp://host/app/key        push:srt://host:9000
-    upload:s3://bucket/prefix       upload:until-uploaded,limit=8M,s3://bucket/prefix
+    upload:s3://bucket/prefix       upload:hls,until-uploaded,limit=8M,s3://bucket/prefix
 
 What else an output can have (a token, credentials) is named in JSON, as in the API: a text that
 begins with { is read as that.

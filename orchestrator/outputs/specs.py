@@ -57,7 +57,7 @@ class UploadOutput(BaseModel):
         {}, max_length=32
     )
     hls: bool = False
-    """Pieces for HLS as well. True is refused: an upload has the recording's files only."""
+    """Pieces for HLS as well, while it is recorded, and playlists of those that are there."""
     keep_local: Literal["always", "until_uploaded"] = "always"
     bandwidth_bps: int | None = Field(None, ge=64_000, le=10**11)
     """Most bits per second; null: no limit."""

@@ -6,7 +6,7 @@ measured is null.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -41,12 +41,14 @@ def manifest(
     events: Sequence[Event],
     *,
     uploaded: Iterable[ManifestFile],
+    hls: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The whole of it, as JSON values."""
+    """The whole of it, as JSON values. `hls`: where its pieces are, and how many."""
     return {
         "version": VERSION,
         "recording": _recording(recording),
         "files": [vars_of(one) for one in uploaded],
+        "hls": None if hls is None else dict(hls),
         "parts": [_part(file) for file in files],
         "gaps": gaps(segments),
         "pauses": [_pause(one) for one in pauses],

@@ -7,10 +7,10 @@ import json
 import mimetypes
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 MANIFEST: Final = "manifest.json"
 THUMBNAIL: Final = "thumbnail.jpg"
 FILE: Final = "file"
+HLS: Final = "hls"
 IMAGE: Final = "thumbnail"
 OWN_MANIFEST: Final = "manifest"
 
@@ -104,11 +105,15 @@ def _final(file: File) -> Content:
 
 
 async def write_manifest(
-    catalog: Catalog, recording: Recording, uploaded: Sequence[UploadedFile], scratch: Path
+    catalog: Catalog,
+    recording: Recording,
+    uploaded: Sequence[UploadedFile],
+    scratch: Path,
+    hls: Mapping[str, Any] | None,
 ) -> Content:
     """The manifest of what is uploaded, in a file; the caller puts it beside the recording's."""
     listed = [
-        ManifestFile(one.name, FILE if one.part else "sidecar", one.size_bytes, one.sha256)
+        ManifestFile(one.name, _kind_of(one), one.size_bytes, one.sha256)
         for one in uploaded
         if one.name != MANIFEST
     ]
@@ -119,9 +124,12 @@ async def write_manifest(
         await Pauses(catalog).of_recording(recording.id),
         await catalog.events(recording.id),
         uploaded=listed,
+        hls=hls,
     )
     path = scratch / MANIFEST
-    await asyncio.to_thread(_write, path, json.dumps(values, indent=1, ensure_ascii=False).encode())
+    await asyncio.to_thread(
+        write_scratch, path, json.dumps(values, indent=1, ensure_ascii=False).encode()
+    )
     return Content(MANIFEST, OWN_MANIFEST, path)
 
 
@@ -141,14 +149,19 @@ def _write_thumbnail(file: Path, image: Path) -> bool:
     if image.exists():
         return True
     try:
-        _write(image, thumbnail(file))
+        write_scratch(image, thumbnail(file))
     except (NoFrame, FileNotFoundError) as error:  # audio only; or it is gone, which is seen later
         log.info("no thumbnail to upload", error=str(error))
         return False
     return True
 
 
-def _write(path: Path, data: bytes) -> None:
+def _kind_of(file: UploadedFile) -> str:
+    return FILE if file.part else HLS if file.name.startswith(f"{HLS}/") else "sidecar"
+
+
+def write_scratch(path: Path, data: bytes) -> None:
+    """Writes one of those files, whole or not at all. Blocking."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as draft:
         draft.write(data)

@@ -19,6 +19,7 @@ from orchestrator.errors import UploadError, UploadMismatch
 from orchestrator.uploads.bandwidth import Bandwidth
 from orchestrator.uploads.failures import failure_of_obstore, unreadable
 from orchestrator.uploads.folder import copy_into, remove_unfinished, sha256_there
+from orchestrator.uploads.pieces.names import attributes_of
 from orchestrator.uploads.s3.bucket import S3Bucket
 from orchestrator.uploads.s3.multipart import (
     PART_BYTES,
@@ -140,10 +141,13 @@ class Objects:
 
     async def _put_at_once(self, file: LocalFile, watcher: Watcher) -> str | None:
         data = b"".join([part async for part in read_slowly(file.path, 0, file.size, self._pace)])
-        attributes = {"Content-Type": file.content_type}
         try:
             result = await obstore.put_async(
-                self.target.store, file.key, data, use_multipart=False, attributes=attributes
+                self.target.store,
+                file.key,
+                data,
+                use_multipart=False,
+                attributes=attributes_of(file.key, file.content_type),
             )
         except Exception as error:
             raise failure_of_obstore(self.target.shown, error) from error
@@ -187,7 +191,8 @@ class Objects:
             return "etag"
         if not read_back:
             return "size"
-        self._compare(file, there["size"], await self._read_back(file.key) == file.sha256)
+        digest = await sha256_at(self.target, file.key)
+        self._compare(file, there["size"], digest == file.sha256)
         return "sha256"
 
     def _compare(self, file: LocalFile, size: int, same: bool) -> None:
@@ -198,15 +203,17 @@ class Objects:
                 "It is uploaded again; the recording is kept here.",
             )
 
-    async def _read_back(self, key: str) -> str:
-        digest = hashlib.sha256()
-        try:
-            result = await obstore.get_async(self.target.store, key)
-            async for data in result.stream(min_chunk_size=2**20):
-                await asyncio.to_thread(digest.update, data)
-        except Exception as error:
-            raise failure_of_obstore(self.target.shown, error) from error
-        return digest.hexdigest()
+
+async def sha256_at(target: Target, key: str) -> str:
+    """Of an object, read back; UploadError."""
+    digest = hashlib.sha256()
+    try:
+        result = await obstore.get_async(target.store, key)
+        async for data in result.stream(min_chunk_size=2**20):
+            await asyncio.to_thread(digest.update, data)
+    except Exception as error:
+        raise failure_of_obstore(target.shown, error) from error
+    return digest.hexdigest()
 
 
 def _is_changed(file: LocalFile) -> bool:

@@ -108,10 +108,16 @@ class UploadState:
             raise OutputGone
 
     async def _note(self, before: OutputState, state: OutputState, error: str | None) -> None:
-        message = f"Output upload: {before} -> {state}" + (f": {error}" if error else "")
-        data = {"output_id": self.row.id, "type": "upload", "from": before.value, "to": state.value}
+        message = f"{before} -> {state}" + (f": {error}" if error else "")
+        await self.note(message, **{"from": before.value, "to": state.value})
+
+    async def note(self, message: str, **data: str) -> None:
+        """A line in the recording's event log; OutputGone."""
+        data |= {"output_id": self.row.id, "type": "upload"}
         try:
-            await self._catalog.add_event(self.row.recording_id, "output", message, **data)
+            await self._catalog.add_event(
+                self.row.recording_id, "output", f"Output upload: {message}", **data
+            )
         except RecordingNotFound as gone:
             raise OutputGone from gone
         except Unavailable as unwritten:

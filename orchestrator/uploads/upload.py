@@ -4,13 +4,15 @@
 
     waiting ─▶ active ◀─▶ retrying ─▶ complete | failed | removed
 
-A pass ends when there is nothing more to send. The next begins when the recording has another
+A pass ends when there is nothing more to send, one that follows a recording with pieces for HLS at
+its end. The next begins when the recording has another
 final file, has ended, or the time of the next try has come; a pass that was killed leaves nothing
 but rows of files with the id of what is open at the target, which the next goes on with.
 """
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import structlog
@@ -24,6 +26,7 @@ from orchestrator.file_access import FileAccess
 from orchestrator.outputs.specs import UploadOutput
 from orchestrator.recordings.encryption.sealed_text import output_of
 from orchestrator.recordings.output_states import OutputState
+from orchestrator.recordings.states import ACTIVE
 from orchestrator.uploads.contents import remove_scratch
 from orchestrator.uploads.failures import hindered
 from orchestrator.uploads.left_open import LeftOpen, keep
@@ -37,8 +40,15 @@ log = structlog.get_logger(__name__)
 class Upload:
     """Carries out one pass of an output; the row says what came of it."""
 
-    def __init__(self, catalog: Catalog, row: OutputRow, access: FileAccess) -> None:
-        self._access = access
+    def __init__(
+        self,
+        catalog: Catalog,
+        row: OutputRow,
+        access: FileAccess,
+        beside: asyncio.Semaphore | None = None,
+    ) -> None:
+        """`beside`: how many send files while they follow their recordings, of one process."""
+        self._access, self._beside = access, beside or asyncio.Semaphore(1)
         self._catalog, self._row = catalog, row
         self._files = UploadedFiles(catalog)
         self._state = UploadState(catalog, row)
@@ -77,7 +87,14 @@ class Upload:
             await self._remove(spec)
             return
         try:
-            async with UploadPass(self._catalog, self._state, spec, recording, self._access) as one:
+            async with UploadPass(
+                self._catalog,
+                self._state,
+                spec,
+                recording,
+                access=self._access,
+                beside=self._beside,
+            ) as one:
                 await one.send_all()
         except UploadError as error:
             await self._failed(error, spec)
@@ -98,6 +115,7 @@ class Upload:
             has_fallback=spec.fallback_url is not None and not on_fallback,
             since=datetime.fromisoformat(since),
             now=now,
+            live=spec.hls and await self._is_live(),
         )
         log.warning("upload failed", output=self._row.id, error=error.error, tries=tries)
         if decision.fallback:
@@ -108,6 +126,9 @@ class Upload:
             await self._state.failed(OutputState.FAILED, error, None)
         else:
             await self._state.failed(OutputState.RETRYING, error, decision.next_try_at)
+
+    async def _is_live(self) -> bool:
+        return (await self._catalog.get(self._row.recording_id)).state in ACTIVE
 
     async def _remove(self, spec: UploadOutput) -> None:
         await self._end_open(spec)

@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from orchestrator.api.monitoring.snapshot import Snapshot
 from orchestrator.api.schemas.monitoring import Process, System
-from orchestrator.api.serializers.outputs import sent_bytes
+from orchestrator.api.serializers.outputs import pieces_behind_s, sent_bytes
 from orchestrator.catalog.encode_model import Encode
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.outputs.model import OutputRow
@@ -107,6 +107,12 @@ def _outputs(own: ServerCounters) -> Iterator[Metric]:
     sent = [(label, sent_bytes(row)) for label, row in rows]
     help = "Bytes uploaded or pushed of an output that hasn't ended."
     yield _counter("haven_output_sent_bytes", help, labels, sent)
+    pieces = [(label, row.figures.get("pieces_uploaded")) for label, row in rows]
+    help = "Pieces for HLS that are at the target of an upload that hasn't ended."
+    yield _gauge("haven_output_pieces", help, labels, pieces)
+    behind = [(label, pieces_behind_s(row)) for label, row in rows]
+    help = "Media that such an upload has yet to send as pieces for HLS."
+    yield _gauge("haven_output_behind_seconds", help, labels, behind)
     failures = [(label, row.attempts) for label, row in rows]
     help = "How often an output failed that hasn't ended."
     yield _counter("haven_output_failures", help, labels, failures)

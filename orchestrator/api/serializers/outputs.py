@@ -10,8 +10,8 @@ from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.errors import restore
 from orchestrator.recordings.output_states import OutputState
 
-_SENT: Final = {"push": "bytes", "upload": "bytes_uploaded"}
-"""The figure that counts what was sent, by kind."""
+_SENT: Final = {"push": ("bytes",), "upload": ("bytes_uploaded", "piece_bytes_uploaded")}
+"""The figures that count what was sent, by kind."""
 
 
 def values(row: OutputRow) -> dict[str, Any]:
@@ -29,8 +29,15 @@ def values(row: OutputRow) -> dict[str, Any]:
 
 def sent_bytes(row: OutputRow) -> int | None:
     """Bytes pushed or uploaded, as far as it was counted; None of one that sends nothing."""
-    sent = row.figures.get(_SENT.get(row.kind, ""))
-    return sent if isinstance(sent, int) else None
+    sent = [row.figures.get(name) for name in _SENT.get(row.kind, ())]
+    known = [one for one in sent if isinstance(one, int)]
+    return sum(known) if known else None
+
+
+def pieces_behind_s(row: OutputRow) -> float | None:
+    """Seconds of media that isn't at the target yet, of an upload with pieces for HLS."""
+    behind = row.figures.get("pieces_behind_s")
+    return float(behind) if isinstance(behind, int | float) else None
 
 
 def standing(row: OutputRow) -> OutputStanding:

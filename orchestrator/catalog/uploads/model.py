@@ -1,10 +1,10 @@
-"""The catalog's table of uploaded files."""
+"""The catalog's tables of uploaded files and pieces."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.catalog.models import Base
@@ -42,3 +42,25 @@ class UploadedFile(Base):
     uploaded_at: Mapped[datetime | None] = mapped_column(default=None)
     removed_at: Mapped[datetime | None] = mapped_column(default=None)
     """When the file here was deleted, as it is there."""
+
+
+class UploadedPiece(Base):
+    """A piece for HLS of an upload output, or the header of some, once it is there.
+
+    A day has 43200 of them, so a row has what isn't known otherwise.
+    """
+
+    __tablename__ = "uploaded_pieces"
+
+    output_id: Mapped[str] = mapped_column(
+        ForeignKey("outputs.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """As the playlist names it: below hls/ in the recording's folder at the target."""
+    fallback: Mapped[bool] = mapped_column(default=False, server_default="0")
+    """Whether it is at the second target."""
+    size_bytes: Mapped[int]
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    """Its 32 bytes."""
+    verified: Mapped[str] = mapped_column(String(16))
+    """How it was checked there (uploads.objects.Verified)."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from orchestrator.catalog.models import File, Recording
@@ -30,7 +30,7 @@ class UploadedFiles:
         """Uploads with something to do now, oldest first, and last those whose last try failed.
 
         That is: one to remove; or one that need not wait, of a recording that has ended or has a
-        final file that isn't uploaded.
+        final file that isn't uploaded, or with pieces for HLS.
         """
         unsent = (
             select(File.number)
@@ -44,7 +44,7 @@ class UploadedFiles:
             )
             .exists()
         )
-        has_work = or_(~is_active(), unsent)
+        has_work = or_(~is_active(), unsent, func.json_extract(OutputRow.shown, "$.hls") == 1)
         may_go_on = or_(OutputRow.next_try_at.is_(None), OutputRow.next_try_at <= now)
         query = (
             select(OutputRow)

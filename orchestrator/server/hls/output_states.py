@@ -13,10 +13,10 @@ from orchestrator.catalog.outputs.table import Outputs
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HavenError, HlsImpossible, HlsNotReady, RecordingNotFound
 from orchestrator.periodic import Periodic
+from orchestrator.recordings.hls.view import View
 from orchestrator.recordings.output_states import OutputState
 from orchestrator.recordings.states import ACTIVE, RecordingState
 from orchestrator.server.hls.recordings import HlsRecordings
-from orchestrator.server.hls.view import View
 
 LOOK_S: Final = 1.0
 

@@ -11,10 +11,10 @@ from typing import Final
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HlsImpossible, HlsNotReady, InvalidRequest, NotFound, Unavailable
 from orchestrator.hls.run import SegmentRun
+from orchestrator.recordings.hls.rows import Rows, read
+from orchestrator.recordings.hls.runs import Runs
+from orchestrator.recordings.hls.view import View, Views
 from orchestrator.recordings.states import RecordingState
-from orchestrator.server.hls.rows import Rows, read
-from orchestrator.server.hls.runs import Runs
-from orchestrator.server.hls.view import View, Views
 
 LOOK_S: Final = 0.25
 """How old what is known of the segments may be when a playlist is asked for."""

@@ -10,9 +10,9 @@ from typing import Final
 
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import RecordingNotFound
+from orchestrator.recordings.hls.view import View
 from orchestrator.server.hls.kept_bytes import KeptBytes
 from orchestrator.server.hls.recording_hls import RecordingHls
-from orchestrator.server.hls.view import View
 
 MOST_RECORDINGS: Final = 64
 """Known at the same time; others are found again from their files."""

@@ -23,13 +23,6 @@ _HOST_PARTS: Final = ("region", "account_name", "tenant_id")
 
 async def check_upload(output: UploadOutput, _pipeline: Pipeline, settings: Settings) -> None:
     """InvalidRequest for a target that isn't one, or that this API's clients may not reach."""
-    if output.hls:
-        raise InvalidRequest(
-            "An upload has the files of a recording, and no pieces for HLS.",
-            "Leave hls out; the recorder itself serves HLS:"
-            " GET /api/recordings/{id}/hls/master.m3u8.",
-            field="hls",
-        )
     await _check(output.url.get_secret_value(), plain_options(output.options), "", settings)
     if output.fallback_url is not None:
         url, options = output.fallback_url.get_secret_value(), output.fallback_options

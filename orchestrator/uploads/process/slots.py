@@ -13,6 +13,7 @@ from orchestrator.errors import Unavailable
 from orchestrator.outputs.specs import UploadOutput
 from orchestrator.recordings.encryption.sealed_text import output_of
 from orchestrator.recordings.output_states import OutputState
+from orchestrator.recordings.states import ACTIVE
 from orchestrator.uploads.rows import slot_of
 
 AT_ONCE: Final = 8
@@ -21,6 +22,9 @@ OF_ONE_TARGET: Final = 3
 """of them to the same bucket or folder,"""
 FAILED_LAST: Final = 5
 """and of those whose last try failed."""
+LIVE: Final = 64
+"""Recordings besides them whose pieces for HLS are followed while they run: each has a piece in
+memory, and nothing else."""
 
 
 class Slots:
@@ -30,11 +34,16 @@ class Slots:
         self._catalog = catalog
         self._held: dict[str, tuple[str, bool]] = {}
         """By output: its target, and whether its last try failed."""
+        self._live: set[str] = set()
         self._targets: dict[tuple[str, bool], str] = {}
         """By output and whether it is at its second target."""
 
     async def take(self, row: OutputRow) -> bool:
         """Whether the upload may begin."""
+        if await self._is_live(row):
+            if len(self._live) < LIVE:
+                self._live.add(row.id)
+            return row.id in self._live
         failed = row.state == OutputState.RETRYING
         if len(self._held) >= AT_ONCE:
             return False
@@ -49,11 +58,17 @@ class Slots:
     def free(self, id: str) -> None:
         """It has ended."""
         self._held.pop(id, None)
+        self._live.discard(id)
 
     def forget_but(self, due: Sequence[OutputRow]) -> None:
         """The targets of others aren't kept in memory."""
         ids = {row.id for row in due}
         self._targets = {key: name for key, name in self._targets.items() if key[0] in ids}
+
+    async def _is_live(self, row: OutputRow) -> bool:
+        if not row.shown.get("hls") or row.wanted == "remove":
+            return False
+        return (await self._catalog.get(row.recording_id)).state in ACTIVE
 
     async def _target(self, row: OutputRow) -> str:
         key = (row.id, bool(row.figures.get("fallback_used")))

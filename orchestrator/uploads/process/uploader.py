@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 LOOK_S: Final = 0.5
 MOST_DUE: Final = 400
 """Uploads that are looked at."""
+BESIDE: Final = 3
+"""Files at a time of recordings that still run and whose pieces are followed."""
 IDLE_S: Final = 60.0
 """It ends after this time with nothing to do."""
 
@@ -38,6 +40,7 @@ class Uploader:
         self._files = UploadedFiles(catalog)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._slots = Slots(catalog)
+        self._beside = asyncio.Semaphore(BESIDE)
         self._stopped = asyncio.Event()
         self._busy_s = time.monotonic()
 
@@ -81,7 +84,7 @@ class Uploader:
 
     async def _upload(self, row: OutputRow) -> None:
         try:
-            await Upload(self._catalog, row, self._access).run()
+            await Upload(self._catalog, row, self._access, self._beside).run()
         except HavenError as error:  # the catalog is busy, or the row's secrets can't be read
             log.error("an upload can't go on", output=row.id, error=error.error)
             await asyncio.sleep(5 * LOOK_S)

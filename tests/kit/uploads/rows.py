@@ -33,19 +33,19 @@ def file_of(path: Path, size: int = len(DATA)) -> File:
 
 
 async def put_upload(
-    catalog: Catalog, url: str, *, trusted: bool = True, **given: Any
+    catalog: Catalog, url: str, *, trusted: bool = True, of: str = ID, **given: Any
 ) -> OutputRow:
-    """An upload of it."""
+    """An upload of it, or of another recording."""
     output = UploadOutput.model_validate({"type": "upload", "url": url, **given})
     (row,) = await output_rows(catalog, Settings(), [output], NOON)
-    row.recording_id, row.trusted = ID, trusted
+    row.recording_id, row.trusted = of, trusted
     await Outputs(catalog).add(row)
-    return await Outputs(catalog).get(ID, row.id)
+    return await Outputs(catalog).get(of, row.id)
 
 
 async def row_of(catalog: Catalog, row: OutputRow) -> OutputRow:
     """As it is now."""
-    return await Outputs(catalog).get(ID, row.id)
+    return await Outputs(catalog).get(row.recording_id, row.id)
 
 
 def uploaded(row: OutputRow, path: Path, **columns: Any) -> UploadedFile:

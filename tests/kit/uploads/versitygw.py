@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import os
 import signal
 from asyncio.subprocess import DEVNULL, Process
@@ -11,6 +13,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from orchestrator.uploads.s3.bucket import S3Bucket, http_client
+from orchestrator.uploads.targets import open_target
 from tests.kit.ports import free_port
 
 VERSION: Final = "v1.8.0"
@@ -65,6 +69,18 @@ class VersityGw:
             while not await self._answers():
                 assert self._process.returncode is None, "versitygw has ended"
                 await asyncio.sleep(0.05)
+
+    async def allow_reading(self) -> str:
+        """Lets anybody read the bucket, as a public one; its address."""
+        statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+        statement["Resource"] = f"arn:aws:s3:::{BUCKET}/*"
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]}).encode()
+        target = open_target(f"s3://{BUCKET}", self.options)
+        digest = hashlib.sha256(policy).hexdigest()
+        async with http_client(target.client) as client:
+            bucket = S3Bucket(target, client)
+            await bucket.request("PUT", "", {"policy": ""}, body=policy, sha256=digest)
+        return f"http://127.0.0.1:{self.port}/{BUCKET}"
 
     async def stop(self) -> None:
         """At once, as a power cut would."""

@@ -74,6 +74,7 @@ function factsOf({ request, figures, attempts }) {
     request.scene_changes && "at scene changes",
     request.keep_local === "until_uploaded" && "the file here is deleted then",
     ...sentOf(figures),
+    ...piecesOf(figures),
     figures.kbps && format.bitRate(1000 * figures.kbps),
     figures.behind_s && `${format.number(figures.behind_s, 1)} s behind`,
     figures.reconnects > 0 && format.plural(figures.reconnects, "reconnection"),
@@ -89,7 +90,13 @@ function sentOf({ tiles, bytes, bytes_uploaded: uploaded, bytes_total: total, fi
   return [bytes && tiles === undefined && `${format.bytes(bytes)} sent`];
 }
 
-const NOTHING = { type: "push", url: "", token: "", low_latency: false, keep_local: false };
+/** Of HLS at a target: how many are there, and what of the recording isn't yet. */
+function piecesOf({ pieces, pieces_uploaded: there, pieces_behind_s: behind }) {
+  if (there == null) return [];
+  return [`${format.number(there)} of ${format.plural(pieces, "HLS piece")} uploaded`, behind > 0 && `HLS ${format.number(behind, 1)} s behind`];
+}
+
+const NOTHING = { type: "push", url: "", token: "", low_latency: false, hls: false, keep_local: false };
 
 /** Of a recording that has ended only uploads can be added. */
 function AddOutput({ recording, onClose }) {

@@ -4,7 +4,7 @@ import { html } from "../vendor/preact.js";
 import { addressFields, Check, namedOutput, OUTPUTS } from "./output_fields.js";
 import { set, useStore } from "./store.js";
 
-const EMPTY = { url: "", token: "", low_latency: false, keep_local: false, interval_s: 10, scene_changes: false };
+const EMPTY = { url: "", token: "", low_latency: false, hls: false, keep_local: false, interval_s: 10, scene_changes: false };
 
 const TYPES = ["hls", "images", "upload", "push"];
 

@@ -17,7 +17,7 @@ from orchestrator.api.file_responses import not_modified, understood_range
 from orchestrator.api.routes.recordings import RecordingId
 from orchestrator.api.schemas.common import RECORDING_ID
 from orchestrator.errors import HlsImpossible, HlsNotReady, NotFound, RecordingNotFound
-from orchestrator.server.hls.view import View
+from orchestrator.recordings.hls.view import View
 
 router = APIRouter(prefix="/api/recordings/{id}/hls", tags=["hls"])
 

@@ -89,6 +89,21 @@ def upgrade() -> None:
         sa.Column("removed_at", sa.DateTime()),
     )
     op.create_table(
+        "uploaded_pieces",
+        sa.Column(
+            "output_id",
+            sa.String(32),
+            sa.ForeignKey("outputs.id", ondelete="CASCADE"),
+            primary_key=True,
+            nullable=False,
+        ),
+        sa.Column("name", sa.String(64), primary_key=True, nullable=False),
+        sa.Column("fallback", sa.Boolean(), nullable=False, server_default="0"),
+        sa.Column("size_bytes", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("verified", sa.String(16), nullable=False),
+    )
+    op.create_table(
         "sidecar_files",
         _of_recording(key=True),
         sa.Column("name", sa.String(512), primary_key=True, nullable=False),

@@ -128,7 +128,7 @@ async def test_a_segment_that_nobody_ended_has_ended_when_it_grows_no_more(
     await begin(catalog, tmp_path)
     await add_segment(catalog, 1, first)
     await add_segment(catalog, 2, encoded, offset_s=7.0)
-    monkeypatch.setattr("orchestrator.server.hls.runs.QUIET_S", 0.05)
+    monkeypatch.setattr("orchestrator.recordings.hls.runs.QUIET_S", 0.05)
     await _playlist(hls)
     async with asyncio.timeout(10):
         while '"2/init.mp4"' not in await _playlist(hls):

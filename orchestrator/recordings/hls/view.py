@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
@@ -18,8 +18,9 @@ from orchestrator.hls import playlist
 from orchestrator.hls.pieces import ENCODED_S, TARGET_S, Piece
 from orchestrator.hls.playlist import Entry, Live, Part
 from orchestrator.hls.run import SegmentRun
-from orchestrator.server.hls.rows import Rows
+from orchestrator.recordings.hls.rows import Rows
 
+MASTER: Final = "master.m3u8"
 MEDIA: Final = "video.m3u8"
 _LEAST_TARGETS: Final = 3
 """Of a window, in target durations (RFC 8216 §6.2.2)."""
@@ -69,8 +70,8 @@ class _Rates:
     count: int = 0
     peak: float = 0.0
 
-    def add(self, piece: Piece) -> None:
-        size = sum(fragment.length for fragment in piece.fragments)
+    def add(self, piece: Piece, known: int | None) -> None:
+        size = known or sum(fragment.length for fragment in piece.fragments)
         if size:
             rate = 8 * size / max(piece.length_s, ENCODED_S / 2)
             self.total, self.count = self.total + rate, self.count + 1
@@ -81,6 +82,8 @@ class _Rates:
 class Views:
     """Keeps the lines that don't change any more, and sums of what they say."""
 
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of pieces by their address, where they are known otherwise than by their fragments."""
     _lines: list[str] = field(default_factory=list)
     _entries: list[Entry] = field(default_factory=list)
     _breaks: list[int] = field(default_factory=list)
@@ -89,10 +92,14 @@ class Views:
     _longest_s: float = 0.0
     _independent: bool = True
 
-    def make(self, rows: Rows, runs: Sequence[SegmentRun], *, ended: bool) -> View:
-        """The view of these runs; pieces that were there before are the same."""
+    def make(
+        self, rows: Rows, runs: Sequence[SegmentRun], *, ended: bool, most: int | None = None
+    ) -> View:
+        """The view of these runs, or of their first pieces, `most` of them; pieces that were there
+        before are the same.
+        """
         options = _Options.of(rows)
-        self._add(rows, runs)
+        self._add(rows, runs, most)
         media = self._media(rows, runs, options, ended=ended)
         live = options.low_latency and not ended
         return View(
@@ -106,11 +113,12 @@ class Views:
             _left_out(rows, runs),
         )
 
-    def _add(self, rows: Rows, runs: Sequence[SegmentRun]) -> None:
+    def _add(self, rows: Rows, runs: Sequence[SegmentRun], most: int | None) -> None:
         known = len(self._entries)
         at = 0
         for run in runs:
-            for piece in run.pieces[max(0, known - at) :]:
+            end = None if most is None else max(0, most - at)
+            for piece in run.pieces[max(0, known - at) : end]:
                 self._add_piece(rows, run, piece)
             at += len(run.pieces)
 
@@ -122,7 +130,7 @@ class Views:
         broken = previous is not None and playlist.breaks(entry, previous)
         self._breaks.append(before + broken)
         self._entries.append(entry)
-        self._rates.add(piece)
+        self._rates.add(piece, self.sizes.get(entry.uri))
         self._longest_s = max(self._longest_s, piece.length_s)
         self._independent = self._independent and piece.independent
 
@@ -198,7 +206,13 @@ def captured_at(recording: Recording, pauses: Sequence[Pause], at_s: float) -> d
     return recording.started_at + timedelta(seconds=at_s + sum(p.length_s or 0.0 for p in cut))
 
 
-def _init_uri(run: SegmentRun, header: int) -> str:
+def piece_uri(run: SegmentRun, piece: Piece) -> str:
+    """Of a piece, beside the playlist."""
+    return f"{run.name}/{piece.number}.m4s"
+
+
+def init_uri(run: SegmentRun, header: int) -> str:
+    """Of one of its headers."""
     return f"{run.name}/init{header or ''}.mp4"
 
 
@@ -206,10 +220,10 @@ def _entry(rows: Rows, run: SegmentRun, piece: Piece) -> Entry:
     at_s = run.offset_s + piece.begin_s
     jumps = any(at_s - 2 * ENCODED_S - piece.length_s < p.at_s <= at_s + 0.001 for p in rows.pauses)
     return Entry(
-        uri=f"{run.name}/{piece.number}.m4s",
+        uri=piece_uri(run, piece),
         length_s=piece.length_s,
         at=captured_at(rows.recording, rows.pauses, at_s),
-        init=_init_uri(run, piece.header),
+        init=init_uri(run, piece.header),
         in_run=piece.number,
         jumps=jumps,
         gap=piece.gap,
@@ -237,7 +251,7 @@ def _live(rows: Rows, runs: Sequence[SegmentRun]) -> Live:
     return Live(
         open_parts=_parts(run, run.open_number, run.open),
         open_at=at,
-        open_init=_init_uri(run, len(run.inits) - 1),
+        open_init=init_uri(run, len(run.inits) - 1),
         open_gap=run.open_gap,
         hint=None if run.ended else part_uri(run, run.open_number, len(run.open)),
     )

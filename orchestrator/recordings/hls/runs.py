@@ -16,7 +16,7 @@ from orchestrator.hls.codecs import playable
 from orchestrator.hls.pieces import Piece
 from orchestrator.hls.run import SegmentRun, container_of
 from orchestrator.hls.saved import headers, unpacked
-from orchestrator.server.hls.rows import Rows
+from orchestrator.recordings.hls.rows import Rows
 
 QUIET_S: Final = 3.0
 """A segment that another one follows has ended when its file hasn't grown for so long, whatever

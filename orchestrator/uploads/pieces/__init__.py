@@ -1,0 +1,1 @@
+"""Pieces for HLS at a target, while their recording runs and afterwards."""
