@@ -27,11 +27,13 @@ _BEHIND_S: Final = 3.0
 """How far behind a piece's end a track is looked for at most: interleaving."""
 
 
-def data_of(path: Path, init: bytes, piece: Piece, shift_s: float) -> bytes:
+def data_of(
+    path: Path, init: bytes, piece: Piece, shift_s: float, *, silence: bool = False
+) -> bytes:
     """A piece's bytes behind its segment's header.
 
-    `shift_s`: added to a time in the segment gives that in the file. OSError, Undecodable,
-    hls.codecs.NotPlayable.
+    `shift_s`: added to a time in the segment gives that in the file. `silence`: as `repackaged`.
+    OSError, Undecodable, hls.codecs.NotPlayable.
     """
     begin_s = piece.begin_s + shift_s - _TOLERANCE_S
     end_s = piece.end_s + shift_s - _TOLERANCE_S
@@ -42,7 +44,7 @@ def data_of(path: Path, init: bytes, piece: Piece, shift_s: float) -> bytes:
         else:
             begin_s = -inf  # an encoder's run-up is before zero
         found = _between(file, streams, begin_s, end_s)
-        return repackaged(piece.number + 1, init, found, -shift_s, piece.end_s)
+        return repackaged(init, found, -shift_s, piece, silence=silence)
 
 
 @contextmanager

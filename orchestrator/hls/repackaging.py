@@ -13,8 +13,10 @@ import av
 from orchestrator.fragments.fragment import Container, Undecodable
 from orchestrator.fragments.mp4_boxes import Mp4Track, boxes, tracks
 from orchestrator.fragments.packets import packets
-from orchestrator.hls.codecs import NotPlayable
+from orchestrator.hls.codecs import NotPlayable, codecs_of
 from orchestrator.hls.fmp4 import Sample, TrackRun, fragment
+from orchestrator.hls.pieces import Piece
+from orchestrator.hls.silence import RATE, silent_file, with_silence
 
 _MUXING: Final = {"movflags": "frag_custom+empty_moov+delay_moov+default_base_moof+skip_trailer"}
 """delay_moov: what stands in the header of VP9 and of AC-3 is known by their first packet."""
@@ -49,16 +51,16 @@ def chosen(streams: Iterable[Any], audio: int = 0) -> list[Any]:
 
 
 def init_of(own: Sequence[APacket]) -> bytes:
-    """`ftyp` and `moov` for these tracks, of which each has a packet; Undecodable.
+    """`ftyp` and `moov` for these tracks, one of a kind, each of which has a packet; Undecodable.
 
     The packets belong to the header's file afterwards.
     """
     if not own:
         raise Undecodable("none of its packets can be read")
     made = io.BytesIO()
-    first: dict[int, APacket] = {}
+    first: dict[str, APacket] = {}
     for packet in own:
-        first.setdefault(packet.stream.index, packet)
+        first.setdefault(packet.stream.type, packet)
     ordered = sorted(first.values(), key=lambda packet: packet.stream.type != "video")
     try:
         with av.open(made, "w", format="mp4", options=dict(_MUXING)) as file:
@@ -101,20 +103,48 @@ def tracks_of(init: bytes) -> list[Mp4Track]:
     return sorted(found, key=lambda track: not track.is_video)
 
 
-def repackaged(
-    number: int, init: bytes, by_kind: Mapping[str, Sequence[APacket]], shift_s: float, end_s: float
-) -> bytes:
-    """A fragment behind `init`. `by_kind`: packets of video and audio, in the order of decoding;
-    those of which `init` has no track are left out.
+def silent_packet() -> APacket:
+    """One of Opus, for the header of audio that may come later."""
+    return demuxed(b"", silent_file(), "matroska")[0]
 
-    Their times and `shift_s` together are those of the segment's file; in it the piece ends at
-    `end_s`.
+
+def repackaged(
+    init: bytes,
+    by_kind: Mapping[str, Sequence[APacket]],
+    shift_s: float,
+    piece: Piece,
+    *,
+    silence: bool,
+) -> bytes:
+    """A piece's fragment behind `init`. `by_kind`: packets of video and audio, in the order of
+    decoding; those of which `init` has no track are left out.
+
+    Their times and `shift_s` together are those of the segment's file. `silence`: audio of Opus has
+    some where nothing comes.
     """
     runs = []
+    opus = silence and any(info.codec == "opus" for info in codecs_of(init))
     for track in tracks_of(init):
         own = by_kind.get("video" if track.is_video else "audio", ())
-        runs.append(TrackRun(track.id, _samples(own, track, shift_s, end_s)))
-    return fragment(number, runs)
+        if opus and not track.is_video and track.timescale == RATE:
+            begin, end = (round((at - track.shift_s) * RATE) for at in (piece.begin_s, piece.end_s))
+            samples = with_silence(_heard(own, track, shift_s), begin, end)
+        else:
+            samples = _samples(own, track, shift_s, piece.end_s)
+        runs.append(TrackRun(track.id, samples))
+    return fragment(piece.number + 1, runs)
+
+
+def _heard(given: Sequence[APacket], track: Mp4Track, shift_s: float) -> list[Sample]:
+    """Packets of audio with their own lengths."""
+    shift = Fraction(shift_s - track.shift_s).limit_denominator(1_000_000)
+    made = []
+    for packet in given:
+        if packet.pts is not None:
+            at = round((packet.pts * packet.time_base + shift) * track.timescale)
+            length = round(float((packet.duration or 0) * packet.time_base) * track.timescale)
+            made.append(Sample(at, at, length, True, bytes(packet)))
+    return made
 
 
 def _samples(

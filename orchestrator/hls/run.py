@@ -45,6 +45,8 @@ class SegmentRun:
     """Ticks by which tracks of MP4 begin later than the file."""
     _first: dict[str, Piece] = field(default_factory=dict)
     """Where the first packet of each kind is, of Matroska."""
+    _silent: bool = False
+    """Its header has a track of Opus, as audio may come later."""
 
     def __post_init__(self) -> None:
         self._reader = FragmentReader(self.path, self.container)
@@ -111,7 +113,7 @@ class SegmentRun:
             return
         taken = 0
         for piece in self._waiting:
-            if self._kinds(piece) - self._first.keys():
+            if self._begins_track(piece):
                 self._add_header(partial(self._init_with, piece))
             if self.problem:
                 break
@@ -125,6 +127,18 @@ class SegmentRun:
                 self._add_header(self._init_of_mp4)
         elif (first := next(filter(self._kinds, self._waiting), None)) is not None:
             self._add_header(partial(self._init_with, first))
+
+    def _begins_track(self, piece: Piece) -> bool:
+        """Whether there is one in it that the header doesn't have."""
+        new = self._kinds(piece) - self._first.keys()
+        if new == {"audio"} and self._silent and self._has_opus(piece):
+            self._first["audio"] = piece
+            return False
+        return bool(new)
+
+    def _has_opus(self, piece: Piece) -> bool:
+        streams = [s for s in _streams(self._packets(piece.fragments)) if s.type == "audio"]
+        return bool(streams) and streams[0].codec_context.codec.canonical_name == "opus"
 
     def _kinds(self, piece: Piece) -> set[str]:
         """Of its tracks; of MP4 the header has all from the beginning on.
@@ -148,8 +162,8 @@ class SegmentRun:
         return init
 
     def _init_with(self, piece: Piece) -> bytes:
-        """With the tracks of before, and those that begin in this piece."""
-        from orchestrator.hls.repackaging import by_kind, chosen, init_of
+        """With the tracks of before, and those that begin in this piece; a copy's has audio."""
+        from orchestrator.hls.repackaging import by_kind, chosen, init_of, silent_packet
 
         first = {**dict.fromkeys(self._kinds(piece), piece), **self._first}
         packets = []
@@ -157,7 +171,9 @@ class SegmentRun:
             own = self._packets(where.fragments)
             streams = chosen(stream for stream in _streams(own) if stream.type in first)
             packets += by_kind(own, streams).get(kind, [])[:1]
-        init, self._first = init_of(packets), first
+        if silent := self.copied and "audio" not in first:
+            packets.append(silent_packet())
+        init, self._first, self._silent = init_of(packets), first, silent
         return init
 
     def _packets(self, fragments: tuple[Fragment, ...], path: Path | None = None) -> list[Any]:
@@ -178,7 +194,7 @@ class SegmentRun:
         own, init = self._packets(piece.fragments, path), self.inits[piece.header]
         kinds = {"video" if track.is_video else "audio" for track in tracks_of(init)}
         found = by_kind(own, chosen(s for s in _streams(own) if s.type in kinds))
-        return repackaged(piece.number + 1, init, found, 0.0, piece.end_s)
+        return repackaged(init, found, 0.0, piece, silence=self.copied)
 
     def part(self, fragments: tuple[Fragment, ...], path: Path | None = None) -> bytes:
         """Some fragments of MP4 as they are in the file, but for when late tracks begin."""

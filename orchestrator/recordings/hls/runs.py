@@ -79,7 +79,8 @@ class Runs:
         from orchestrator.hls import final_file
 
         shift_s = run.offset_s - file.offset_s
-        return final_file.data_of(Path(file.path), run.inits[piece.header], piece, shift_s)
+        init, silence = run.inits[piece.header], run.copied
+        return final_file.data_of(Path(file.path), init, piece, shift_s, silence=silence)
 
     def _require_same(self, file: File) -> None:
         """FileNotFoundError if it isn't the file that was read before: it is being replaced."""

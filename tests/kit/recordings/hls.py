@@ -11,6 +11,7 @@ from orchestrator.catalog.outputs.model import OutputRow
 from orchestrator.catalog.outputs.table import Outputs
 from orchestrator.catalog.store import Catalog
 from orchestrator.fragments.packets import packets
+from orchestrator.hls.silence import SILENT
 from orchestrator.outputs.specs import HlsOutput, plain, shown
 from orchestrator.server.hls.recordings import HlsRecordings
 from tests.kit.catalog.rows import NOON, recording
@@ -69,7 +70,9 @@ def uris(playlist: str) -> list[tuple[str, str]]:
 
 
 async def played(hls: HlsRecordings, id: str = ID) -> list[tuple[str, float, bytes]]:
-    """All packets that the playlist's pieces have: kind, time in their segment, content."""
+    """All packets that the playlist's pieces have but for silence: kind, time in their segment,
+    content.
+    """
     playlist = (await hls.view(id)).media.plain.decode()
     found: list[tuple[str, float, bytes]] = []
     for init_uri, uri in uris(playlist):
@@ -82,5 +85,6 @@ async def played(hls: HlsRecordings, id: str = ID) -> list[tuple[str, float, byt
         found += [
             (packet.stream.type, float((packet.pts or 0) * packet.time_base), bytes(packet))
             for packet in packets(init, data, "mp4")
+            if bytes(packet) != SILENT
         ]
     return found

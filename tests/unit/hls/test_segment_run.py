@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -11,9 +12,11 @@ import pytest
 
 from orchestrator.fragments.fragment import Container
 from orchestrator.fragments.packets import packets
+from orchestrator.hls.pieces import Piece
 from orchestrator.hls.repackaging import tracks_of
 from orchestrator.hls.run import SegmentRun, container_of
 from orchestrator.hls.saved import headers, packed, unpacked
+from orchestrator.hls.silence import SILENT
 from orchestrator.media import SECOND_NS
 from orchestrator.stream_copy.packet_muxer import PacketMuxer
 from tests.kit.encoded.files import firsts, write
@@ -49,6 +52,7 @@ def _played(run: SegmentRun) -> list[tuple[str, float, bytes]]:
         (p.stream.type, round(float((p.pts or 0) * p.time_base), 3), bytes(p))
         for piece in run.pieces
         for p in packets(run.inits[piece.header], run.data(piece), "mp4")
+        if bytes(p) != SILENT
     )
 
 
@@ -166,21 +170,83 @@ def _late(path: Path, late: str) -> Iterator[None]:
     muxer.close()
 
 
-@pytest.mark.parametrize("late", ["video", "audio"])
-def test_a_track_that_comes_later_has_a_header_of_its_own(late: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("late", "tracks"), [("video", [1, 2]), ("audio", [2])])
+def test_video_that_comes_later_has_a_header_of_its_own(
+    late: str, tracks: list[int], tmp_path: Path
+) -> None:
     path = tmp_path / "x.mkv"
     run = SegmentRun(1, path, "matroska", 0.0, True)
     for _ in _late(path, late):
         run.poll()
-    assert {piece.header for piece in run.pieces} == {0, 1}
+    assert {piece.header for piece in run.pieces} == {*range(len(tracks))}
     run.poll(last=True)
     assert _played(run) == _media(path)
-    assert [len(tracks_of(init)) for init in run.inits] == [1, 2]
+    assert [len(tracks_of(init)) for init in run.inits] == tracks
     again = _run(path, "matroska", copied=True)
     assert again.pieces == run.pieces
     assert again.inits == run.inits
     assert unpacked(packed(run.pieces)) == [replace(p, fragments=()) for p in run.pieces]
     assert headers(b"".join(run.inits)) == run.inits
+
+
+def _audio_of(run: SegmentRun, piece: Piece) -> list[tuple[float, float, bytes]]:
+    """Begin, end and content of each packet."""
+    found = []
+    for p in packets(run.inits[piece.header], run.data(piece), "mp4"):
+        if p.stream.type == "audio":
+            begin, length = p.pts or 0, p.duration or 0
+            ends = (float(begin * p.time_base), float((begin + length) * p.time_base))
+            found.append((*ends, bytes(p)))
+    return found
+
+
+def test_a_muted_microphone_is_silent(tmp_path: Path) -> None:
+    path, frames = tmp_path / "x.mkv", video_frames("h264", 420, keyframe_every=60)
+    spoken = [
+        audio_packets(microphone(), audio_frames("opus", 150), start_s=begin_s)
+        for begin_s in (0.5, 8.0)
+    ]
+    write(path, in_order(video_packets(camera("h264"), frames), *spoken))
+    run = _run(path, "matroska", copied=True)
+    assert _played(run) == _media(path)
+    assert len(run.inits) == 1
+    heard = [each for piece in run.pieces for each in _audio_of(run, piece)]
+    holes = [after[0] - before[1] for before, after in pairwise(heard)]
+    assert all(abs(hole) < 0.003 for hole in holes), holes
+    assert heard[0][0] == 0
+    assert heard[-1][1] == pytest.approx(14, abs=0.01)
+    assert {at_s for at_s, _, data in heard if data == SILENT} > {0.0, 4.0, 12.0}
+
+
+def test_audio_whose_place_was_known_late_does_not_move_its_piece(tmp_path: Path) -> None:
+    path, frames = tmp_path / "x.mkv", video_frames("h264", 240, keyframe_every=60)
+    shown = list(video_packets(camera("h264"), frames))
+    spoken = list(audio_packets(microphone(), audio_frames("opus", 400)))
+    held_ns = 3 * SECOND_NS
+    early = [p for packets in (shown, spoken) for p in packets if p.time_ns < held_ns]
+    later = in_order(iter(p for p in (*shown, *spoken) if p.time_ns >= held_ns))
+    write(path, early + later)
+    run = _run(path, "matroska", copied=True)
+    assert {piece.header for piece in run.pieces} == {0}
+    for piece in run.pieces:
+        begins = [at_s for at_s, _, _ in _audio_of(run, piece)]
+        assert piece.begin_s - 0.51 < begins[0] <= piece.begin_s + 0.001
+        assert begins == sorted(begins)
+    spoken_s = [
+        at_s for piece in run.pieces for at_s, _, data in _audio_of(run, piece) if data != SILENT
+    ]
+    assert spoken_s[0] == pytest.approx(1.5, abs=0.03)
+
+
+def test_audio_that_hls_does_not_have_is_named_when_it_comes(tmp_path: Path) -> None:
+    path, frames = tmp_path / "x.mkv", video_frames("h264", 240, keyframe_every=60)
+    shown = video_packets(camera("h264"), frames)
+    spoken = audio_packets(microphone("pcmu"), audio_frames("pcmu", 100), start_s=5.0)
+    write(path, in_order(shown, spoken))
+    run = _run(path, "matroska", copied=True)
+    assert len(run.inits) == 1
+    assert run.problem is not None
+    assert "PCM" in run.problem
 
 
 def test_tracks_that_hls_does_not_have_are_counted(tmp_path: Path) -> None:
