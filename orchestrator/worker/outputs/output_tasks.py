@@ -150,8 +150,7 @@ class OutputTasks:
         )
         if row.started_at is None:
             await output.change(started_at=datetime.now(UTC))
-        make = self._makers[row.kind]
-        self._running[row.id] = output, asyncio.create_task(_made(make, output))
+        self._running[row.id] = output, asyncio.create_task(self._makers[row.kind](output))
 
     async def _report(self, output: RunningOutput, task: asyncio.Task[None]) -> None:
         """Of a task that has ended; one that raised, or took too long, has failed."""
@@ -193,7 +192,3 @@ def _unreadable(error: Exception) -> HavenError:
         "What was asked for with this output can't be read.",
         "Another version added it, or the catalog is damaged; add it again.",
     )
-
-
-async def _made(make: Make, output: RunningOutput) -> None:
-    await make(output)

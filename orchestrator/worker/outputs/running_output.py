@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,6 @@ class RunningOutput:
         return self.state in ENDED
 
 
-Make = Callable[[RunningOutput], Awaitable[None]]
+Make = Callable[[RunningOutput], Coroutine[Any, Any, None]]
 """Makes one output, until the recording has ended or it is removed; sets its states, the final one
 too. What it raises ends that output only."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +28,7 @@ from orchestrator.worker.outputs.output_tasks import OutputTasks
 from orchestrator.worker.outputs.running_output import RunningOutput
 from tests.kit.recordings.sidecars import WithSidecars
 
-Maker = Callable[[RunningOutput], Awaitable[None]]
+Maker = Callable[[RunningOutput], Coroutine[Any, Any, None]]
 
 
 async def tasks(catalog: Catalog, folder: Path, make: Maker) -> OutputTasks:
