@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import mimetypes
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -33,23 +32,6 @@ FILE: Final = "file"
 HLS: Final = "hls"
 IMAGE: Final = "thumbnail"
 OWN_MANIFEST: Final = "manifest"
-
-_TYPES: Final = {
-    ".mp4": "video/mp4",
-    ".av1": "video/mp4",
-    ".webm": "video/webm",
-    ".mkv": "video/x-matroska",
-    ".m4s": "video/iso.segment",
-    ".m3u8": "application/vnd.apple.mpegurl",
-    ".vtt": "text/vtt",
-    ".json": "application/json",
-    ".jsonl": "application/jsonl",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-    ".ogg": "audio/ogg",
-    ".opus": "audio/ogg",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +57,6 @@ class Content:
 def folder_of(recording: Recording) -> str:
     """The recording's folder at the target: the same for all attempts, and no other's."""
     return f"{Path(recording.output_path).stem}-{recording.id[:8]}"
-
-
-def content_type(name: str) -> str:
-    """By the name's ending."""
-    suffix = PurePosixPath(name).suffix.lower()
-    return _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 async def contents_of(catalog: Catalog, recording: Recording, scratch: Path) -> list[Content]:

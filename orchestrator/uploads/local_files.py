@@ -9,8 +9,9 @@ from pathlib import Path
 
 from orchestrator.catalog.uploads.model import UploadedFile
 from orchestrator.errors import FileGone, UploadError
+from orchestrator.mediafiles.media_types import media_type
 from orchestrator.recordings.checksums import sha256_of
-from orchestrator.uploads.contents import Content, content_type
+from orchestrator.uploads.contents import Content
 from orchestrator.uploads.failures import unreadable
 from orchestrator.uploads.objects import LocalFile
 
@@ -47,7 +48,7 @@ async def read_local(content: Content, key: str, known: UploadedFile | None) -> 
         mtime_ns=after.st_mtime_ns,
         sha256=digest,
         key=key,
-        content_type=content_type(content.name),
+        content_type=media_type(content.name),
     )
 
 

@@ -32,17 +32,10 @@ from orchestrator.errors import (
     RecordingNotFound,
     StillActive,
 )
+from orchestrator.mediafiles import media_types
 from orchestrator.recordings.states import ACTIVE, RecordingState
 
 router = APIRouter(prefix="/api/recordings", tags=["recordings"])
-
-_MIME_TYPES = {
-    ".av1": "video/mp4",
-    ".mp4": "video/mp4",
-    ".webm": "video/webm",
-    ".mkv": "video/x-matroska",
-}
-"""For files that the recording's pipeline didn't make. `.av1` files are MP4 inside."""
 
 
 class FileMissing(NotFound):
@@ -61,7 +54,10 @@ FILE_ERRORS = (
 )
 _FILE: Responses = {
     **failures(*FILE_ERRORS, RangeNotSatisfiable("bytes=9000-", 8000)),
-    200: {"description": "The file.", "content": {kind: {} for kind in _MIME_TYPES.values()}},
+    200: {
+        "description": "The file.",
+        "content": {kind: {} for kind in media_types.OF_RECORDINGS.values()},
+    },
     206: {"description": "The requested range.", "content": {"video/mp4": {}}},
     304: {"description": "The client already has this file."},
     307: {"description": "Its address at an upload target, valid for six hours."},
@@ -207,7 +203,7 @@ def media_type(pipeline: str, path: str, manager: Manager) -> str:
     try:
         made_by = manager.pipelines.get(pipeline)
     except (InvalidRequest, PipelineBroken):
-        return _MIME_TYPES.get(suffix, "application/octet-stream")
+        return media_types.media_type(path)
     if suffix == f".{made_by.extension}":
         return made_by.mime_type
-    return _MIME_TYPES.get(suffix, made_by.mime_type)
+    return media_types.OF_RECORDINGS.get(suffix, made_by.mime_type)

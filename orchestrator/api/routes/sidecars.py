@@ -21,7 +21,8 @@ from orchestrator.api.schemas.sidecars import SIDECAR, SidecarList
 from orchestrator.api.serializers import sidecars as serialize
 from orchestrator.catalog.sidecars.model import SidecarFile
 from orchestrator.errors import RecordingNotFound, SidecarNotFound
-from orchestrator.recordings.sidecars.names import SidecarKind, media_type
+from orchestrator.mediafiles.media_types import media_type
+from orchestrator.recordings.sidecars.names import SidecarKind
 
 router = APIRouter(prefix="/api/recordings/{id}/sidecars", tags=["sidecars"])
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from orchestrator.api.schemas.sidecars import SidecarInfo
 from orchestrator.catalog.sidecars.model import SidecarFile
-from orchestrator.recordings.sidecars.names import SidecarKind, media_type
+from orchestrator.mediafiles.media_types import media_type
+from orchestrator.recordings.sidecars.names import SidecarKind
 
 
 def info(row: SidecarFile) -> SidecarInfo:

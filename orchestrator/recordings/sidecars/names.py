@@ -7,7 +7,7 @@ split has its sidecars beside its first file, by that one's name.
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 
@@ -38,14 +38,6 @@ _ENDINGS: Final = {
 }
 """What follows the name of the recording's file, less its suffix, and a dot."""
 
-_MEDIA_TYPES: Final = {
-    "jpg": "image/jpeg",
-    "webp": "image/webp",
-    "vtt": "text/vtt; charset=utf-8",
-    "jsonl": "application/x-ndjson",
-    "json": "application/json",
-}
-
 IMAGES: Final = "images"
 """The folder of a recording's images."""
 
@@ -71,9 +63,3 @@ def image_at_s(path: Path) -> float | None:
 def name_of(output: Path, ending: str) -> str:
     """The name of a sidecar of this file: its path below the file's folder, with /."""
     return f"{output.stem}.{ending}"
-
-
-def media_type(name: str) -> str:
-    """By its suffix."""
-    suffix = PurePosixPath(name).suffix.removeprefix(".").lower()
-    return _MEDIA_TYPES.get(suffix, "application/octet-stream")
