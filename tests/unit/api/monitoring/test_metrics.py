@@ -16,9 +16,11 @@ from pydantic import SecretStr
 from orchestrator import __version__
 from orchestrator.api.schemas.common import example_of
 from orchestrator.api.schemas.encodes import EncodeProgress
+from orchestrator.catalog.webhooks.table import STATES
 from orchestrator.errors import SourceUnreachable
 from orchestrator.outputs.specs import PushOutput
 from orchestrator.recordings.encodes.options import EncodeOptions
+from orchestrator.recordings.states import ACTIVE, RecordingState
 from tests.kit.api.memory import FIGURES, MINT, MemoryManager, recording
 from tests.kit.api.memory_webhooks import delivery
 
@@ -145,8 +147,22 @@ async def test_the_dashboard_asks_for_what_there_is(client: httpx.AsyncClient) -
         for name in re.findall(r"haven_\w+", target["expr"])
     }
     assert len(panels) > 10
-    assert asked
     assert asked <= there
+    assert {each for each in there if "output" in each or "webhook" in each} <= asked
+
+
+def test_the_dashboard_names_states_and_types_that_there_are() -> None:
+    expressions = " ".join(
+        target["expr"]
+        for panel in json.loads(DASHBOARD.read_text())["panels"]
+        for target in panel["targets"]
+    )
+    named: dict[tuple[str, str], set[str]] = {}
+    for of, label, values in re.findall(r'(haven_\w+)\{(\w+)=~?"([^"]+)"\}', expressions):
+        named.setdefault((of, label), set()).update(values.split("|"))
+    assert named["haven_recordings", "state"] == ACTIVE | {RecordingState.FAILED}
+    assert named["haven_outputs", "type"] == {"hls", "upload", "push", "images"}
+    assert named["haven_webhook_deliveries", "state"] == set(STATES)
 
 
 async def test_one_that_copies_has_no_figures_of_an_encoder(
