@@ -10,11 +10,12 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from fastapi import Path as InPath
 
-from orchestrator.api.dependencies import ObserverHere
+from orchestrator.api.dependencies import ManagerHere, ObserverHere
 from orchestrator.api.documented_errors import failures
 from orchestrator.api.schemas.monitoring import Process, Processes, ProcessLog
 from orchestrator.catalog.models import Recording
 from orchestrator.errors import NotFound
+from orchestrator.ingest.control import folder_of, log_of
 from orchestrator.logs import without_secrets
 from orchestrator.recordings.figures import LiveFigures
 from orchestrator.recordings.job import INPUT_LOG
@@ -26,13 +27,13 @@ READ_BYTES: Final = 64 * 1024
 
 
 class ProcessNotFound(NotFound):
-    """No running worker or ffmpeg has this pid."""
+    """No process that writes a log has this pid."""
 
     code = "process_not_found"
 
     def __init__(self, pid: int) -> None:
         super().__init__(
-            f"No worker or ffmpeg of a running recording has the pid {pid}",
+            f"No worker, ffmpeg or publisher's process has the pid {pid}",
             "GET /api/processes lists them. Logs of failed recordings are in their work folder.",
         )
 
@@ -60,16 +61,30 @@ async def processes(
 async def process_log(
     pid: Annotated[int, InPath(ge=1, le=2**31)],
     observer: ObserverHere,
+    manager: ManagerHere,
     lines: Annotated[int, Query(ge=1, le=1000, description="Maximum number of lines.")] = 100,
 ) -> ProcessLog:
-    """The last lines of a worker's or ffmpeg's log (from its last 64 KiB), without secrets."""
+    """The last lines of its log (from its last 64 KiB), without secrets.
+
+    A worker, an ffmpeg and a process that holds a publisher each have one of their own.
+    """
     snapshot = await observer.latest()
-    process = next((p for p in snapshot.processes if p.pid == pid and p.recording_id), None)
+    process = next((p for p in snapshot.processes if p.pid == pid and p.log_url), None)
     if process is None:
         raise ProcessNotFound(pid)
-    recording = next(r for r in snapshot.recordings if r.id == process.recording_id)
-    log_lines = await asyncio.to_thread(last_lines, _path(recording, process), lines)
-    return ProcessLog(pid=pid, role=process.role, recording_id=recording.id, lines=log_lines)
+    of, database_url = process.recording_id, manager.settings.database_url
+    recording = next((r for r in snapshot.recordings if r.id == of), None)
+    log_lines = await asyncio.to_thread(_log_lines, process, recording, database_url, lines)
+    return ProcessLog(pid=pid, role=process.role, recording_id=of, lines=log_lines)
+
+
+def _log_lines(
+    process: Process, recording: Recording | None, database_url: str, count: int
+) -> list[str]:
+    if recording is not None:
+        return last_lines(_path(recording, process), count)
+    assert process.mint_id is not None, "a publisher has a stream"
+    return last_lines(log_of(folder_of(database_url), process.mint_id), count)
 
 
 def _path(recording: Recording, process: Process) -> Path | None:

@@ -50,7 +50,8 @@ class Snapshot:
             processes.append(_unassigned("worker", self.reserve, self.at, "waiting"))
         for stream_id, usage in self.publishers:
             process = _unassigned("publisher", usage, self.at, "publishing")
-            processes.append(process.model_copy(update={"mint_id": stream_id}))
+            own = {"mint_id": stream_id, "log_url": _log_url(usage.pid)}
+            processes.append(process.model_copy(update=own))
         for recording in self.recordings:
             processes += _of_recording(recording, self.at)
         return processes
@@ -142,9 +143,13 @@ def _process(
         "disk_written_bytes": usage.written_bytes,
         "nice": usage.nice,
         "measured_at": measured_at,
-        "log_url": recording and f"/api/processes/{usage.pid}/log",
+        "log_url": recording and _log_url(usage.pid),
     }
     return Process(**values | extra)
+
+
+def _log_url(pid: int | None) -> str:
+    return f"/api/processes/{pid}/log"
 
 
 def system(machine: MachineUsage, ours: Share, limit_cores: float) -> System:

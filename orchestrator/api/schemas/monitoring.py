@@ -61,7 +61,7 @@ class Process(Wire):
     measured_at: Moment | None
     """When the process was measured; null if it has not been yet."""
     log_url: str | None
-    """Address of its last log lines; null without a recording."""
+    """Address of its last log lines; null for the server and the zygote, which have none."""
 
     model_config = example(
         {
@@ -111,7 +111,8 @@ class ProcessLog(Wire):
     success: Literal[True] = True
     pid: int
     role: Role
-    recording_id: str
+    recording_id: str | None
+    """Null for the role publisher."""
     lines: list[str]
     """Oldest first."""
 

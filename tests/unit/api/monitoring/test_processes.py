@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 
 from orchestrator.api.monitoring.processes import READ_BYTES, last_lines
 from orchestrator.catalog.models import Recording
+from orchestrator.ingest.control import folder_of, log_of
 from tests.kit.api.memory import FIGURES, MINT, MemoryManager, recording
 
 USAGE: dict[str, Any] = {
@@ -79,10 +81,27 @@ async def test_who_holds_a_publisher_is_listed_until_it_records(
     assert (publisher["pid"], publisher["mint_id"]) == (spare, "lobby")
     assert (publisher["state"], publisher["recording_id"]) == ("publishing", None)
     assert publisher["rss_bytes"] > 0
-    assert publisher["log_url"] is None
     assert set(found) == {"server", "publisher", "worker", "ffmpeg"}
     lines = (await client.get("/metrics")).text.splitlines()
     assert any('mint_id="lobby",recording_id="",role="publisher"' in line for line in lines)
+
+
+async def test_the_log_of_who_holds_a_publisher(
+    client: httpx.AsyncClient, manager: MemoryManager, spare: int
+) -> None:
+    manager.publishers.held = {spare: "lobby"}
+    address = (await listed(client))["publisher"]["log_url"]
+    assert address == f"/api/processes/{spare}/log"
+    assert (await client.get(address)).json()["lines"] == [], "nothing is written yet"
+    folder = folder_of(manager.settings.database_url)
+    folder.mkdir()
+    try:
+        log_of(folder, "lobby").write_text("a publisher is connected\nBearer of-the-lobby\n")
+        told = (await client.get(address)).json()
+    finally:
+        shutil.rmtree(folder)
+    assert (told["role"], told["recording_id"]) == ("publisher", None)
+    assert told["lines"] == ["a publisher is connected", "Bearer ***"]
 
 
 async def test_all_that_is_known(
