@@ -25,6 +25,11 @@ from orchestrator.api.schemas.start import Quality
 from orchestrator.api.schemas.status import Active, Status
 from orchestrator.api.schemas.streams import Added, Removed, StreamDetails, Streams
 from orchestrator.api.schemas.watches import Unwatched, Watched, WatchList
+from orchestrator.api.schemas.webhooks.deliveries import (
+    DeliveryAnswer,
+    DeliveryList,
+    DeliveryState,
+)
 
 Answer = TypeVar("Answer")
 OutputType = Literal["hls", "upload", "push", "images"]
@@ -92,6 +97,15 @@ class Filter(TypedDict, total=False):
     offset: int
     state: str
     mint_id: str
+
+
+class DeliveryFilter(TypedDict, total=False):
+    """Which calls of web hooks to return."""
+
+    limit: int
+    offset: int
+    state: DeliveryState
+    recording_id: str
 
 
 class EncodeFilter(TypedDict, total=False):
@@ -200,6 +214,16 @@ def retry_output(recording_id: str, id: str) -> Call[OutputAnswer]:
     """Tries an output at once that failed or waits for its next try."""
     path = f"recordings/{_escaped(recording_id)}/outputs/{_escaped(id)}/retry"
     return Call("POST", path, OutputAnswer)
+
+
+def deliveries(**which: Unpack[DeliveryFilter]) -> Call[DeliveryList]:
+    """One page of the calls of web hooks, newest first."""
+    return Call("GET", "webhooks/deliveries", DeliveryList, {**which})
+
+
+def retry_delivery(id: int) -> Call[DeliveryAnswer]:
+    """Tries a call of a web hook at once that failed or waits for its next try."""
+    return Call("POST", f"webhooks/deliveries/{id}/retry", DeliveryAnswer)
 
 
 def encode(recording_id: str, **options: Unpack[EncodeOptions]) -> Call[EncodeAnswer]:

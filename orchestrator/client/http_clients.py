@@ -71,6 +71,8 @@ class _Methods:
     add_output = _Method(calls.add_output)
     remove_output = _Method(calls.remove_output)
     retry_output = _Method(calls.retry_output)
+    deliveries = _Method(calls.deliveries)
+    retry_delivery = _Method(calls.retry_delivery)
     encode = _Method(calls.encode)
     encodes = _Method(calls.encodes)
     get_encode = _Method(calls.get_encode)

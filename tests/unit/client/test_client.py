@@ -28,6 +28,7 @@ from orchestrator.server.streams.named_streams import NamedStreams
 from orchestrator.server.watches.watches import Watches
 from orchestrator.settings import Settings
 from tests.kit.api.memory import MemoryManager, never
+from tests.kit.api.memory_webhooks import delivery
 from tests.kit.api.serving import serving
 
 ROOM = "the_room/ü"
@@ -44,6 +45,7 @@ def manager(tmp_path: Path, catalog: Catalog) -> MemoryManager:
     made = MemoryManager(settings)
     made.directory.streams = [Stream(ROOM, "demo", name="Room")]
     made.streams = NamedStreams(settings, catalog, made.directory.named)
+    made.webhooks.rows = [delivery(1, "failed"), delivery(2), delivery(3, recording_id="r2")]
     made.watches = Watches(catalog, made.directory, made.start, accept, 3600, unmute=never)
     return made
 
@@ -83,6 +85,9 @@ def everything(client: Client, folder: str) -> Stopped:
     assert client.encodes(recording_id=started.id).encodes[0].id == queued.id
     assert client.get_encode(queued.id).request.crf == 30
     assert client.cancel_encode(queued.id).state == "cancelled"
+    waiting, failed = client.deliveries(limit=2, recording_id="r1").deliveries
+    assert (waiting.type, failed.state) == ("recording.finished", "failed")
+    assert client.retry_delivery(failed.id).state == "waiting"
     client.delete(started.id)
     assert client.recordings().total == 0
     return stopped

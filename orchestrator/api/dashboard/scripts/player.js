@@ -2,6 +2,7 @@
 
 import { html, useState } from "../vendor/preact.js";
 import { addressOf, get } from "./api.js";
+import { Deliveries } from "./deliveries.js";
 import * as format from "./format.js";
 import { Icon } from "./icons.js";
 import { Images } from "./images.js";
@@ -22,6 +23,7 @@ export function Player({ recording, state = recording.state, onClose, onDelete }
       <${Facts} details=${details} />
       <${Outputs} recording=${details} known=${details.outputs} />
       <${Images} recordingId=${details.id} onPick=${(time) => setSeekTo({ time })} />
+      <${Deliveries} recordingId=${details.id} />
       <${EventLog} events=${details.events} />
       <div class="actions right">
         ${details.file_url && html`<a class="button" href=${`${addressOf(details.file_url)}?download=1`} download><${Icon} name="download" />Download</a>`}

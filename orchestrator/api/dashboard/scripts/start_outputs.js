@@ -2,6 +2,7 @@
 
 import { html } from "../vendor/preact.js";
 import { addressFields, Check, namedOutput, OUTPUTS } from "./output_fields.js";
+import { namedWebhooks, StartWebhooks } from "./start_webhooks.js";
 import { set, useStore } from "./store.js";
 
 const EMPTY = { url: "", token: "", low_latency: false, hls: false, keep_local: false, interval_s: 10, scene_changes: false };
@@ -12,10 +13,11 @@ const DATA = [["", "by setting"], ["true", "keep"], ["false", "don't keep"]];
 const HIDE = [["", "by setting"], ["false", "are shown it"], ["true", "are not shown it"]];
 
 /** The part of a start's body that these choices make; without any, the settings decide. */
-export function startFields({ outputs, data, hide_recording }) {
+export function startFields({ outputs, webhooks, data, hide_recording }) {
   const named = TYPES.filter((type) => outputs[type]).map((type) => namedOutput({ ...outputs[type], type }));
   return {
     ...(named.length && { outputs: named }),
+    ...(webhooks.length && { webhooks: namedWebhooks(webhooks) }),
     ...(data !== "" && { data: data === "true" }),
     ...(hide_recording !== "" && { hide_recording: hide_recording === "true" }),
   };
@@ -23,20 +25,21 @@ export function startFields({ outputs, data, hide_recording }) {
 
 export function StartOutputs() {
   const beside = useStore((state) => state.beside);
-  const { outputs } = beside;
+  const { outputs, webhooks } = beside;
   const choose = (patch) => set({ beside: { ...beside, ...patch } });
   const pick = (type, on) => choose({ outputs: { ...outputs, [type]: on ? { ...EMPTY, type } : undefined } });
   const change = (type, patch) => choose({ outputs: { ...outputs, [type]: { ...outputs[type], ...patch } } });
-  const count = TYPES.filter((type) => outputs[type]).length;
+  const count = TYPES.filter((type) => outputs[type]).length + webhooks.length;
   return html`<details class="beside">
-    <summary>Outputs${count > 0 && html` <span class="count figures">${count}</span>`}</summary>
+    <summary>Outputs and web hooks${count > 0 && html` <span class="count figures">${count}</span>`}</summary>
     <div class="fields inside">
-      <p class="soft">What becomes of the next recordings besides their files. With none of these, the settings decide.</p>
+      <p class="soft">What becomes of the next recordings besides their files, and who is told of them. With none of these, the settings decide.</p>
       ${TYPES.map((type) => html`<div class="choice" key=${type}>
         <${Check} label=${OUTPUTS[type]} checked=${Boolean(outputs[type])} onPick=${(on) => pick(type, on)} />
         ${outputs[type] && type === "images" && html`<${ImageFields} given=${outputs[type]} change=${(patch) => change(type, patch)} />`}
         ${outputs[type] && type !== "images" && addressFields(outputs[type], (patch) => change(type, patch))}
       </div>`)}
+      <${StartWebhooks} hooks=${webhooks} onChange=${(webhooks) => choose({ webhooks })} />
       <${Pick} label="Chat, data and what participants do" value=${beside.data} among=${DATA} onPick=${(data) => choose({ data })} />
       <${Pick} label="That it is recorded, participants" value=${beside.hide_recording} among=${HIDE} onPick=${(hide_recording) => choose({ hide_recording })} />
     </div>

@@ -14,7 +14,7 @@ const state = {
   /** Outputs that haven't ended, and all of running recordings, by id. */
   outputs: {},
   /** What becomes of the next recordings besides their files. */
-  beside: { outputs: {}, data: "", hide_recording: "" },
+  beside: { outputs: {}, webhooks: [], data: "", hide_recording: "" },
   /** Why nothing is encoded now: request, setting or battery; null while the queue runs. */
   encodesPaused: null,
   /** The newest list of live streams; null until it was received. */

@@ -15,6 +15,7 @@ from orchestrator.media import Stream
 from orchestrator.outputs.specs import UploadOutput, plain
 from tests.integration.api.dashboard.conftest import OpenPage, faults
 from tests.kit.api.memory import STARTED, MemoryManager, recording
+from tests.kit.api.memory_webhooks import delivery
 from tests.kit.api.serving import Served
 from tests.kit.mediafiles.synthetic import Film, VideoTrack, times
 from tests.kit.pages.sprites import answer_sprites
@@ -37,13 +38,22 @@ async def test_they_are_asked_for_at_a_start(
 ) -> None:
     async with served(manager) as url:
         page = await open_page(f"{url}/dashboard/")
-        await page.get_by_text("Outputs", exact=True).click()
+        await page.get_by_text("Outputs and web hooks", exact=True).click()
         await page.get_by_label("HLS", exact=True).check()
         await page.get_by_label("Low latency").check()
         await page.get_by_label("Images", exact=True).check()
         await page.get_by_label("Seconds from one to the next").fill("30")
         await page.get_by_label("Push", exact=True).check()
         await page.get_by_label("Address with its stream key").fill("rtmp://a.example/app/geheim")
+        await page.get_by_role("button", name="Add web hook").click()
+        await page.get_by_role("button", name="Add web hook").click()
+        await page.get_by_label("URL of web hook 2").fill("https://b.example/geheim")
+        await page.get_by_label("Key it is signed with").nth(1).fill("key:geheim")
+        await page.get_by_label("Signature").nth(1).select_option("livekit")
+        await page.get_by_role("button", name="Remove web hook 1").click()
+        await expect(page.get_by_label("URL of web hook 1")).to_have_value(
+            "https://b.example/geheim"
+        )
         await page.get_by_label("Chat, data").select_option("keep")
         await page.get_by_label("That it is recorded").select_option("are not shown it")
         assert await faults(page) == []
@@ -57,6 +67,10 @@ async def test_they_are_asked_for_at_a_start(
     assert '"low_latency": true' in plain(hls)
     assert '"interval_s": 30.0' in plain(images)
     assert "rtmp://a.example/app/geheim" in plain(push)
+    assert asked.webhooks is not None
+    (hook,) = asked.webhooks
+    assert hook.url.get_secret_value() == "https://b.example/geheim"
+    assert (hook.key and hook.key.get_secret_value(), hook.signature) == ("key:geheim", "livekit")
     assert (asked.data, asked.hide_recording) == (True, True)
 
 
@@ -86,6 +100,32 @@ async def test_one_is_added_fails_and_is_tried_again(
         await part.get_by_role("button", name="Remove Push to").click()
         await expect(part).to_contain_text("Removed")
         assert row.state == "removed"
+
+
+@pytest.mark.all_only
+async def test_calls_of_web_hooks_are_listed_and_tried_again(
+    manager: MemoryManager, served: Served, open_page: OpenPage
+) -> None:
+    manager.webhooks.rows += [delivery(1, "delivered", "a1"), delivery(2, "failed", "a1")]
+    manager.webhooks.rows.append(delivery(3, "failed", "another"))
+    async with served(manager) as url:
+        page = await open_page(f"{url}/dashboard/#/recordings")
+        await page.get_by_role("button", name="Play Example Coin").click()
+        await page.get_by_text("Calls of web hooks (2)").click()
+        calls = page.get_by_role("list", name="Calls of web hooks")
+        failed = calls.get_by_role("listitem").first
+        await expect(failed).to_contain_text("recording.finished Failed")
+        await expect(failed).to_contain_text("https://hooks.example/***")
+        await expect(failed).to_contain_text("HTTP 503")
+        assert await faults(page) == []
+        await calls.get_by_role("button", name="Try recording.finished").click()
+        await expect(failed).to_contain_text("Waits")
+        assert [row.state for row in manager.webhooks.rows] == ["delivered", "waiting", "failed"]
+        row = manager.webhooks.rows[1]
+        row.state, row.attempts = "delivered", 3
+        await expect(failed).to_contain_text("Delivered")
+        await expect(failed).to_contain_text("3 attempts")
+        await expect(calls.get_by_role("button")).to_have_count(0)
 
 
 UPLOADED = [
