@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -61,6 +61,12 @@ async def checked_addresses(host: str, field: str, *, private: bool) -> tuple[st
             field=field,
         )
     return tuple(map(str, found))
+
+
+async def internal_ones(addresses: Iterable[Address]) -> set[Address]:
+    """Those of them that are of a private network, or of this machine, public ones too."""
+    own = await asyncio.to_thread(_own_addresses)
+    return {each for each in addresses if is_internal(each) or each in own}
 
 
 async def addresses_of(host: str) -> Sequence[Address]:

@@ -20,6 +20,7 @@ from urllib.parse import urljoin
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
+from orchestrator.checked_http import CheckedTransport
 from orchestrator.errors import (
     NotLive,
     SourceBusy,
@@ -31,7 +32,7 @@ from orchestrator.http_responses import HttpResponse, origin, read
 from orchestrator.media import IceServer, WhepEndpoint
 from orchestrator.retry_after_header import retry_after_s
 from orchestrator.stop_policy import STOP
-from orchestrator.whep.named_addresses import may_name
+from orchestrator.whep.named_addresses import PrivateHost, SessionHosts
 
 DELETE_S: Final = STOP.leave_s
 MAX_SDP_BYTES: Final = 1 << 20
@@ -135,7 +136,9 @@ class WhepClient:
         self._session: httpx.URL | None = None
         """The session on the server, to be taken back."""
         self._etag: str | None = None
-        self._client = httpx.AsyncClient(timeout=timeout_s)
+        self._hosts = SessionHosts(endpoint.url)
+        transport = CheckedTransport(self._hosts.addresses, proxies=True)
+        self._client = httpx.AsyncClient(timeout=timeout_s, transport=transport)
 
     async def offer(self, sdp: str) -> Description:
         """Asks for a session; raises SourceError. One that is busy is asked again, if soon."""
@@ -214,6 +217,8 @@ class WhepClient:
                 if method == "POST":
                     await self._note_session(response)
                 return await read(response, MAX_SDP_BYTES)
+        except PrivateHost as refused:
+            raise self._private(url) from refused
         except httpx.UnsupportedProtocol as wrong:
             raise SourceError(f"{_shown(url)} is not the address of a WHEP resource.") from wrong
         except UnicodeError as wrong:  # httpx looks at a redirect's host name, and can't decode it
@@ -242,13 +247,18 @@ class WhepClient:
             url = _address(urljoin(str(base), to))
         except ValueError as wrong:
             raise self._wrong_location() from wrong
-        if not await may_name(httpx.URL(self._url), url):
-            raise SourceError(
-                f"The WHEP server {self._shown} names a Location in a private network, "
-                f"which is not asked: {_shown(url)[:200]}.",
-                "Ask its operator; if it is your own server, use its private address.",
-            )
+        try:
+            await self._hosts.addresses(url.raw_host.decode("ascii"))
+        except PrivateHost as refused:
+            raise self._private(url) from refused
         return url
+
+    def _private(self, url: httpx.URL) -> SourceError:
+        return SourceError(
+            f"The WHEP server {self._shown} names a Location in a private network, "
+            f"which is not asked: {_shown(url)[:200]}.",
+            "Ask its operator; if it is your own server, use its private address.",
+        )
 
     def _wrong_location(self) -> SourceError:
         return SourceError(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import socket
+import time
 from ipaddress import ip_address
+from pathlib import Path
 
 import httpx
 import pytest
 
-from orchestrator import target_addresses
+from orchestrator import checked_http, target_addresses
 from orchestrator.checked_http import CheckedTransport
 from orchestrator.errors import InvalidRequest
 from orchestrator.target_addresses import addresses_of, checked_addresses, is_internal
+from tests.kit.names import Names, private_only, unanswering
 from tests.kit.sources.whep_answers import scripted
+from tests.kit.tls import Authority
 
 INTERNAL = [
     *("127.0.0.1", "127.1", "2130706433", "0x7f000001", "0.0.0.0", "localhost"),
@@ -78,6 +82,53 @@ async def test_what_was_checked_is_connected_to(monkeypatch: pytest.MonkeyPatch)
             answer = await client.get(f"http://hook.example:{port}/here")
             assert answer.status_code == 200
             assert server.asked == [("GET", "/here", None)]
+
+
+async def test_tls_is_with_the_name_at_the_address_that_was_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Certificates are those of the name, and the server is told it (SNI)."""
+    authority = Authority(tmp_path)
+    private_only(monkeypatch, "127.0.0.2")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
+    names, asked_for = Names(monkeypatch), []
+    tls = authority.server("hook.example")
+    tls.sni_callback = lambda _, name, __: asked_for.append(name)
+    async with (
+        scripted(tls=tls) as server,
+        scripted(tls=authority.server("other.example")) as other,
+        httpx.AsyncClient(transport=CheckedTransport()) as client,
+    ):
+        server.says(status=200)
+        other.says(status=200)
+        for each in ("hook.example", "another.example"):
+            names.mean(each, "127.0.0.1", "127.0.0.2")
+        port = httpx.URL(server.url).port
+        assert (await client.get(f"https://hook.example:{port}/here")).status_code == 200
+        assert (server.hosts, asked_for) == ([f"hook.example:{port}"], ["hook.example"])
+        for host, at in (("another.example", server), ("127.0.0.1", server), ("127.0.0.1", other)):
+            with pytest.raises(httpx.ConnectError, match=r"(?i)certificate verify failed"):
+                await client.get(f"https://{host}:{httpx.URL(at.url).port}/here")
+        assert (len(server.asked), other.asked) == (1, [])
+
+
+async def test_an_address_that_is_not_reached_holds_up_the_next_one_for_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checked_http, "NEXT_ADDRESS_S", 0.2)
+
+    async def lookup(_: str) -> list[str]:
+        return ["127.0.0.3", "127.0.0.2", "127.0.0.1"]
+
+    with unanswering("127.0.0.3") as port:
+        async with scripted(port=port) as server:
+            server.says(status=200)
+            transport = CheckedTransport(lookup)
+            async with httpx.AsyncClient(transport=transport, timeout=30) as client:
+                began = time.monotonic()
+                answer = await client.get(f"http://hook.example:{port}/")
+    assert answer.status_code == 200
+    assert 0.2 <= time.monotonic() - began < 5
 
 
 async def test_a_private_address_is_not_connected_to() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -29,6 +30,8 @@ class ScriptedServer:
         self.asked: list[tuple[str, str, str | None]] = []
         """Method, path and Authorization of each request."""
         self.bodies: list[str] = []
+        self.hosts: list[str] = []
+        """The Host header of each."""
 
     def says(self, **answer: object) -> None:
         """It gives this answer from now on."""
@@ -40,12 +43,15 @@ class ScriptedServer:
 
 
 @asynccontextmanager
-async def scripted() -> AsyncIterator[ScriptedServer]:
+async def scripted(
+    host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[ScriptedServer]:
     """One on a port of loopback; until it is told anything else its answer is 500."""
 
     async def respond(request: web.Request) -> web.StreamResponse:
         asked = (request.method, request.path, request.headers.get("Authorization"))
         server.asked.append(asked)
+        server.hosts.append(request.host)
         server.bodies.append(await request.text())
         return await server.respond(request)
 
@@ -53,8 +59,9 @@ async def scripted() -> AsyncIterator[ScriptedServer]:
     app.router.add_route("*", "/{path:.*}", respond)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server = ScriptedServer(f"http://127.0.0.1:{runner.addresses[0][1]}")
+    await web.TCPSite(runner, host, port, ssl_context=tls).start()
+    scheme = "http" if tls is None else "https"
+    server = ScriptedServer(f"{scheme}://{host}:{runner.addresses[0][1]}")
     server.says(status=500)
     try:
         yield server
