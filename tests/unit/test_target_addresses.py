@@ -14,9 +14,9 @@ from orchestrator import checked_http, target_addresses
 from orchestrator.checked_http import CheckedTransport
 from orchestrator.errors import InvalidRequest
 from orchestrator.target_addresses import addresses_of, checked_addresses, is_internal
-from tests.kit.names import Names, private_only, unanswering
+from tests.kit.addresses.names import Names, private_only, unanswering
+from tests.kit.addresses.tls import Authority
 from tests.kit.sources.whep_answers import scripted
-from tests.kit.tls import Authority
 
 INTERNAL = [
     *("127.0.0.1", "127.1", "2130706433", "0x7f000001", "0.0.0.0", "localhost"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,12 @@ class Receiver:
             while len(self.calls) < count:
                 await asyncio.sleep(0.02)
 
+    async def until_type(self, type: str, timeout_s: float = 60) -> None:
+        """Waits until an event of this type came."""
+        async with asyncio.timeout(timeout_s):
+            while type not in self.types:
+                await asyncio.sleep(0.02)
+
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The answer to one request."""
         self.calls.append(Call(dict(request.headers), await request.read()))
@@ -59,15 +66,18 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
+async def receiving(
+    host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Receiver]:
     """One on a port of its own."""
     receiver = Receiver()
     app = web.Application(client_max_size=2**24)
     app.router.add_route("*", "/{path:.*}", receiver.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook/geheim"
+    await web.TCPSite(runner, host, port, ssl_context=tls).start()
+    scheme = "http" if tls is None else "https"
+    receiver.url = f"{scheme}://{host}:{runner.addresses[0][1]}/hook/geheim"
     try:
         yield receiver
     finally:

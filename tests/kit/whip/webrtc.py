@@ -5,10 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+import av
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 
+from orchestrator.stream_copy.bitstreams import nal_units
 from tests.kit.sources.whep_server import Beeps, NumberedFrames
 
 KINDS = ("audio", "video")
@@ -30,15 +39,39 @@ class Offering:
         await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
 
+class SetsOnce(NumberedFrames):
+    """Numbered frames in H.264 whose parameter sets come with the first of them, or never."""
+
+    def __init__(self, *, in_stream: bool) -> None:
+        super().__init__(time.monotonic(), codec="h264")
+        self._sent = not in_stream
+        self.sets: list[bytes] = []
+        """Those that were left out, as NAL units."""
+
+    async def recv(self) -> Any:
+        packet = await super().recv()
+        if not self._sent:
+            self._sent = True
+            return packet
+        units = list(nal_units(bytes(packet)))
+        self.sets = [unit for unit in units if unit[0] & 31 in (7, 8)] or self.sets
+        kept = av.Packet(b"".join(b"\0\0\0\1" + u for u in units if u not in self.sets))
+        kept.pts, kept.time_base = packet.pts, packet.time_base
+        return kept
+
+
 @asynccontextmanager
 async def offering(
-    kinds: Sequence[str] = KINDS, *, codec: str = "video/VP8"
+    kinds: Sequence[str] = KINDS,
+    *,
+    codec: str = "video/VP8",
+    video: MediaStreamTrack | None = None,
 ) -> AsyncIterator[Offering]:
-    """Offers what it sends: one track of each of these kinds."""
+    """Offers what it sends: one track of each of these kinds; `video`: another than in VP8."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     began = time.monotonic()
     for kind in kinds:
-        track = Beeps(began) if kind == "audio" else NumberedFrames(began)
+        track = Beeps(began) if kind == "audio" else video or NumberedFrames(began)
         transceiver = connection.addTransceiver(track, direction="sendonly")
         if kind == "video":
             transceiver.setCodecPreferences(_only(codec))

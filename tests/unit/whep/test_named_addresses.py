@@ -13,7 +13,7 @@ from orchestrator.errors import SourceError
 from orchestrator.media import WhepEndpoint
 from orchestrator.whep.http import WhepClient
 from orchestrator.whep.named_addresses import PrivateHost, SessionHosts
-from tests.kit.names import Names, private_only
+from tests.kit.addresses.names import Names, private_only
 from tests.kit.sources.whep_answers import scripted
 
 PUBLIC = "http://93.184.215.14/whep"

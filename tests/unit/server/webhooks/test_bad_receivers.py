@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -12,6 +16,9 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.webhooks import announcements
 from orchestrator.catalog.webhooks.table import Deliveries
 from orchestrator.server.webhooks import sender
+from orchestrator.server.webhooks.attempt import Attempts
+from tests.kit.addresses.names import Names, private_only
+from tests.kit.addresses.tls import Authority
 from tests.kit.webhooks.queues import (
     ALL,
     begin,
@@ -47,6 +54,118 @@ async def test_no_answer_in_time_is_a_failure(
         await receiver.until(2)
         (row,), _ = await queue.page(limit=1, offset=0)
         assert row.error == "no complete answer within 0.3 s"
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r\n"])
+async def test_a_receiver_that_drips_has_its_time_and_no_more(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says nothing, a header without end, or a body without end, a byte now and then."""
+    monkeypatch.setattr("orchestrator.server.webhooks.attempt.TOTAL_S", 0.5)
+    monkeypatch.setattr("orchestrator.server.webhooks.attempt._REST_S", 0.1)
+    gone = asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            writer.write(said)
+            while True:
+                writer.write(b"x" if said else b"")
+                await writer.drain()
+                with suppress(TimeoutError):
+                    if not await asyncio.wait_for(reader.read(65536), 0.02):
+                        return
+        except ConnectionError:
+            pass
+        finally:
+            gone.set()
+            writer.close()
+
+    attempts = Attempts()
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        began = time.monotonic()
+        answer = await attempts.make(hook(f"http://127.0.0.1:{port}/"), {"id": "1"}, anywhere=True)
+        assert time.monotonic() - began < 5
+        await asyncio.wait_for(gone.wait(), 5)
+    await attempts.close()
+    if said.endswith(b"\r\n\r\n"):
+        assert (answer.status, answer.error) == (200, None)  # it has it
+    else:
+        assert (answer.status, answer.error) == (None, "no complete answer within 0.5 s")
+
+
+async def test_a_call_by_tls_goes_to_the_name_at_the_address_that_was_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The certificate is that of the name; that of another name is refused."""
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
+    private_only(monkeypatch, "127.0.0.2")
+    names = Names(monkeypatch)
+    attempts = Attempts()
+    async with receiving(tls=authority.server("hook.example")) as receiver:
+        port = urlsplit(receiver.url).port
+        for name in ("hook.example", "another.example"):
+            names.mean(name, "127.0.0.1", "127.0.0.2")
+        called, refused = [
+            await attempts.make(hook(f"https://{name}:{port}/h"), {"id": name}, anywhere=False)
+            for name in ("hook.example", "another.example")
+        ]
+        (call,) = receiver.calls
+    await attempts.close()
+    assert (called.status, called.error) == (200, None)
+    assert call.headers["Host"] == f"hook.example:{port}"
+    assert call.event["id"] == "hook.example"
+    assert refused.status is None
+    assert "certificate" in (refused.error or "").lower()
+
+
+async def test_headers_without_end_are_a_failure() -> None:
+    async def write(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nX: ")
+        with suppress(ConnectionError):
+            for _ in range(1000):
+                writer.write(b"x" * 10_000)
+                await writer.drain()
+        writer.close()
+
+    attempts = Attempts()
+    async with await asyncio.start_server(write, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        answer = await attempts.make(hook(f"http://127.0.0.1:{port}/"), {"id": "1"}, anywhere=True)
+    await attempts.close()
+    assert answer.status is None
+    assert answer.error
+    assert len(answer.error) <= 200
+
+
+async def test_a_public_receiver_leads_to_no_private_address(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a redirect, or by a name that means another address a moment later."""
+    private_only(monkeypatch, "127.0.0.2")
+    names = Names(monkeypatch)
+    names.mean("hook.example", "127.0.0.1", "127.0.0.1", "127.0.0.2")
+    port = urlsplit(receiver.url).port or 0
+    async with receiving("127.0.0.2", port) as private:
+
+        async def lead_on(_: web.Request) -> web.Response:
+            return web.Response(status=307, headers={"Location": private.url})
+
+        receiver.respond = lead_on
+        attempts, webhook = Attempts(), hook(f"http://hook.example:{port}/hook")
+        led = await attempts.make(webhook, {"id": "1"}, anywhere=False)
+        receiver.respond = None
+        reached = await attempts.make(webhook, {"id": "2"}, anywhere=False)
+        refused = await attempts.make(webhook, {"id": "3"}, anywhere=False)
+        await attempts.close()
+        assert private.calls == []
+    assert (led.status, led.refused) == (307, False)
+    assert "redirects are not followed" in (led.error or "")
+    assert (reached.status, reached.error) == (200, None)
+    assert (refused.status, refused.refused) == (None, True)
+    assert "private network" in (refused.error or "")
+    assert [call.event["id"] for call in receiver.calls] == ["1", "2"]
 
 
 async def test_a_redirect_is_not_followed(catalog: Catalog, receiver: Receiver) -> None:

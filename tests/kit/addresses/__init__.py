@@ -1,0 +1,1 @@
+"""Names and certificates of servers on loopback."""
