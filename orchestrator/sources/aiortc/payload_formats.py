@@ -42,6 +42,8 @@ class PayloadFormats:
         self._inside = inside
         self._codecs: dict[int, Any] = inside.get("codecs")
         self._known: dict[int, PayloadFormat] = {}
+        self.described: dict[int, bytes] = {}
+        """Parameter sets that the description has, by payload type (`known_sets`)."""
 
     def of(self, payload_type: int) -> PayloadFormat | None:
         """None if nothing of it was negotiated."""

@@ -10,6 +10,7 @@ from orchestrator.logs import Repeated
 from orchestrator.media import TrackKind
 from orchestrator.sources.aiortc.decoding.concealment import AudioPacket
 from orchestrator.sources.aiortc.decoding.decoder import Decoder
+from orchestrator.sources.aiortc.decoding.known_sets import KnownSets
 from orchestrator.sources.aiortc.encoded_frames import EncodedFrames
 from orchestrator.sources.aiortc.jitter_buffer import AudioJitterBuffer, VideoJitterBuffer
 from orchestrator.sources.aiortc.keyframe_start import unpacked
@@ -48,6 +49,8 @@ class Reassembly:
         self._keyframe_interval_s = keyframe_interval_s
         self._decrypts = decrypts
         self._times = RtpTimestampMapper()
+        self.sets = KnownSets(formats.described)
+        """Of the stream that comes now."""
         self._buffer: AudioJitterBuffer | VideoJitterBuffer = AudioJitterBuffer()
         self.requests = KeyframeRequests()
         self._left_out = self._requested = self._undecryptable = 0
@@ -65,6 +68,7 @@ class Reassembly:
         self._left_out, self._requested = self.left_out, self.keyframes_requested
         self._undecryptable = self.undecryptable
         self._decryption, self._reported = FrameDecryption(self._kind), None
+        self.sets = KnownSets(self._formats.described)
         self.requests = KeyframeRequests(self._keyframe_interval_s)
         self._codec = ""
         """That of this stream's packets; empty until one came."""
@@ -188,6 +192,8 @@ class Reassembly:
             return
         if form.name == "AV1" and isinstance(frame, VideoFrame) and not self._join(frame):
             return
+        if isinstance(frame, VideoFrame):
+            self.sets.complete(form.name, frame)
         frame.timestamp = self._times.map(frame.timestamp)
         self._output.put((form.codec, frame))
 

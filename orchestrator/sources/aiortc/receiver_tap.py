@@ -40,6 +40,7 @@ from aiortc.sdp import MediaDescription
 
 from orchestrator.media import SECOND_NS, TrackKind
 from orchestrator.sources.aiortc.decoding.decoder import Decoder
+from orchestrator.sources.aiortc.decoding.known_sets import described_sets
 from orchestrator.sources.aiortc.encoded_frames import EncodedFrames
 from orchestrator.sources.aiortc.feedback import Feedback
 from orchestrator.sources.aiortc.internals import Inside, route, unroute
@@ -289,4 +290,6 @@ class ReceiverTap:
         listed = self.transceiver._codecs
         negotiated = {c.payloadType: c for c in listed if c.payloadType is not None}
         self._formats.update(negotiated)
+        self._formats.described.clear()
+        self._formats.described.update(described_sets(media))
         route(self.receiver, media, negotiated)

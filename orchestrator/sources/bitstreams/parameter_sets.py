@@ -14,7 +14,8 @@ from typing import Final
 from orchestrator.sources.bitstreams import h265_sps
 from orchestrator.sources.bitstreams.bits import Bits
 
-_START: Final = b"\0\0\0\1"
+START: Final = b"\0\0\0\1"
+"""Before each NAL unit (Annex B)."""
 
 MOST_UNITS: Final = 512
 """NAL units that are read before the first slice of a frame: all parameter sets there can be, and
@@ -115,7 +116,7 @@ class ParameterSets:
             return FrameKind.KEYFRAME, data
         if {kind for kind, _ in self._known} != self._syntax.sets.keys():
             return FrameKind.NO_SETS, data
-        sets = b"".join(_START + self._known[key] for key in sorted(self._known))
+        sets = b"".join(START + self._known[key] for key in sorted(self._known))
         return FrameKind.KEYFRAME, data[:insert_at] + sets + data[insert_at:]
 
     def _remember(self, kind: int, nal: bytes) -> None:

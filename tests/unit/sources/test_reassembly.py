@@ -40,7 +40,8 @@ class Encrypted(NotEncrypted):
 
 def receiving(codec: str, decrypts: Decrypts | None = None) -> tuple[Reassembly, list[VideoFrame]]:
     came: list[VideoFrame] = []
-    formats: Any = SimpleNamespace(of=lambda _: SimpleNamespace(name=codec, codec=codec))
+    form = SimpleNamespace(name=codec, codec=codec)
+    formats: Any = SimpleNamespace(of=lambda _: form, described={})
     output: Any = SimpleNamespace(put=lambda item: came.append(item[1]))
     reassembly = Reassembly(TrackKind.VIDEO, formats, output, None, decrypts or NotEncrypted())
     reassembly.begin(1, "")

@@ -24,7 +24,11 @@ class IngestTap(ReceiverTap):
     """A tap whose output can be replaced while packets come."""
 
     def renew_output(self) -> None:
-        """Frames come as the listener takes them now; those of before end here."""
+        """Frames come as the listener takes them now; those of before end here.
+
+        It is the same stream that goes on: parameter sets may have come once, at its beginning.
+        """
+        known = self._reassembly.sets
         self._output.put(None)
         self._output = self._new_output()
         self._inside.set("decoder_queue", self._output)
@@ -34,6 +38,7 @@ class IngestTap(ReceiverTap):
         )
         if self._streams:
             self._begin(self._streams[-1].ssrc)
+        self._reassembly.sets = known
 
 
 class IngestPeer(Peer):
