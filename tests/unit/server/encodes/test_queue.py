@@ -75,6 +75,7 @@ async def test_the_process_is_killed_and_goes_on(machine: Machine) -> None:
     assert source.exists()
 
 
+@pytest.mark.all_only
 async def test_a_process_that_keeps_dying_is_given_up(machine: Machine) -> None:
     source = await put_recording(machine)
     before = source.read_bytes()
@@ -96,6 +97,7 @@ async def test_a_process_that_keeps_dying_is_given_up(machine: Machine) -> None:
     assert [path.name for path in machine.out.iterdir()] == [source.name]
 
 
+@pytest.mark.all_only
 async def test_a_killed_server_neither_loses_nor_doubles_it(machine: Machine) -> None:
     await put_recording(machine)
     async with machine.serving() as server:
