@@ -151,7 +151,10 @@ class Watchdog:
             return
         log.warning("worker died; starting a new one")
         await self._catalog.add_event(
-            recording.id, "worker", "The worker died; a new one takes over."
+            recording.id,
+            "worker",
+            "The worker died; a new one takes over.",
+            **{"state": recording.state},
         )
         if deaths == MAX_DEATHS:
             await self._catalog.update(recording.id, state=RecordingState.STOPPING.value)

@@ -51,6 +51,7 @@ class CatalogEntry:
         self.state = RecordingState(recording.state)
         self.recorded = recording.started_at is not None
         """Whether frames were ever recorded."""
+        self._takes_over = recording.worker_starts > 1
         self.files_lock = asyncio.Lock()
         """Held while final files are made."""
         self.postponed_parts: set[int] = set()
@@ -100,6 +101,9 @@ class CatalogEntry:
             return
         log.info("recording", change=f"{self.state} -> {state}")
         change = {"from": self.state.value, "to": state.value}
+        if self._takes_over and self.state is RecordingState.RECONNECTING:
+            change["cause"] = "worker"  # of what ends here: the worker before this one died
+        self._takes_over = False
         self.note("state", f"{self.state} -> {state}", **change)
         self.state = state
         self.recorded |= state is RecordingState.RECORDING

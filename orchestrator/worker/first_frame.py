@@ -37,7 +37,7 @@ async def until_first_frame(
         hopeless += [asyncio.create_task(each) for each in more]
     waits: set[asyncio.Future[Any]] = {began, *hopeless, capture.closed, stop}
     try:
-        await _in_time(waits, capture, timeout_s)
+        await _in_time(waits, lambda: _has_time(recording, capture), timeout_s)
     finally:
         for each in (began, *hopeless):
             each.cancel()
@@ -53,8 +53,21 @@ async def until_first_frame(
     raise capture.selection.why_nothing(TITLES.get(listed_by, listed_by))
 
 
-async def _in_time(waits: set[asyncio.Future[Any]], capture: Capture, timeout_s: float) -> None:
-    """Until one of them is done, or after this time, in which nothing is paused."""
+def _has_time(recording: Recording, capture: Capture) -> bool:
+    """Whether nothing is expected now.
+
+    One that is resumed waits for who unmutes or publishes, as it would have without the worker's
+    death (`unpublished_timeout_s`).
+    """
+    selection = capture.selection
+    nobody = selection.everybody_muted or selection.idle_since is not None
+    return capture.paused is not None or (recording.started_at is not None and nobody)
+
+
+async def _in_time(
+    waits: set[asyncio.Future[Any]], has_time: Callable[[], bool], timeout_s: float
+) -> None:
+    """Until one of them is done, or after this time, which doesn't count while it `has_time`."""
     left_s = timeout_s
     while left_s > 0:
         began_s = time.monotonic()
@@ -63,7 +76,7 @@ async def _in_time(waits: set[asyncio.Future[Any]], capture: Capture, timeout_s:
         )
         if done:
             return
-        left_s = timeout_s if capture.paused is not None else left_s - (time.monotonic() - began_s)
+        left_s = timeout_s if has_time() else left_s - (time.monotonic() - began_s)
 
 
 async def until_written(

@@ -250,7 +250,7 @@ class Recorder:
         if self._capture.paused is not None:
             self._went_on_s = time.monotonic()  # who paused may let everybody leave
         if (
-            self._capture.began.is_set()
+            (self._capture.began.is_set() or self._recording.started_at is not None)
             and idle
             and time.monotonic() - max(idle, self._went_on_s) > grace
         ):

@@ -80,9 +80,10 @@ def _meaning(kind: str, data: dict[str, Any]) -> tuple[WebhookEvent, dict[str, A
     if kind == "joined":
         return _E.JOINED, {}
     if kind == "state":
-        return _of_state(data.get("from"), data.get("to"))
+        return _of_state(data.get("from"), data.get("to"), data.get("cause", "connection"))
     if kind == "worker":
-        return _E.GAP_BEGAN, {"cause": "worker"}
+        recorded = data.get("state", _S.RECORDING) == _S.RECORDING
+        return (_E.GAP_BEGAN, {"cause": "worker"}) if recorded else None
     if kind in _BEGIN + _END:
         type = _E.GAP_BEGAN if kind in _BEGIN else _E.GAP_ENDED
         return type, {"cause": "track"} | _some(data, "track")
@@ -91,7 +92,7 @@ def _meaning(kind: str, data: dict[str, Any]) -> tuple[WebhookEvent, dict[str, A
     return _E.ENCODED, _some(data, "encode_id", "state")
 
 
-def _of_state(before: object, to: object) -> tuple[WebhookEvent, dict[str, Any]] | None:
+def _of_state(before: object, to: object, cause: str) -> tuple[WebhookEvent, dict[str, Any]] | None:
     if (before, to) == (_S.STARTING, _S.RECORDING):
         return _E.FIRST_FRAME, {}
     if to == _PAUSED:
@@ -101,7 +102,7 @@ def _of_state(before: object, to: object) -> tuple[WebhookEvent, dict[str, Any]]
     if (before, to) == (_S.RECORDING, _S.RECONNECTING):
         return _E.GAP_BEGAN, {"cause": "connection"}
     if (before, to) == (_S.RECONNECTING, _S.RECORDING):
-        return _E.GAP_ENDED, {"cause": "connection"}
+        return _E.GAP_ENDED, {"cause": cause}
     return None
 
 

@@ -123,11 +123,14 @@ class PauseControl:
             return
         if lasting is not None:
             since = self._row(lasting, None).began_at
+            # In a pause nothing is missing: the gap ends, and begins anew behind it if it lasts.
+            if self._entry.state is _S.RECONNECTING:
+                await self._entry.change_state(_S.RECORDING)
             await self._entry.change_state(_S.PAUSED, paused_since=since)
         elif self._entry.state is _S.PAUSED:
-            goes_on = self._capture.connected and self._running.is_set()
-            state = _S.RECORDING if goes_on else _S.RECONNECTING
-            await self._entry.change_state(state, paused_since=None)
+            await self._entry.change_state(_S.RECORDING, paused_since=None)
+            if not (self._capture.connected and self._running.is_set()):
+                await self._entry.change_state(_S.RECONNECTING)
 
     def _row(self, span: PauseSpan, end_ns: int | None) -> Pause:
         clock = self._capture.clock

@@ -229,8 +229,11 @@ class Capture(ABC):
         missing = self.selection.not_started() if self.connected else {}
         for sid in missing.keys() - self._missing:
             self._note("missing", missing[sid], track=sid)
-        for sid in (self._missing - missing.keys()) & self.selection.publications.keys():
-            self._note("arriving", described(self.selection.publications[sid]), track=sid)
+        for sid in self._missing - missing.keys():
+            if (publication := self.selection.publications.get(sid)) is not None:
+                self._note("arriving", described(publication), track=sid)
+            else:
+                self._note("gap_ended", "The track of which nothing arrived is gone.", track=sid)
         self._missing = frozenset(missing)
 
     def _changed(self, publication: Publication) -> None:

@@ -54,6 +54,48 @@ async def test_a_server_that_is_killed_loses_and_doubles_no_event(
 
 
 @pytest.mark.all_only
+async def test_pauses_and_uploads_are_told_in_their_order_and_with_their_data(
+    tmp_path: Path,
+) -> None:
+    machine, away = Machine(tmp_path), tmp_path / "away"
+    away.mkdir()
+    machine.settings["ALLOW_PRIVATE_TARGETS"] = "true"
+    upload = {"type": "upload", "url": away.as_uri()}
+    async with receiving() as receiver, machine.serving() as server:
+        hooks = [{"url": receiver.url}]
+        answer = await server.ask_to_start(
+            "demo", output_format="mp4", outputs=[upload], webhooks=hooks
+        )
+        assert answer.status_code == 200, answer.text
+        id = answer.json()["id"]
+        await server.until_recorded(id, 1)
+        await server.post("/api/recording/pause", mint_id="demo")
+        await server.until_state(id, "paused")
+        await server.post("/api/recording/resume", mint_id="demo")
+        await server.until_state(id, "recording")
+        await server.until_recorded(id, 2)
+        await server.post("/api/recording/stop", mint_id="demo")
+        await receiver.until_type("recording.uploaded")
+    events = [call.event for call in receiver.calls]
+    others = [each for each in events if each["type"] != "output.changed"]
+    assert [each["type"].partition(".")[2] for each in others] == [
+        *("started", "joined", "first_frame", "paused", "resumed", "finished", "uploaded")
+    ]
+    assert [each["timestamp"] for each in others] == sorted(each["timestamp"] for each in others)
+    assert {each["recording"]["id"] for each in events} == {id}
+    assert others[3]["data"]["message"] == "recording -> paused"
+    assert others[4]["data"]["message"] == "paused -> recording"
+    told = others[-1]["data"]
+    assert (told["type"], told["to"]) == ("upload", "complete")
+    changes = [each["data"] for each in events if each["type"] == "output.changed"]
+    assert {each["output_id"] for each in changes} == {told["output_id"]}
+    assert [each["to"] for each in changes][-1] == told["from"] == "active"
+    (file,) = others[-2]["data"]["files"]
+    (copied,) = away.glob(f"*/{file['name']}")
+    assert hashlib.sha256(copied.read_bytes()).hexdigest() == file["sha256"]
+
+
+@pytest.mark.all_only
 async def test_record_makes_its_own_calls(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     async with receiving() as receiver:

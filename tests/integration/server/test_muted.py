@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import signal
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +22,7 @@ from tests.kit.livekit.crowd import Conference, conference
 from tests.kit.livekit.server import KEY, SECRET, Server
 from tests.kit.recordings.machine import Machine, ServerProcess
 from tests.kit.signals.reading import read
+from tests.kit.webhooks.receivers import receiving
 
 pytestmark = [pytest.mark.livekit, pytest.mark.real_time]
 
@@ -58,6 +62,59 @@ async def test_a_start_fails_with_who_is_muted(manager: Manager, livekit_server:
     assert MUTED_WAIT_S <= took_s < manager.settings.connect_timeout_s
     (row,) = (await manager.history(limit=9, offset=0))[0]
     assert (row.state, row.error_code) == ("failed", "everybody_muted")
+
+
+@pytest.mark.all_only
+async def test_a_worker_that_dies_while_all_are_muted_goes_on_with_the_unmute(
+    tmp_path: Path, livekit_server: Server
+) -> None:
+    """Longer after it than a first frame may take; web hooks are told of the gap and its end."""
+    room, machine = "muted death", Machine(tmp_path, livekit_server)
+    machine.settings["CONNECT_TIMEOUT_S"] = str(PERIOD_S)
+    async with (
+        receiving() as receiver,
+        conference(livekit_server, room, width=160, height=96) as people,
+    ):
+        machine.settings["WEBHOOKS"] = json.dumps([{"url": receiver.url}])
+        async with machine.serving() as server:
+            id = await server.start(room)
+            await server.until_recorded(id, 2)
+            await mute_everybody(livekit_server, room, people)
+            await machine.until_written()
+            first = await worker_of(server, id)
+            os.kill(first, signal.SIGKILL)
+            await receiver.until_type("recording.gap_ended")
+            assert await worker_of(server, id, other_than=first)
+            await asyncio.sleep(PERIOD_S + 2)
+            row = await server.recording(id)
+            assert row["state"] == "recording", row["reason"]
+            (anna, _) = people.guests
+            assert anna.track is not None
+            anna.track.unmute()
+            await server.until_recorded(id, row["duration_seconds"] + 2)
+            await server.post("/api/recording/stop", mint_id=room)
+            row = await server.until_ended(id)
+            await receiver.until_type("recording.finished")
+    assert (row["state"], row["error"]) == ("completed", None)
+    gaps = [
+        (call.event["type"], call.event["data"]["cause"])
+        for call in receiver.calls
+        if "gap" in call.event["type"]
+    ]
+    assert gaps == [("recording.gap_began", "worker"), ("recording.gap_ended", "worker")]
+    heard = read(Path(row["output_path"])).tones
+    assert anna.tone in heard.rows[-2], heard
+
+
+async def worker_of(server: ServerProcess, id: str, *, other_than: int = 0) -> int:
+    """The pid of the recording's worker."""
+    async with asyncio.timeout(30):
+        while True:
+            listed = (await server.get(f"/api/processes?recording_id={id}"))["processes"]
+            pids = [int(each["pid"]) for each in listed if each["role"] == "worker"]
+            if pids and pids[0] != other_than:
+                return pids[0]
+            await asyncio.sleep(0.05)
 
 
 async def until_watch(server: ServerProcess, state: str) -> dict[str, Any]:

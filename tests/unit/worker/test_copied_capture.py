@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.errors import NoMedia, UnsupportedCodec
+from orchestrator.errors import NobodyPublishes, NoMedia, StoppedWhileStarting, UnsupportedCodec
 from orchestrator.media import EncodedFrame, Publication, TrackKind, TrackSource
 from orchestrator.sources.source import (
     EncodedFrameReceived,
@@ -194,6 +194,30 @@ async def test_a_recording_that_is_resumed_goes_on_without_what_its_file_cant_ho
     begins = recording("b", stream={"discovery": "livekit"})
     with pytest.raises(UnsupportedCodec):
         await until_first_frame(begins, refused_at_once(), stop, 5)
+
+
+async def test_a_recording_that_is_resumed_waits_while_all_are_muted_or_gone() -> None:
+    """The first frame of a new recording may not take so long, nor that of one who sends."""
+    row = recording("a", started_at=NOON, stream={"discovery": "livekit"})
+    stop: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    empty, muted, sends = capture("webm"), capture("webm"), capture("webm")
+    publish(muted, replace(MICROPHONE, muted=True))
+    publish(sends, MICROPHONE)
+    waiting = [
+        asyncio.create_task(until_first_frame(row, each, stop, 0.2)) for each in (empty, muted)
+    ]
+    with pytest.raises(NoMedia):
+        await until_first_frame(row, sends, stop, 0.2)
+    assert not any(each.done() for each in waiting)
+    publish(muted, MICROPHONE)
+    with pytest.raises(NoMedia):
+        await waiting[1]
+    with pytest.raises(NobodyPublishes):
+        await until_first_frame(recording("b", stream={"discovery": "x"}), empty, stop, 0.2)
+    assert not waiting[0].done()
+    stop.set_result("nothing was published for 60 s")
+    with pytest.raises(StoppedWhileStarting):
+        await waiting[0]
 
 
 def refused_at_once() -> CopiedCapture:

@@ -33,6 +33,11 @@ LOST = state(1, 0, "recording", "reconnecting")
         (state(1, 0, "paused", "recording"), "recording.resumed"),
         (state(1, 0, "paused", "reconnecting"), "recording.resumed"),
         (event(1, 0, "worker"), "recording.gap_began"),
+        (event(1, 0, "worker", state="recording"), "recording.gap_began"),
+        (event(1, 0, "worker", state="reconnecting"), None),  # that gap goes on
+        (event(1, 0, "worker", state="paused"), None),
+        (event(1, 0, "worker", state="starting"), None),
+        (event(1, 0, "worker", state="stopping"), None),
         (event(1, 0, "missing", track="TR_a"), "recording.gap_began"),
         (event(1, 0, "arriving", track="TR_a"), "recording.gap_ended"),
         (event(1, 0, "gap", track="TR_a"), "recording.gap_began"),
@@ -74,6 +79,15 @@ def test_a_long_loss_begins_and_ends() -> None:
     made, _ = meanings([LOST, back], NOON + timedelta(seconds=2), over=False)
     assert [each.type for each in made] == ["recording.gap_began", "recording.gap_ended"]
     assert {each.data["cause"] for each in made} == {"connection"}
+
+
+def test_what_a_worker_lost_ends_with_the_next_worker() -> None:
+    died = event(1, 0, "worker", state="recording")
+    back = state(2, 1, "reconnecting", "recording")
+    back.data["cause"] = "worker"
+    made, _ = meanings([died, back], NOON + timedelta(seconds=5), over=False)
+    assert [each.type for each in made] == ["recording.gap_began", "recording.gap_ended"]
+    assert {each.data["cause"] for each in made} == {"worker"}
 
 
 @pytest.mark.parametrize("now_s", [1.0, -3600.0])
