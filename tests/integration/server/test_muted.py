@@ -70,7 +70,7 @@ async def test_a_worker_that_dies_while_all_are_muted_goes_on_with_the_unmute(
 ) -> None:
     """Longer after it than a first frame may take; web hooks are told of the gap and its end."""
     room, machine = "muted death", Machine(tmp_path, livekit_server)
-    machine.settings["CONNECT_TIMEOUT_S"] = str(PERIOD_S)
+    machine.settings |= {"CONNECT_TIMEOUT_S": str(PERIOD_S), "START_TIMEOUT_S": "60"}
     async with (
         receiving() as receiver,
         conference(livekit_server, room, width=160, height=96) as people,
