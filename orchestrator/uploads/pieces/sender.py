@@ -16,8 +16,8 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.catalog.uploads.model import UploadedPiece
 from orchestrator.catalog.uploads.pieces import UploadedPieces
 from orchestrator.errors import UploadHindered
+from orchestrator.mediafiles.media_types import media_type
 from orchestrator.recordings.hls.view import View
-from orchestrator.uploads.contents import content_type
 from orchestrator.uploads.output_state import OutputGone, UploadState
 from orchestrator.uploads.pieces.far_end import FarEnd
 from orchestrator.uploads.pieces.in_memory import InMemory
@@ -207,5 +207,5 @@ def _object(name: str, data: bytes, sha256: str | None = None) -> InMemory:
         key=name,
         data=data,
         sha256=sha256 or hashlib.sha256(data).hexdigest(),
-        content_type=content_type(name),
+        content_type=media_type(name),
     )
