@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -18,6 +18,8 @@ from orchestrator.catalog.uploads.model import UploadedFile
 _T = TypeVar("_T")
 
 UPLOAD = "upload"
+FURTHEST: Final = timedelta(minutes=6)
+"""A try that is further ahead was set by a clock that has been put back since."""
 
 
 class UploadedFiles:
@@ -45,7 +47,8 @@ class UploadedFiles:
             .exists()
         )
         has_work = or_(~is_active(), unsent, func.json_extract(OutputRow.shown, "$.hls") == 1)
-        may_go_on = or_(OutputRow.next_try_at.is_(None), OutputRow.next_try_at <= now)
+        at = OutputRow.next_try_at
+        may_go_on = or_(at.is_(None), at <= now, at > now + FURTHEST)
         query = (
             select(OutputRow)
             .join(Recording, Recording.id == OutputRow.recording_id)
