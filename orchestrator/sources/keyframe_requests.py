@@ -11,6 +11,12 @@ from orchestrator.sources.source import NO_KEYFRAME_S
 ASK_S: Final = 0.5
 """Between two requests."""
 
+EAGER_ASK_S: Final = 0.1
+EAGER_S: Final = 1.5
+"""The same for so long while somebody wants one. LiveKit drops without a word what comes within 0.5
+s of the request before, whoever's that was (1 s for the larger layers of simulcast; its
+`rtc.pli_throttle`): so one is asked for soon after that."""
+
 PAUSED_S: Final = 1.0
 """A stream of which nothing came for so long didn't leave a request unanswered meanwhile."""
 
@@ -28,6 +34,7 @@ class KeyframeRequests:
         self._asked_at = -1e9
         self._came_at = self._looked_at = clock()
         self._waits_since: float | None = None
+        self._requested_at = 0.0
         self._needed = self._requested = self._overdue = self._told = False
         self.enabled = True
         """Whether anybody takes what comes."""
@@ -35,7 +42,8 @@ class KeyframeRequests:
 
     def request(self) -> None:
         """Somebody wants one: it is asked for until it comes."""
-        self._requested = True
+        if not self._requested:
+            self._requested, self._requested_at = True, self._clock()
 
     def need(self) -> None:
         """A frame came that can't be decoded without one."""
@@ -58,7 +66,8 @@ class KeyframeRequests:
             self._waits_since = now
         self._looked_at = now
         wanted = waiting or (self.enabled and (self._requested or self._overdue))
-        if not wanted or now - self._asked_at < ASK_S:
+        eager = self._requested and now - self._requested_at < EAGER_S
+        if not wanted or now - self._asked_at < (EAGER_ASK_S if eager else ASK_S):
             return False
         self._asked_at, self._overdue = now, False
         self.count += 1

@@ -1,9 +1,9 @@
 """What a copy leaves out in a pause, and where it goes on: video with a keyframe. Pure.
 
 Nothing that was captured in a pause is given to a decoder, so a video goes on with its first
-keyframe that was captured after the end was asked for, and everything else at that moment. Packets
-of audio stay whole: the pause begins at the end of one and ends at the beginning of one, so that
-they follow each other without a gap.
+keyframe that comes after the end was asked for, and everything else at the moment of its capture.
+Packets of audio stay whole: the pause begins at the end of one and ends at the beginning of one, so
+that they follow each other without a gap.
 """
 
 from __future__ import annotations
@@ -16,8 +16,15 @@ from orchestrator.media import SECOND_NS, EncodedFrame, TrackKind
 from orchestrator.pausing import EarlierPauses, FrameTimes, PauseMode, PauseSpans
 from orchestrator.stream_copy.track import Track
 
-KEYFRAME_WAIT_NS: Final = SECOND_NS
+EARLY_NS: Final = 100_000_000
+"""So long before the end was asked for a keyframe may have been captured that comes behind it:
+encoders are at work on a frame when they are asked for one, and begin with that."""
+
+KEYFRAME_WAIT_NS: Final = 250_000_000
 """How long a keyframe is waited for; then audio goes on alone, from when that was asked for."""
+
+NOTHING_WAIT_NS: Final = SECOND_NS
+"""The same where no audio comes."""
 
 AUDIO_WAIT_NS: Final = 250_000_000
 """How long behind a keyframe audio of the same moment is waited for."""
@@ -77,6 +84,8 @@ class PacketPause:
         self._ending: _Ending | None = None
         self._broken: set[str] = set()
         """Videos of which a frame was left out, until a keyframe comes."""
+        self._lacked = False
+        """Whether a frame was left out since `lacked_keyframe` that a keyframe would have saved."""
 
     def begin(self, mode: PauseMode, now_ns: int) -> None:
         """Behind what came, as far as what comes needs nothing that is left out."""
@@ -127,6 +136,11 @@ class PacketPause:
         self._take_video(came)
         return True
 
+    def lacked_keyframe(self) -> bool:
+        """Whether frames came since the last call that could be recorded behind a keyframe."""
+        lacked, self._lacked = self._lacked, False
+        return lacked
+
     def resumed(self, now_ns: int | None, *, expects_video: bool, held: bool) -> Resumption | None:
         """Where it goes on, once that is known. `held`: audio has no place yet."""
         ending, current = self._ending, self.spans.current
@@ -139,10 +153,11 @@ class PacketPause:
             late = now_ns is not None and now_ns - key_ns > AUDIO_WAIT_NS
             if not (held or came or late or len(ending.video) >= MOST):
                 return None
-        elif expects_video and (now_ns is None or now_ns - asked_ns < KEYFRAME_WAIT_NS):
-            return None
         else:
-            later = (each.at_ns for each in self._recent if each.at_ns >= asked_ns)
+            later = [each.at_ns for each in self._recent if each.at_ns >= asked_ns]
+            wait_ns = KEYFRAME_WAIT_NS if later else NOTHING_WAIT_NS
+            if expects_video and (now_ns is None or now_ns - asked_ns < wait_ns):
+                return None
             key_ns = min(later, default=asked_ns)
         return self._resumption(key_ns, ending)
 
@@ -173,13 +188,20 @@ class PacketPause:
 
     def _take_video(self, came: Came) -> None:
         ending = self._ending
-        begins = came.frame.keyframe and ending is not None and came.at_ns >= ending.asked_ns
-        if ending is None or not (ending.video or begins):
+        if ending is None:
             self._broken.add(came.track.name)
+            return
+        early = came.at_ns < ending.asked_ns - EARLY_NS
+        if not ending.video and (early or not came.frame.keyframe):
+            self._broken.add(came.track.name)
+            self._lacked = True
         elif not self._needs_keyframe(came):
             ending.video.append(came)
 
     def _needs_keyframe(self, came: Came) -> bool:
-        if came.track.name in self._broken and came.frame.keyframe:
+        if came.frame.keyframe:
             self._broken.discard(came.track.name)
-        return came.track.name in self._broken
+            self._lacked = False  # another video says so again with its next frame
+        needs = came.track.name in self._broken
+        self._lacked = self._lacked or needs
+        return needs

@@ -128,6 +128,10 @@ class PacketTimeline:
         """Goes on as soon as possible: with what comes next (packet_pause)."""
         self._pause.ask_to_end(now_ns)
 
+    def lacked_keyframe(self) -> bool:
+        """Whether frames came since the last call that could be recorded behind a keyframe."""
+        return self._pause.lacked_keyframe()
+
     def settle(self, sid: str, by_ns: int) -> list[Packet]:
         """A video's times so far should have been `by_ns` later; those to come are right."""
         video = self._publications.get(sid)

@@ -27,6 +27,10 @@ from orchestrator.worker.tracks.selection_policy import (
 MOST_PENDING: Final = 256
 """Packets that don't wait for the next `tick`."""
 
+ASK_AGAIN_S: Final = 0.5
+"""So long after a keyframe was asked for behind a pause frames may still come without it. Asked for
+in vain, LiveKit sends no lost packet again before the next keyframe."""
+
 _PTS_NS: Final = int(VIDEO_TIME_BASE * 1_000_000_000)
 
 
@@ -67,6 +71,8 @@ class CopiedCapture(Capture):
         self._video_sid: str | None = None
         self._size: tuple[int, int] | None = None
         """Of the video's latest keyframe."""
+        self._asked_s = 0.0
+        """When a keyframe was asked for last, on the monotonic clock."""
 
     @property
     def clock(self) -> PacketTimeline:
@@ -128,13 +134,15 @@ class CopiedCapture(Capture):
     def resume(self) -> None:
         """Goes on with the next keyframe, which is asked for."""
         super().resume()
-        self.keyframes_wanted.set()
+        self._ask_for_keyframes()
 
     def tick(self) -> None:
         """Time passed: give out what waited for earlier packets of other tracks."""
         if not self._finished:
             self._put(self.timeline.tick(time.monotonic_ns()))
             self._put_pending()
+        if self.timeline.lacked_keyframe() and time.monotonic() - self._asked_s >= ASK_AGAIN_S:
+            self._ask_for_keyframes()
 
     def finish(self) -> None:
         """Nothing more arrives: release what is held, and close the queue."""
@@ -142,6 +150,10 @@ class CopiedCapture(Capture):
         self._put_pending()
         self._finished = True
         self.queue.close()
+
+    def _ask_for_keyframes(self) -> None:
+        self._asked_s = time.monotonic()
+        self.keyframes_wanted.set()
 
     def _own_warnings(self) -> list[str]:
         return [

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 
 import pytest
 
 from orchestrator.errors import NobodyPublishes, NoMedia, StoppedWhileStarting, UnsupportedCodec
 from orchestrator.media import EncodedFrame, Publication, TrackKind, TrackSource
+from orchestrator.pausing import PauseMode
 from orchestrator.sources.source import (
     EncodedFrameReceived,
     NoKeyframe,
@@ -22,7 +24,7 @@ from orchestrator.stream_copy.matroska import TrackEntry
 from orchestrator.stream_copy.packet_queue import PacketQueue
 from orchestrator.stream_copy.track import Track
 from orchestrator.worker.first_frame import until_first_frame
-from orchestrator.worker.tracks.copied_capture import CopiedCapture
+from orchestrator.worker.tracks.copied_capture import ASK_AGAIN_S, CopiedCapture
 from orchestrator.worker.tracks.file_tracks import MOST, NAME_BYTES, track_name
 from orchestrator.worker.tracks.selection_policy import SelectionPolicy
 from orchestrator.worker.tracks.undecodable_spans import UndecodableSpans
@@ -254,3 +256,28 @@ def test_a_file_has_room_for_all_its_tracks_whatever_their_names() -> None:
             assert name.endswith(str(source).replace("_", " "))
     tracks = [Track("x" * NAME_BYTES, TrackKind.VIDEO, "h264") for _ in range(MOST)]
     matroska.tracks([TrackEntry(each, 100, bytes(60), 1920, 1080) for each in tracks])
+
+
+async def test_behind_a_pause_a_keyframe_is_asked_for_again_while_frames_come_without_one() -> None:
+    copied = capture()
+    publish(copied, CAMERA)
+    delta = EncodedFrame("vp8", b"delta", keyframe=False)
+    at_ns = time.monotonic_ns()
+
+    def asked(frame: EncodedFrame, after_ms: int) -> bool:
+        copied.keyframes_wanted.clear()
+        copied.on_event(EncodedFrameReceived("cam", at_ns + after_ms * 1_000_000, frame))
+        copied.tick()
+        return copied.keyframes_wanted.is_set()
+
+    assert not asked(KEYFRAME, 0)
+    assert copied.pause(PauseMode.CUT)
+    assert not asked(delta, 1_100), "not in a pause"
+    copied.resume()
+    assert copied.keyframes_wanted.is_set()
+    assert not asked(delta, 1_200), "it was just asked for"
+    copied._asked_s -= ASK_AGAIN_S
+    assert asked(delta, 1_300)
+    copied._asked_s -= ASK_AGAIN_S
+    assert not asked(KEYFRAME, 1_400)
+    assert not asked(delta, 1_500)

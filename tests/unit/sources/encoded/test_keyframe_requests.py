@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.sources.keyframe_requests import ASK_S, PAUSED_S, KeyframeRequests
+from orchestrator.sources.keyframe_requests import (
+    ASK_S,
+    EAGER_ASK_S,
+    EAGER_S,
+    PAUSED_S,
+    KeyframeRequests,
+)
 from orchestrator.sources.source import NO_KEYFRAME_S
 from tests.kit.clocks import HandClock
 
@@ -81,20 +87,35 @@ def test_where_all_is_decoded_no_interval_counts() -> None:
 def test_one_that_is_wanted_is_asked_for_until_it_comes() -> None:
     stream = Stream()
     stream.requests.request()
-    stream.run(1.2)
-    assert len(stream.asked) == 3
+    stream.run(1.25)
+    assert len(stream.asked) == pytest.approx(1.25 / EAGER_ASK_S, abs=1.5)
+    asked = list(stream.asked)
     stream.requests.accepted(keyframe=True)
     stream.run(1.2)
-    assert len(stream.asked) == 3
+    assert stream.asked == asked
 
 
-def test_whoever_asks_how_often_two_requests_are_half_a_second_apart() -> None:
+def test_an_sfu_that_drops_what_comes_too_soon_has_one_soon_after_that() -> None:
+    stream = Stream()
+    stream.requests.request()
+    stream.run(STEP_S)
+    stream.requests.accepted(keyframe=True)
+    stream.run(0.3)
+    stream.requests.request()
+    stream.run(0.5)
+    passed_on = [at for at in stream.asked if at - stream.asked[0] >= 0.5]
+    assert passed_on[0] - stream.asked[0] < 0.5 + EAGER_ASK_S + STEP_S
+
+
+def test_whoever_asks_how_often_requests_are_soon_half_a_second_apart() -> None:
     stream = Stream(0.1)
-    for _ in range(300):
+    for _ in range(1000):
         stream.requests.request()
         stream.requests.need()
         stream.run(STEP_S)
-    assert len(stream.asked) == 6
+    late = [at for at in stream.asked if at - stream.asked[0] > EAGER_S]
+    assert len(late) == pytest.approx((10 - EAGER_S) / ASK_S, abs=1.5)
+    assert len(stream.asked) - len(late) <= EAGER_S / EAGER_ASK_S + 1
 
 
 def test_frames_that_need_one_make_it_ask() -> None:
