@@ -17,6 +17,7 @@ from orchestrator.sources.received_media import ArrivedFrame, SenderReport
 from orchestrator.sources.rtp_packet import Packet
 
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=97)
+H264 = RTCRtpCodecParameters(mimeType="video/H264", clockRate=90_000, payloadType=96)
 OPUS = RTCRtpCodecParameters(mimeType="audio/opus", clockRate=48_000, payloadType=97)
 RTX = RTCRtpCodecParameters(
     mimeType="video/rtx", clockRate=90_000, payloadType=97, parameters={"apt": 96}
@@ -82,17 +83,23 @@ class Owner:
 class Sent:
     """A tap whose RTCP goes nowhere, and the packets of a video put into it."""
 
-    def __init__(self, kind: str = "video", interval_s: float | None = 4.0) -> None:
+    def __init__(
+        self,
+        kind: str = "video",
+        interval_s: float | None = 4.0,
+        tap: type[ReceiverTap] = ReceiverTap,
+        codec: RTCRtpCodecParameters = VP8,
+    ) -> None:
         self.connection, self.owner = RTCPeerConnection(RTCConfiguration(iceServers=[])), Owner()
         self.owner.keyframe_interval_s = interval_s
         self.owner.labels = {1: "camera"}
         self.owner.now_ns = SECOND_NS
         transceiver = self.connection.addTransceiver(kind, direction="recvonly")
-        self.tap = ReceiverTap(self.owner, transceiver)
+        self.tap = tap(self.owner, transceiver)
         self.receiver = transceiver.receiver
         self.plis, self.nacks = list[int](), list[list[int]]()
         codecs = getattr(self.receiver, INTERNALS["codecs"])
-        codecs.update({96: VP8, 97: RTX, 111: OPUS})
+        codecs.update({96: codec, 97: RTX, 111: OPUS})
         getattr(self.receiver, INTERNALS["rtx_ssrc"])[2] = 1
         setattr(self.receiver, "_send_rtcp_pli", self._pli)  # noqa: B010
         setattr(self.receiver, "_send_rtcp_nack", self._nack)  # noqa: B010

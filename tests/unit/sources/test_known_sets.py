@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 
+import av
 import pytest
+from aiortc.codecs.h264 import H264Encoder
 from aiortc.sdp import SessionDescription
 
 from orchestrator.sources.aiortc.decoding.known_sets import KnownSets, described_sets
+from orchestrator.sources.aiortc.ingest.peer import IngestTap
 from orchestrator.sources.aiortc.video_frame import VideoFrame
+from orchestrator.sources.rtp_packet import Packet
 from orchestrator.stream_copy.bitstreams import nal_units
 from tests.kit.signals import codes
+from tests.kit.sources.taps import H264, Sent
 
 START = b"\0\0\0\1"
 SETS = {
@@ -81,3 +87,44 @@ def test_what_is_no_base64_counts_for_nothing() -> None:
     known.complete("H264", frame(b""))
     known.complete("VP8", untouched)
     assert untouched.data == before
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_decoder_that_begins_in_the_midst_of_a_stream_has_what_came_before(
+    known: bool,
+) -> None:
+    """As a recording of a publisher (WHIP) who sends the sets with the first frame alone."""
+    sent = Sent(tap=IngestTap, codec=H264)
+    tap = sent.tap
+    assert isinstance(tap, IngestTap)
+    sets, slices = keyframe("H264")
+    number = 0
+
+    async def send(units: list[bytes]) -> None:
+        nonlocal number
+        time = 3000 * number
+        payloads = H264Encoder._packetize(iter(units))
+        for at, payload in enumerate(payloads, 1):
+            last = int(at == len(payloads))
+            await sent.put(Packet(number, time, 1, 96, last, payload))
+            number += 1
+
+    await send([*(sets if known else []), *nal_units(slices)])
+    assert len(sent.delivered()) == known
+    for interval_s in (None, 4.0, None):
+        sent.owner.keyframe_interval_s = interval_s
+        tap.renew_output()
+        for _ in range(2):  # of the first nobody knows whether something of it was lost
+            await send([*nal_units(slices)])
+        async with asyncio.timeout(20):
+            while not tap.idle:
+                await asyncio.sleep(0.01)
+                tap.deliver()
+        tap.deliver()
+        came = [each.frame for each in sent.owner.frames]
+        sent.owner.frames.clear()
+        assert bool(came) == known
+        sizes = {(each.width, each.height) for each in came if not isinstance(each, av.AudioFrame)}
+        assert sizes == ({(160, 96)} if known else set())
+    tap.renew_output()
+    await sent.connection.close()
