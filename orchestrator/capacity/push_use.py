@@ -31,12 +31,10 @@ _CODECS: Final = ((re.compile("264"), "h264"), (re.compile("265|hevc"), "hevc"))
 
 def encodes_video(pipeline_codec: str | None, kind: Kind) -> bool:
     """Whether a push of what this encoder makes encodes it again; no if it isn't known yet, as of
-    a recording that copies.
+    a recording that copies, or of WHIP, whose receiver may refuse the profile.
     """
     if pipeline_codec is None or pipeline_codec == "copy":
         return False
-    if kind == "whip":  # the pipelines' H.264 has another profile than receivers have to take
-        return True
     found = (codec for pattern, codec in _CODECS if pattern.search(pipeline_codec))
     return next(found, "another") not in VIDEO[kind]
 

@@ -56,6 +56,8 @@ class PushAddress:
     application: str = field(default="", repr=False)
     key: str = field(default="", repr=False)
     """Of RTMP."""
+    latency_s: float = 0.0
+    """SRT: how long its receiver is asked to hold packets; 0 if nothing is asked."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
@@ -135,7 +137,12 @@ def _srt(made: PushAddress, rest: str, query: str) -> PushAddress:
     # ffmpeg 9.0 decodes the URL only of streamid (libavformat/libsrt.c).
     path = "?" + urlencode({"mode": "caller", **options}, safe=":,=/#!")
     secret = [options[name] for name in _SECRET_OPTIONS if name in options]
-    return replace(made, path=path, secrets=_all(*secret, path))
+    return replace(made, path=path, latency_s=_latency_s(options), secrets=_all(*secret, path))
+
+
+def _latency_s(options: Mapping[str, str]) -> float:
+    asked = (options.get(name, "") for name in ("latency", "peerlatency"))
+    return max((int(each) / 1e6 for each in asked if each.isascii() and each.isdigit()), default=0)
 
 
 def _whip(made: PushAddress, rest: str, query: str) -> PushAddress:

@@ -17,7 +17,12 @@ ANSWER_S: Final = 10
 """How long the other side may take for whatever it has to answer, or to take what is sent."""
 _SEND_BUFFER_BYTES: Final = 2**19
 """Of the TCP socket: what a receiver that stops reading is noticed behind."""
+_SRT_LATENCY_S: Final = 0.12
+"""SRTO_RCVLATENCY of who names no other (libsrt 1.5, live mode)."""
+_SRT_MARGIN_S: Final = 0.3
+"""For the network, and for threads of both sides."""
 _FORMATS: Final = {"rtmp": "flv", "srt": "mpegts", "whip": "whip"}
+_TELLS: Final = {"whip": "verbose"}
 _KEYFRAMES: Final = "expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))"
 """Where video that is encoded for the push has keyframes: each two seconds."""
 
@@ -51,15 +56,16 @@ def arguments(
     """
     return [
         str(ffmpeg),
-        *("-hide_banner", "-nostats", "-loglevel", "level+info"),
+        # WHIP's answer is told with `verbose` only.
+        *("-hide_banner", "-nostats", "-loglevel", f"level+{_TELLS.get(address.kind, 'info')}"),
         # The header says all: nothing has to be found out before the first packet goes on.
         *("-probesize", "100000", "-analyzeduration", "0", "-fpsprobesize", "0"),
         *("-f", "nut", "-i", str(source)),
         *("-map", "0:v:0?", "-map", "0:a:0?"),
         *_video(address, encoding),
         *_audio(address, encoding),
-        # Packets come in order: none is held back for one of the other track.
-        *("-max_interleave_delta", "1", "-flush_packets", "1"),
+        *_order(encoding),
+        *("-flush_packets", "1"),
         *("-muxdelay", "0", "-muxpreload", "0"),
         *_of_protocol(address, pinned=pinned, token=token),
         *("-f", _FORMATS[address.kind], f"${TARGET}"),
@@ -78,12 +84,31 @@ def secret_environment(
 
 
 def encoding_for(
-    media: PushedMedia, address: PushAddress, *, reordered: bool, video_bps: int, audio_bps: int
+    media: PushedMedia,
+    address: PushAddress,
+    *,
+    reordered: bool,
+    video_bps: int,
+    audio_bps: int,
+    mixes: bool = False,
+    baseline_only: bool = False,
 ) -> PushEncoding:
-    """What has to be encoded for this address, at these rates."""
-    copies_video = media.copies_video(address.kind, reordered=reordered)
-    copies_audio = media.copies_audio(address.kind)
+    """What has to be encoded for this address, at these rates; audio that is mixed always."""
+    kind = address.kind
+    copies_video = media.copies_video(kind, reordered=reordered, baseline_only=baseline_only)
+    copies_audio = media.copies_audio(kind) and not mixes
     return PushEncoding(None if copies_video else video_bps, None if copies_audio else audio_bps)
+
+
+def tail_s(address: PushAddress) -> float:
+    """How long a connection stays open when its last packet is sent; 0 if it needn't.
+
+    SRT's receiver gives each packet out `latency` after it was sent, and what it still holds is
+    lost when the sender closes, as is what libsrt has not sent. RTMP and WHIP have nothing like it.
+    """
+    if address.kind != "srt":
+        return 0.0
+    return max(address.latency_s, _SRT_LATENCY_S) + _SRT_MARGIN_S
 
 
 def _video(address: PushAddress, encoding: PushEncoding) -> tuple[str, ...]:
@@ -115,10 +140,21 @@ def _audio(address: PushAddress, encoding: PushEncoding) -> tuple[str, ...]:
     return ("-c:a", codec, "-b:a", str(rate), "-ar", "48000", "-ac", "2")
 
 
+def _order(encoding: PushEncoding) -> tuple[str, ...]:
+    if len(encoding.tracks) != 1:
+        # Packets come in order: none is held back for one of the other track.
+        return ("-max_interleave_delta", "1")
+    # What is copied waits for what is encoded beside it. At first it may come before it all the
+    # same; an encoder's first packet lies before zero, and FLV takes none such then.
+    return ("-max_interleave_delta", "500000", "-output_ts_offset", "0.1")
+
+
 def _of_protocol(address: PushAddress, *, pinned: bool, token: bool) -> tuple[str, ...]:
     timeout = ("-rw_timeout", str(ANSWER_S * 1_000_000))
     if address.kind == "srt":
-        return timeout
+        # Else MPEG-TS collects audio packets, of low rates for half a second, up to the very end.
+        # With its length a frame is known to be whole without the next one.
+        return (*timeout, "-pes_payload_size", "0", "-omit_video_pes_length", "0")
     if address.kind == "whip":
         answer = ("-handshake_timeout", str(ANSWER_S * 1000), "-timeout", f"{ANSWER_S}")
         return (*answer, *(("-authorization", f"${TOKEN}") if token else ()))

@@ -11,6 +11,8 @@ from orchestrator.pushing.address import PushAddress
 from orchestrator.pushing.hidden_arguments import CANNOT_HIDE
 
 _LEVEL: Final = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )?\[(warning|error|fatal)\] ")
+_REFUSED: Final = re.compile(r"HTTP error (400|406|415|422|488)\b|^m=video 0 ")
+"""RFC 9725 §4.2 leaves the status open; a rejected m-line has port 0 (RFC 3264 §6)."""
 _ADDRESS: Final = "Check the address, and that the other server runs and takes streams."
 _KEY: Final = "Check the stream key, the passphrase or the token."
 _LATER: Final = "It is tried again by itself; check the other server and the network between."
@@ -23,6 +25,8 @@ _KNOWN: Final[Sequence[tuple[str, str, str]]] = (
     (r"HTTP error 401|401 Unauthorized|HTTP error 403|403 Forbidden|authorization failed|"
      r"authmod=|Connect\.Rejected", "the server refuses the key or the token", _KEY),
     (r"HTTP error 404|404 Not Found", "the server knows no such stream (404)", _ADDRESS),
+    (r"HTTP error (400|406|415|422|488)", "the server refuses what is offered to it",
+     "Check that it takes H.264 and Opus by WHIP."),
     (r"certificate verify failed|Cannot open connection tls:.*\n?.*Input/output error",
      "no TLS connection, or the server's certificate isn't valid for its name",
      "Its authority has to be known; SSL_CERT_FILE may name a file with it."),
@@ -57,6 +61,20 @@ def failure_of(
     errors = [line for line, whole in zip(lines, marked, strict=True) if "[warning]" not in whole]
     last = errors[0].rstrip(".") if errors else f"ffmpeg ended with {ends}"
     return PushFailed(f"The push to {address.shown} {did}: {last}.", _LATER)
+
+
+def refuses_video(said: Sequence[str]) -> bool:
+    """Whether a WHIP server took the session's description not at all, or without its video.
+
+    ffmpeg (9.0) looks for no more than addresses in an answer, and sends video to nobody.
+    """
+    return any(_REFUSED.search(line) for line in said)
+
+
+def without_video(address: PushAddress) -> PushFailed:
+    """The error for such an answer."""
+    why = "the server doesn't take its video"
+    return PushFailed(f"The push to {address.shown} doesn't begin: {why}.", _LATER)
 
 
 def stalled(address: PushAddress, seconds: float) -> PushFailed:

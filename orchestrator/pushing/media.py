@@ -44,21 +44,31 @@ class PushedTrack:
 
 @dataclass(frozen=True, slots=True)
 class PushedMedia:
-    """What a segment has for a push: its first video and its first audio."""
+    """What a segment has for a push: its first video, and its audio tracks."""
 
     video: PushedTrack | None
-    audio: PushedTrack | None
+    audio: tuple[PushedTrack, ...] = ()
 
-    def copies_video(self, kind: Kind, *, reordered: bool) -> bool:
-        """Whether the video is sent as it is; `reordered`: it has B-frames."""
+    def copies_video(self, kind: Kind, *, reordered: bool, baseline_only: bool = False) -> bool:
+        """Whether the video is sent as it is; `reordered`: it has B-frames, which WebRTC hasn't;
+        `baseline_only`: WHIP's other side takes no other profile.
+        """
         video = self.video
         if video is None or kind != "whip":
             return video is None or video.codec in VIDEO[kind]
-        return video.codec in VIDEO[kind] and video.is_baseline and not reordered
+        fits = video.is_baseline or not baseline_only
+        return video.codec in VIDEO[kind] and fits and not reordered
 
     def copies_audio(self, kind: Kind) -> bool:
-        """Whether the audio is sent as it is. ffmpeg's WHIP takes Opus in stereo only."""
-        audio = self.audio
-        return audio is None or (
-            audio.codec in AUDIO[kind] and (kind != "whip" or audio.channels == 2)
+        """Whether the first audio is sent as it is. ffmpeg's WHIP takes Opus in stereo only."""
+        return not self.audio or (
+            self.audio[0].codec in AUDIO[kind] and (kind != "whip" or self.audio[0].channels == 2)
         )
+
+    def goes_on_as(self, other: PushedMedia, *, mixed: bool) -> bool:
+        """Whether the other can follow in the same connection. Of tracks that are `mixed` any can
+        come and go; else the first one is sent, and another beside it has to be mixed in.
+        """
+        if mixed or self.video != other.video:
+            return self.video == other.video
+        return self.audio == other.audio

@@ -147,6 +147,8 @@ class OutputTasks:
             table=self._table,
             trusted=row.trusted,
             state=OutputState(row.state),
+            figures=row.figures,
+            attempts=row.attempts,
         )
         if row.started_at is None:
             await output.change(started_at=datetime.now(UTC))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,9 @@ class RunningOutput:
     again: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it is to be tried again at once."""
     state: OutputState = OutputState.WAITING
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """Those of its row, of an earlier worker."""
+    attempts: int = 0
 
     @property
     def work(self) -> Path:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from orchestrator.catalog.outputs.table import Outputs
 from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.fragments.reader import FragmentReader
 from orchestrator.outputs.specs import PushOutput
+from orchestrator.recordings.output_states import OutputState
 from orchestrator.settings import Settings
 from orchestrator.worker.context import WorkerContext
 from orchestrator.worker.outputs.push.push import push
@@ -93,7 +94,7 @@ class Rows:
         self.row |= columns
         return True
 
-    async def until(self, reached: Callable[[dict[str, Any]], bool], within_s: float = 30) -> None:
+    async def until(self, reached: Callable[[dict[str, Any]], bool], within_s: float = 60) -> None:
         """Waits until the row is as wanted."""
         deadline = time.monotonic() + within_s
         while not reached(self.row):
@@ -109,7 +110,7 @@ class Pushed:
     rows: Rows
     task: asyncio.Task[None]
 
-    async def end(self, within_s: float = 8) -> None:
+    async def end(self, within_s: float = 20) -> None:
         """Everything is recorded: it sends what is left."""
         self.output.recorded.set()
         async with asyncio.timeout(within_s):
@@ -118,9 +119,15 @@ class Pushed:
 
 @asynccontextmanager
 async def pushed(
-    segments: Growing, url: str, settings: Settings, token: str | None = None
+    segments: Growing,
+    url: str,
+    settings: Settings,
+    token: str | None = None,
+    *,
+    state: OutputState = OutputState.WAITING,
+    figures: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Pushed]:
-    """A push of it; ended when the context ends."""
+    """A push of it; ended when the context ends. `state` and `figures`: as its row has them."""
     runtime = segments.work / "runtime"
     runtime.mkdir(exist_ok=True)
     rows = Rows()
@@ -135,6 +142,8 @@ async def pushed(
         segments=lambda: cast(ListedSegments, segments),
         note=lambda *_, **__: None,
         table=cast(Outputs, rows),
+        state=state,
+        figures=figures or {},
     )
     task = asyncio.create_task(push(output))
     try:
@@ -142,5 +151,5 @@ async def pushed(
     finally:
         output.removed.set()
         if not task.done():
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(20):
                 await task

@@ -33,7 +33,7 @@ class Receiver:
             stderr=asyncio.subprocess.PIPE,
         )
 
-    async def ended(self, within_s: float = 15) -> None:
+    async def ended(self, within_s: float = 60) -> None:
         """Waits until the sender has left and the file is closed."""
         assert self._process is not None
         async with asyncio.timeout(within_s):

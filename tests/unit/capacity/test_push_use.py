@@ -58,7 +58,7 @@ def recording(id: str = "a", **columns: Any) -> Recording:
     [
         ("libx264", "rtmp", False),
         ("h264_nvenc", "rtmp", False),
-        ("libx264", "whip", True),
+        ("libx264", "whip", False),
         ("libx265", "srt", False),
         ("libx265", "rtmp", True),
         ("libvpx-vp9", "srt", True),

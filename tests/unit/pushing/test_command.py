@@ -12,6 +12,7 @@ from orchestrator.pushing.command import (
     arguments,
     encoding_for,
     secret_environment,
+    tail_s,
 )
 from orchestrator.pushing.media import PushedMedia, PushedTrack
 
@@ -26,7 +27,7 @@ def media(video: str, audio: str, channels: int = 2) -> PushedMedia:
     """Tracks of these codecs."""
     return PushedMedia(
         PushedTrack(video, b"\x01\x42\xc0\x1e", 640, 360),
-        PushedTrack(audio, b"", rate=48_000, channels=channels),
+        (PushedTrack(audio, b"", rate=48_000, channels=channels),),
     )
 
 
@@ -57,10 +58,48 @@ def test_only_what_the_other_side_does_not_take_is_encoded(
     assert encoding.tracks == encoded
 
 
-def test_whip_gets_the_baseline_profile_only() -> None:
-    high = PushedMedia(PushedTrack("h264", b"\x01\x64\x00\x1e", 640, 360), None)
-    assert not high.copies_video("whip", reordered=False)
-    assert high.copies_video("rtmp", reordered=False)
+def test_whip_gets_another_profile_only_until_it_is_refused() -> None:
+    high = PushedMedia(PushedTrack("h264", b"\x01\x64\x00\x1e", 640, 360))
+    assert high.copies_video("whip", reordered=False)
+    assert not high.copies_video("whip", reordered=False, baseline_only=True)
+    assert media("h264", "opus").copies_video("whip", reordered=False, baseline_only=True)
+    assert high.copies_video("rtmp", reordered=False, baseline_only=True)
+
+
+def test_another_microphone_needs_another_connection_unless_all_are_mixed() -> None:
+    one = media("h264", "opus")
+    two = PushedMedia(one.video, one.audio * 2)
+    assert one.goes_on_as(media("h264", "opus"), mixed=False)
+    assert not one.goes_on_as(two, mixed=False)
+    assert one.goes_on_as(two, mixed=True)
+    assert not one.goes_on_as(PushedMedia(None, one.audio), mixed=True)
+
+
+def test_audio_that_is_mixed_is_encoded() -> None:
+    made = encoding_for(
+        media("h264", "opus"),
+        address_of(URLS["srt"]),
+        reordered=False,
+        mixes=True,
+        video_bps=1_000_000,
+        audio_bps=96_000,
+    )
+    assert made == PushEncoding(None, 96_000)
+
+
+@pytest.mark.parametrize(
+    ("url", "seconds"),
+    [
+        ("srt://a.example:9000", 0.42),
+        ("srt://a.example:9000?latency=800000", 1.1),
+        ("srt://a.example:9000?latency=20000&peerlatency=500000", 0.8),
+        ("srt://a.example:9000?latency=much", 0.42),
+        (URLS["rtmp"], 0),
+        (URLS["whip"], 0),
+    ],
+)
+def test_srt_stays_open_until_its_receiver_has_given_out_all(url: str, seconds: float) -> None:
+    assert tail_s(address_of(url)) == pytest.approx(seconds)
 
 
 def test_whip_gets_mono_in_stereo() -> None:

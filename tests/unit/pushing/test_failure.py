@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.pushing.address import address_of
-from orchestrator.pushing.failure import failure_of, stalled
+from orchestrator.pushing.failure import failure_of, refuses_video, stalled
 from orchestrator.pushing.hidden_arguments import CANNOT_HIDE
 
 ADDRESS = address_of("rtmp://a.example/live/secret-key")
@@ -47,3 +47,19 @@ def test_one_that_was_sending_is_interrupted() -> None:
 
 def test_a_system_that_hides_nothing_is_named() -> None:
     assert "ptrace" in failure_of(ADDRESS, CANNOT_HIDE, [], sent=False).detail
+
+
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [
+        ("[http @ 0x7fe820116340] [warning] HTTP error 400 Bad Request", True),
+        ("[http @ 0x7f6d78116340] [warning] HTTP error 406 Not Acceptable", True),
+        ("m=video 0 UDP/TLS/RTP/SAVPF 106", True),
+        ("m=video 9 UDP/TLS/RTP/SAVPF 106 105", False),
+        ("[http @ 0x7fe820116340] [warning] HTTP error 401 Unauthorized", False),
+        ("[http @ 0x7fe820116340] [warning] HTTP error 503 Service Unavailable", False),
+    ],
+)
+def test_a_whip_server_that_does_not_take_the_video_is_known(line: str, refused: bool) -> None:
+    before = "[WHIP muxer @ 0x55a3] [verbose] Got state=3, answer: v=0"
+    assert refuses_video([before, line]) is refused

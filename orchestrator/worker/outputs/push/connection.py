@@ -14,13 +14,12 @@ from orchestrator.encoding.process.ffmpeg import Run
 from orchestrator.errors import PushFailed
 from orchestrator.pipes.fifo import Fifo
 from orchestrator.pushing.address import PushAddress
-from orchestrator.pushing.command import ANSWER_S
-from orchestrator.pushing.failure import failure_of, stalled
+from orchestrator.pushing.command import ANSWER_S, tail_s
+from orchestrator.pushing.failure import failure_of, refuses_video, stalled, without_video
 from orchestrator.pushing.hidden_arguments import launcher
 from orchestrator.stop_policy import STOP
 from orchestrator.url_input.address import masked
 from orchestrator.worker.outputs.push.feed import End, Feed
-from orchestrator.worker.outputs.push.segment_follower import Piece, SegmentFollower
 
 STALL_S: Final = 1.5 * ANSWER_S
 """How long it may take nothing while there is something to send; or not begin."""
@@ -48,11 +47,10 @@ class Connection:
         address: PushAddress,
         program: Program,
         fifo: Fifo,
-        follower: SegmentFollower,
-        first: Piece,
+        feed: Feed,
     ) -> None:
         self._address = address
-        self._fifo, self._feed = fifo, Feed(fifo, follower, first)
+        self._fifo, self._feed = fifo, feed
         start = launcher()
         arguments = [
             word if start else program.secrets.get(word.removeprefix("$"), word)
@@ -76,6 +74,11 @@ class Connection:
     def process(self) -> Run:
         """Its ffmpeg."""
         return self._run
+
+    @property
+    def refuses_video(self) -> bool:
+        """Whether a WHIP server doesn't take the video as it is."""
+        return self._address.kind == "whip" and refuses_video(self._run.stderr_tail())
 
     @property
     def sends(self) -> bool:
@@ -106,6 +109,7 @@ class Connection:
                 if recorded.is_set():
                     self._feed.finish()
                 self._check()
+                self._let_go()
                 if self.sends:
                     look()
                 await asyncio.wait(both, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
@@ -134,11 +138,22 @@ class Connection:
 
     def _check(self) -> None:
         now = time.monotonic()
+        # ffmpeg counts frames before it has an answer, and ends on none while it waits for input.
+        if now - self._run.started_at_s < STALL_S and self.refuses_video:
+            raise without_video(self._address)
         moved_s = self._run.moved_at_s if self.sends else self._run.started_at_s
         since = self._feed.writing_since_s
         waits = since is not None and now - since > STALL_S
         if (waits or not self.sends) and now - moved_s > STALL_S:
             raise stalled(self._address, now - moved_s)
+
+    def _let_go(self) -> None:
+        """Ends what is written, once ffmpeg has sent it and the other side has given it out."""
+        written_s = self._feed.written_at_s
+        if written_s is not None:
+            quiet_s = time.monotonic() - max(written_s, self._run.moved_at_s)
+            if quiet_s > tail_s(self._address):
+                self._feed.let_go()
 
     def _failure(self) -> PushFailed:
         code = self._run.returncode

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from heapq import merge
 from typing import Any, Final, Literal
 
 import av
@@ -15,6 +18,8 @@ from av.stream import Stream
 
 from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
 from orchestrator.pushing.media import PushedMedia
+from orchestrator.pushing.padding import filler
+from orchestrator.worker.outputs.push.mixing import LAYOUT, RATE, Mixer
 from orchestrator.worker.outputs.push.pacing import Pacing
 from orchestrator.worker.outputs.push.piece_packets import OpenPiece
 from orchestrator.worker.outputs.push.segment_follower import Piece, SegmentFollower
@@ -25,20 +30,52 @@ _OPEN_TIMEOUT_S: Final = 15.0
 _LOOK_S: Final = 0.1
 """Between two looks at whether more was recorded."""
 
+_PAD_S: Final = 0.1
+"""Of silence behind the end, where the pipe is held: an encoder of AAC holds two frames."""
+MOST_HELD_S: Final = 2.0
+"""For the other side to give out what it has, within `StopPolicy.outputs_s`."""
+
 End = Literal["recorded", "changed", "gone", "aborted"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """What was sent last of a track."""
+
+    dts: int
+    step: int
+    """From the one before."""
+    time_base: Fraction
+    data: bytes
+    """Of audio where the pipe is held."""
 
 
 class Feed:
     """`run` in a thread. Its figures may be read in any."""
 
-    def __init__(self, fifo: Fifo, follower: SegmentFollower, first: Piece) -> None:
+    def __init__(
+        self,
+        fifo: Fifo,
+        follower: SegmentFollower,
+        first: Piece,
+        *,
+        mixes: bool = False,
+        holds: bool = False,
+    ) -> None:
+        """`mixes`: all audio tracks go into one, as PCM. `holds`: the pipe stays open behind its
+        last packet until `let_go`, or `abort`.
+        """
         self._fifo, self._follower, self._first = fifo, follower, first
+        self._mixer = Mixer() if mixes else None
+        self._holds, self._let_go = holds, threading.Event()
+        if not holds:
+            self._let_go.set()
         self._pacing = Pacing()
         self._abort = threading.Event()
         self._finish = threading.Event()
         self._muxer: Any = None
         self._outlets: dict[str, Any] = {}
-        self._last: dict[str, int] = {}
+        self._last: dict[str, _Last] = {}
         self._media: PushedMedia | None = None
         self._skips = follower.skips
         self.left: Piece | None = None
@@ -47,6 +84,8 @@ class Feed:
         """time.monotonic() when it began to write what isn't written yet."""
         self.sent_to_s = 0.0
         """Up to where in the recording it has given packets."""
+        self.written_at_s: float | None = None
+        """time.monotonic() when all was written; the pipe may be open still."""
 
     def run(self) -> End:
         """Until all is written, another connection is needed, ffmpeg is gone, or `abort`."""
@@ -67,7 +106,12 @@ class Feed:
     def abort(self) -> None:
         """Ends soon, whatever is there."""
         self._abort.set()
+        self._let_go.set()
         self._fifo.abort()
+
+    def let_go(self) -> None:
+        """Closes the pipe, once all is written."""
+        self._let_go.set()
 
     def _pieces(self) -> End:
         piece: Piece | None = self._first
@@ -76,21 +120,24 @@ class Feed:
                 last = self._finish.is_set()
                 if (piece := self._follower.next()) is None:
                     if last:
+                        with _passing_over("the end could not be pushed"):
+                            self._end()
                         return "recorded"
                     self._abort.wait(_LOOK_S)
                     continue
-            try:
+            with _passing_over("a fragment could not be pushed"):
                 opened = OpenPiece(piece)
-                if self._media not in (None, opened.media) and not opened.empty:
+                if not (opened.empty or self._goes_on(opened.media)):
                     self.left = piece
+                    self._end()
                     return "changed"
                 self._send(piece, opened)
-            except (av.FFmpegError, ValueError, OSError) as error:
-                if isinstance(error, BrokenPipeError):
-                    raise ReaderGone from error
-                log.warning("a fragment could not be pushed", error=repr(error))
             piece = None
         return "aborted"
+
+    def _goes_on(self, media: PushedMedia) -> bool:
+        mixed = self._mixer is not None
+        return self._media is None or self._media.goes_on_as(media, mixed=mixed)
 
     def _send(self, piece: Piece, opened: OpenPiece) -> None:
         if self._media is None:
@@ -102,26 +149,73 @@ class Feed:
         self._pacing.piece_came(
             piece.begin_s, length_s, time.monotonic(), waiting_s=self._follower.ready_s
         )
-        for packet in opened.packets():
+        for packet in self._mixed(opened, self._mixer) if self._mixer else opened.packets():
             self._packet(packet)
+
+    def _mixed(self, opened: OpenPiece, mixer: Mixer) -> Iterable[Packet[Stream]]:
+        """The video, and what all audio is together up to the piece's latest packet: nothing that
+        comes later is earlier.
+        """
+        found = [each for each in opened.packets(all_audio=True) if each.pts is not None]
+        if not found:
+            return found
+        mixer.begin(min(map(_time_s, found)))
+        for packet in found:
+            if packet.stream.type == "audio":
+                mixer.add(packet)
+        blocks = [self._block(*each) for each in mixer.take(max(map(_time_s, found)))]
+        video = [packet for packet in found if packet.stream.type == "video"]
+        return merge(video, blocks, key=_time_s)
+
+    def _block(self, at: int, data: bytes) -> Any:
+        packet: Any = Packet(data)
+        packet.pts = packet.dts = at
+        packet.time_base, packet.stream = Fraction(1, RATE), self._outlets["audio"]
+        packet.is_keyframe = True
+        return packet
+
+    def _end(self) -> None:
+        """What the mixer has left; and where the pipe is held, something behind the end."""
+        if self._muxer is None:
+            return
+        if self._mixer is not None:
+            for each in self._mixer.take(self._mixer.end_s + (_PAD_S if self._holds else 0)):
+                self._packet(self._block(*each))
+        for kind, last in list(self._last.items()) if self._holds else ():
+            if (data := self._padding(kind, last)) is not None:
+                made: Any = Packet(data)
+                made.pts = made.dts = last.dts + last.step
+                made.time_base, made.stream = last.time_base, self._outlets[kind]
+                self._packet(made)
+
+    def _padding(self, kind: str, last: _Last) -> bytes | None:
+        if kind == "audio":
+            return None if self._mixer else last.data
+        video = self._media.video if self._media else None
+        return filler(video.codec, video.extradata) if video else None
 
     def _begin(self, opened: OpenPiece) -> None:
         self._media = opened.media
         options = {"fflags": "flush_packets", "write_index": "0"}
         self._muxer = av.open(_Sink(self), "w", format="nut", options=options)
-        for stream in (opened.video, opened.audio):
+        for stream in (opened.video, None if self._mixer else opened.audio):
             if stream is not None:
                 outlet = self._muxer.add_stream_from_template(stream, opaque=True)
                 self._outlets[stream.type] = outlet
+        if self._mixer is not None:
+            self._outlets["audio"] = self._muxer.add_stream("pcm_s16le", rate=RATE, layout=LAYOUT)
 
     def _packet(self, packet: Packet[Stream]) -> None:
         kind, dts = packet.stream.type, packet.dts
         assert packet.time_base is not None
         assert dts is not None
-        if dts <= self._last.get(kind, dts - 1):
+        before = self._last.get(kind)
+        if before is not None and dts <= before.dts:
             return  # where segments meet, audio of the one before stands once more
-        self._last[kind] = dts
-        time_s = float(dts * packet.time_base)
+        kept = bytes(packet) if self._holds and kind == "audio" else b""
+        step = 1 if before is None else dts - before.dts
+        self._last[kind] = _Last(dts, step, packet.time_base, kept)
+        time_s = _time_s(packet)
         if not self._finish.is_set():
             wait_s = self._pacing.wait_s(time_s, time.monotonic())
             if wait_s > 0 and self._abort.wait(wait_s):
@@ -141,7 +235,26 @@ class Feed:
         if self._muxer is not None:
             with suppress(av.FFmpegError, OSError, Aborted, ReaderGone):
                 self._muxer.close()
+                self.written_at_s = time.monotonic()
+                self._let_go.wait(MOST_HELD_S)
         self._fifo.close()
+
+
+@contextmanager
+def _passing_over(what: str) -> Iterator[None]:
+    """Of what can't be read or muxed only that is left out."""
+    try:
+        yield
+    except (av.FFmpegError, ValueError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise ReaderGone from error
+        log.warning(what, error=repr(error))
+
+
+def _time_s(packet: Packet[Stream]) -> float:
+    assert packet.dts is not None
+    assert packet.time_base is not None
+    return float(packet.dts * packet.time_base)
 
 
 class _Sink:

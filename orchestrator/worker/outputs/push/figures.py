@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -29,11 +30,30 @@ class PushFigures:
     skips: int = 0
     skipped_s: float = 0.0
     behind_s: float | None = None
+    _skips_before: tuple[int, float] = (0, 0.0)
     _flows: bool = False
     _before_bytes: int = 0
     _bytes: int | None = None
     _rates: dict[str, float | None] = field(default_factory=dict)
     _looked: tuple[float, Progress, float] | None = None
+
+    @classmethod
+    def after(cls, earlier: Mapping[str, Any], *, active: bool) -> PushFigures:
+        """Goes on with those that an earlier worker has written; `active`: while it was sent."""
+        reconnects = earlier.get("reconnects") or 0
+        skips = earlier.get("skips") or 0, earlier.get("skipped_s") or 0.0
+        return cls(
+            connections=reconnects + 1 if active or reconnects or earlier.get("bytes") else 0,
+            skips=skips[0],
+            skipped_s=skips[1],
+            _skips_before=skips,
+            _before_bytes=earlier.get("bytes") or 0,
+        )
+
+    def skipped(self, skips: int, skipped_s: float) -> None:
+        """What this worker has left out."""
+        self.skips = self._skips_before[0] + skips
+        self.skipped_s = self._skips_before[1] + skipped_s
 
     def connected(self) -> None:
         """A new connection sends."""

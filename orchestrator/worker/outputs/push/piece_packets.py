@@ -14,14 +14,19 @@ from orchestrator.worker.outputs.push.segment_follower import Piece
 
 
 class OpenPiece:
-    """A piece's packets of its first video and its first audio. Raises av.FFmpegError."""
+    """A piece's packets of its first video and of its audio. Raises av.FFmpegError."""
 
     def __init__(self, piece: Piece) -> None:
         found = packets(piece.header, piece.data, piece.container)
         streams: Any = found[0].stream.container.streams if found else None
         self._packets, self._offset_s = found, piece.offset_s
         self.video: Any = next(iter(streams.video), None) if found else None
-        self.audio: Any = next(iter(streams.audio), None) if found else None
+        self._audio: tuple[Any, ...] = tuple(streams.audio) if found else ()
+
+    @property
+    def audio(self) -> Any:
+        """The first audio stream; None if there is none."""
+        return self._audio[0] if self._audio else None
 
     @property
     def empty(self) -> bool:
@@ -31,11 +36,15 @@ class OpenPiece:
     @property
     def media(self) -> PushedMedia:
         """What it consists of."""
-        return PushedMedia(_track(self.video), _track(self.audio))
+        video = _track(self.video) if self.video is not None else None
+        return PushedMedia(video, tuple(map(_track, self._audio)))
 
-    def packets(self) -> list[Packet[Stream]]:
-        """In the order in which they are sent, each with its times on the recording's clock."""
-        chosen = [each.index for each in (self.video, self.audio) if each is not None]
+    def packets(self, *, all_audio: bool = False) -> list[Packet[Stream]]:
+        """In the order in which they are sent, each with its times on the recording's clock: those
+        of the first audio, or of all.
+        """
+        audio = self._audio if all_audio else self._audio[:1]
+        chosen = [each.index for each in (self.video, *audio) if each is not None]
         found = [packet for packet in self._packets if packet.stream.index in chosen]
         self._decoding_times([packet for packet in found if packet.stream.type == "video"])
         for packet in found:
@@ -66,9 +75,7 @@ class OpenPiece:
             packet.dts = time - early
 
 
-def _track(stream: Any) -> PushedTrack | None:
-    if stream is None:
-        return None
+def _track(stream: Any) -> PushedTrack:
     context = stream.codec_context
     video = stream.type == "video"
     return PushedTrack(

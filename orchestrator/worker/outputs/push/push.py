@@ -9,34 +9,18 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, Final, cast
 
-import av
 import structlog
 
-from orchestrator.capacity.admission import capacity
-from orchestrator.capacity.cpu_budget import EncoderInput
-from orchestrator.capacity.push_use import push_cores, release, reserve_push
 from orchestrator.encoding.process.backoff import Backoff
-from orchestrator.errors import FFmpegNotFound, HavenError, InvalidRequest, PushFailed
+from orchestrator.errors import HavenError, PushFailed
 from orchestrator.fragments.fragment import Container
-from orchestrator.outputs.specs import PushOutput
-from orchestrator.pipes.fifo import Fifo
-from orchestrator.pipes.frame_rate import USUAL_FPS
-from orchestrator.pushing.address import PushAddress, address_of
-from orchestrator.pushing.authorities import authorities
-from orchestrator.pushing.command import arguments, encoding_for, secret_environment
-from orchestrator.pushing.media import PushedMedia
 from orchestrator.recordings.output_states import OutputState
-from orchestrator.recordings.start_request import QUALITIES
 from orchestrator.stream_copy.packet_muxer import SEGMENT_CONTAINERS
-from orchestrator.target_addresses import checked_addresses
-from orchestrator.url_input.program import program
-from orchestrator.worker.outputs.push.connection import Connection, Program
+from orchestrator.worker.outputs.push.connecting import Connecting, NotReadable
 from orchestrator.worker.outputs.push.feed import End
 from orchestrator.worker.outputs.push.figures import PushFigures
-from orchestrator.worker.outputs.push.piece_packets import OpenPiece
 from orchestrator.worker.outputs.push.segment_follower import Piece, SegmentFollower
 from orchestrator.worker.outputs.running_output import RunningOutput
 
@@ -46,6 +30,7 @@ _LOOK_S: Final = 0.1
 _ENDLESS: Final = 10_000
 """Failures within five minutes that are retried: more than there can be."""
 LEAST_DELAY_S: Final = 1.0
+_CHANGED: Final = "Output push: connects again, as its video or audio is another from now on."
 
 _S = OutputState
 
@@ -60,14 +45,10 @@ class Push:
 
     def __init__(self, output: RunningOutput) -> None:
         self._output = output
-        self._spec = cast(PushOutput, output.spec)
-        self._settings = output.context.settings
-        self._address = address_of(self._spec.url.get_secret_value())
-        self._figures = PushFigures()
+        self._connecting = Connecting(output)
+        self._figures = PushFigures.after(output.figures, active=output.state is _S.ACTIVE)
         self._backoff = Backoff(_ENDLESS)
-        self._failures, self._ran_s = 0, 0.0
-        self._reserved = 0.0
-        """Cores, for an encoder of its own."""
+        self._failures, self._ran_s = output.attempts, 0.0
         self._follower: SegmentFollower | None = None
         self._left: Piece | None = None
         self._broken = False
@@ -76,10 +57,11 @@ class Push:
     async def run(self) -> None:
         """Sets all states, the final one too."""
         try:
+            await self._take_over()
             while (piece := await self._piece()) is not None:
                 try:
                     ended = await self._connected(piece)
-                except _NotReadable as error:
+                except NotReadable as error:
                     log.warning(
                         "a fragment is not pushed", output=self._output.id, error=str(error)
                     )
@@ -89,11 +71,24 @@ class Push:
                 else:
                     if ended in ("recorded", "aborted"):
                         break
+                    self._output.note("push", _CHANGED, output_id=self._output.id)
             await self._conclude()
         finally:
             if self._follower is not None:
                 self._follower.close()
-            await self._release()
+            await self._connecting.release()
+
+    async def _take_over(self) -> None:
+        """Of a worker that was killed while it was sent: it isn't now."""
+        if self._output.state is _S.ACTIVE:
+            await self._output.change(
+                _S.RETRYING,
+                error_code=PushFailed.code,
+                error=f"The push to {self._connecting.address.shown} is interrupted: the "
+                "recording's worker ended without a word.",
+                detail="It goes on with the recording, by itself.",
+                next_try_at=datetime.now(UTC),
+            )
 
     @property
     def _over(self) -> bool:
@@ -124,7 +119,8 @@ class Push:
     async def _connected(self, piece: Piece) -> End:
         """One connection, from its beginning to its end."""
         assert self._follower is not None
-        connection = await self._connection(piece, self._follower)
+        connection = await self._connecting.make(piece, self._follower)
+        self._figures.encodes = self._connecting.encodes
         began: list[float] = []
         looked: set[asyncio.Task[None]] = set()
 
@@ -133,8 +129,7 @@ class Push:
                 began.append(time.monotonic())
                 self._figures.connected()
             assert self._follower is not None
-            self._figures.skips = self._follower.skips
-            self._figures.skipped_s = self._follower.skipped_s
+            self._figures.skipped(self._follower.skips, self._follower.skipped_s)
             segments = self._output.segments()
             recorded_s = segments.end_s if segments is not None else 0.0
             self._figures.behind_s = max(0.0, recorded_s - connection.feed.sent_to_s)
@@ -144,6 +139,8 @@ class Push:
 
         try:
             return await connection.run(look, (self._output.recorded, self._output.removed))
+        except PushFailed as error:
+            raise self._connecting.after(connection, error) from error
         finally:
             self._ran_s = time.monotonic() - began[0] if began else 0.0
             self._left = connection.feed.left
@@ -157,82 +154,6 @@ class Push:
             return
         nothing = {"error_code": None, "error": None, "detail": None, "next_try_at": None}
         await self._output.change(_S.ACTIVE, figures=figures, **nothing)
-
-    async def _connection(self, piece: Piece, follower: SegmentFollower) -> Connection:
-        address, token = self._address, self._spec.token
-        pinned_to = await self._checked(address)
-        try:
-            ffmpeg = await asyncio.to_thread(program, self._settings)
-        except FFmpegNotFound as missing:
-            raise PushFailed(missing.error, missing.detail) from missing
-        media, has_b_frames = await asyncio.to_thread(_looked_into, piece)
-        recording = self._output.recording
-        encoding = encoding_for(
-            media,
-            address,
-            reordered=has_b_frames,
-            video_bps=QUALITIES[recording.video_quality].video_bps,
-            audio_bps=QUALITIES[recording.audio_quality].audio_bps,
-        )
-        self._figures.encodes = encoding.tracks
-        await self._reserve(media if encoding.video_bps is not None else None)
-        name = f"push-{self._output.id[:8]}"
-        path = self._output.context.runtime / f"{name}-{self._figures.connections}-{self._failures}"
-        fifo = await asyncio.to_thread(partial(Fifo, path.with_suffix(".nut"), large=False))
-        secret = token.get_secret_value() if token is not None else None
-        argv = arguments(
-            ffmpeg.path,
-            fifo.path,
-            address,
-            encoding,
-            pinned=pinned_to is not None,
-            token=secret is not None,
-        )
-        return Connection(
-            address,
-            Program(
-                argv,
-                secret_environment(address, secret, pinned_to),
-                {**ffmpeg.environment, **authorities()},
-                self._output.work / f"{name}.log",
-            ),
-            fifo,
-            follower,
-            piece,
-        )
-
-    async def _reserve(self, media: PushedMedia | None) -> None:
-        """Cores for an encoder of this media; NoCapacity if there are none."""
-        segments, recording = self._output.segments(), self._output.recording
-        if media is None or media.video is None or segments is None or self._reserved:
-            return
-        catalog, encoding = self._output.context.catalog, segments.encoding
-        machine = await capacity(self._settings, catalog, encoding.ffmpeg, encoding.pipelines)
-        fps = segments.encoder_input().get("planned_fps", USUAL_FPS)
-        encoder_input = EncoderInput(media.video.width, media.video.height, fps)
-        await catalog.reserve(recording.id, reserve_push(machine, encoder_input))
-        self._reserved = push_cores(machine, encoder_input)
-
-    async def _release(self) -> None:
-        if self._reserved:
-            catalog = self._output.context.catalog
-            await catalog.reserve(self._output.recording.id, release(self._reserved))
-            self._reserved = 0.0
-
-    async def _checked(self, address: PushAddress) -> str | None:
-        """The IP address to connect to; None: whatever the name resolves to."""
-        if self._output.trusted or self._settings.allow_private_targets:
-            return None
-        try:
-            found = await checked_addresses(address.host, "url", private=False)
-        except InvalidRequest as refused:
-            raise PushFailed(refused.error, refused.detail) from refused
-        if not found:
-            raise PushFailed(
-                f"The push to {address.shown} doesn't begin: its name can't be found.",
-                "Check the address; it is tried again.",
-            )
-        return None if address.kind == "whip" else found[self._failures % len(found)]
 
     async def _again(self, error: HavenError) -> bool:
         """Says why it isn't sent, and waits; whether it is tried again."""
@@ -272,19 +193,3 @@ class Push:
             await self._output.change(_S.COMPLETE, **final)
         else:
             await self._output.change(_S.FAILED, **final)
-
-
-class _NotReadable(Exception):
-    """No connection can begin with this piece; with the next one perhaps."""
-
-
-def _looked_into(piece: Piece) -> tuple[PushedMedia, bool]:
-    """What it consists of, and whether it has B-frames. Blocking. Raises _NotReadable."""
-    try:
-        opened = OpenPiece(piece)
-        media = opened.media
-    except (av.FFmpegError, ValueError) as error:
-        raise _NotReadable(repr(error)) from error
-    if opened.empty:
-        raise _NotReadable("it is empty")
-    return media, opened.reordered

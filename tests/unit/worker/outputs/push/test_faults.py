@@ -11,6 +11,7 @@ from orchestrator.errors import PushFailed
 from orchestrator.fragments.reader import FragmentReader
 from orchestrator.recordings.output_states import OutputState
 from orchestrator.settings import Settings
+from orchestrator.worker.outputs.push.connecting import Connecting
 from orchestrator.worker.outputs.push.feed import Feed
 from orchestrator.worker.outputs.push.push import Push
 from orchestrator.worker.outputs.push.segment_follower import Piece, SegmentFollower
@@ -92,25 +93,36 @@ async def test_a_connection_that_broke_at_the_end_is_no_success(
     assert running.rows.row["error"] == "The server closed the connection."
 
 
+async def test_of_a_killed_worker_it_is_not_sent_until_it_is_again(segments: Growing) -> None:
+    before = {"bytes": 5000, "reconnects": 2, "skips": 1, "skipped_s": 4.5}
+    async with pushed(
+        segments, URL, Settings(), state=OutputState.ACTIVE, figures=before
+    ) as running:
+        await running.end()
+    assert running.rows.states == ["retrying", "failed"], "nothing was sent since"
+    assert "worker ended" in running.rows.row["error"]
+    assert running.rows.row["figures"].items() >= before.items()
+
+
 async def test_what_no_connection_can_begin_with_is_passed_over(
     segments: Growing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pieces, begun = [GARBAGE], []
-    connection, next_piece = Push._connection, Push._piece
+    connection, next_piece = Connecting.make, Push._piece
 
     async def piece(made: Push) -> Piece | None:
         if made._follower is None and (found := await next_piece(made)) is not None:
             pieces[:] = [found, GARBAGE, GARBAGE]
         return pieces.pop() if pieces else None
 
-    async def begin(made: Push, piece: Piece, follower: SegmentFollower) -> Any:
+    async def begin(made: Connecting, piece: Piece, follower: SegmentFollower) -> Any:
         await connection(made, piece, follower)
         begun.append(piece.begin_s)
         made._output.recorded.set()
         raise PushFailed("Enough.")
 
     monkeypatch.setattr(Push, "_piece", piece)
-    monkeypatch.setattr(Push, "_connection", begin)
+    monkeypatch.setattr(Connecting, "make", begin)
     async with pushed(segments, URL, Settings(allow_private_targets=True)) as running:
         await running.task
     assert running.rows.row["error"] == "Enough."
