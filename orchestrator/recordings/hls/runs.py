@@ -126,9 +126,11 @@ class Runs:
             return True
         if row.number == rows.segments[-1].number:
             return False
-        size, now = _size(Path(row.path)), time.monotonic()
+        (size, still_s), now = _size(Path(row.path)), time.monotonic()
         known = self._quiet.get(row.number)
-        if known is None or known[0] != size:
+        if known is None:  # a server that was started anew doesn't wait once more
+            self._quiet[row.number] = known = (size, now - still_s)
+        elif known[0] != size:
             self._quiet[row.number] = known = (size, now)
         return now - known[1] > QUIET_S
 
@@ -187,8 +189,10 @@ def _derived_run(row: Segment, file: File, *, copied: bool) -> SegmentRun | None
     return run
 
 
-def _size(path: Path) -> int:
+def _size(path: Path) -> tuple[int, float]:
+    """Of a file, and for how long it has had it."""
     try:
-        return os.stat(path).st_size
+        status = os.stat(path)
     except OSError:
-        return -1
+        return -1, 0.0
+    return status.st_size, max(0.0, time.time() - status.st_mtime)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -133,6 +135,18 @@ async def test_a_segment_that_nobody_ended_has_ended_when_it_grows_no_more(
     async with asyncio.timeout(10):
         while '"2/init.mp4"' not in await _playlist(hls):
             await asyncio.sleep(0.02)
+
+
+async def test_a_new_server_lists_what_follows_a_killed_segment_at_once(
+    hls: HlsRecordings, catalog: Catalog, tmp_path: Path, encoded: Path
+) -> None:
+    data, first = encoded.read_bytes(), tmp_path / "0001.mp4"
+    first.write_bytes(data[: len(data) // 2])
+    os.utime(first, (time.time() - 60,) * 2)
+    await begin(catalog, tmp_path)
+    await add_segment(catalog, 1, first)
+    await add_segment(catalog, 2, encoded, offset_s=7.0)
+    assert '"2/init.mp4"' in await _playlist(hls)
 
 
 async def test_joined_segments_have_the_same_pieces_also_for_a_new_server(
