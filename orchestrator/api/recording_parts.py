@@ -66,6 +66,9 @@ class Uploads(Protocol):
     async def place(self, recording_id: str, name: str, /) -> str | Path:
         """An address with a signature, or a path; UploadedFileNotFound, UploadError."""
 
+    async def playlist(self, recording_id: str, name: str, /) -> bytes:
+        """The text of a playlist of HLS at a target; what `place` raises."""
+
     async def place_of_part(self, recording_id: str, part: int, /) -> str | Path | None:
         """The same of a final file; None if it isn't anywhere else."""
 

@@ -17,7 +17,7 @@ import structlog
 
 from orchestrator.errors import UploadError, UploadMismatch
 from orchestrator.uploads.bandwidth import Bandwidth
-from orchestrator.uploads.failures import failure_of_obstore, unreadable
+from orchestrator.uploads.failures import failure_of_obstore, garbled, unreadable
 from orchestrator.uploads.folder import copy_into, remove_unfinished, sha256_there
 from orchestrator.uploads.pieces.names import attributes_of
 from orchestrator.uploads.s3.bucket import S3Bucket
@@ -202,6 +202,19 @@ class Objects:
                 f" {file.size} bytes{'' if same else ', and another checksum'}.",
                 "It is uploaded again; the recording is kept here.",
             )
+
+
+async def read_object(target: Target, key: str, most_bytes: int) -> bytes:
+    """All of an object; UploadError, also for one that is longer."""
+    try:
+        result = await obstore.get_async(target.store, key)
+        if result.meta["size"] > most_bytes:
+            raise garbled(target.shown, f"{key} has {result.meta['size']} bytes")
+        return bytes(await result.bytes_async())
+    except UploadError:
+        raise
+    except Exception as error:
+        raise failure_of_obstore(target.shown, error) from error
 
 
 async def sha256_at(target: Target, key: str) -> str:

@@ -141,6 +141,7 @@ class UploadPass:
     async def _begin_beside(self) -> asyncio.Task[None] | None:
         """Sends files that have become final, if there are any."""
         contents = await contents_of(self._catalog, self._recording, self._scratch)
+        self._contents = contents
         if all(self._files.known(one) for one in contents):
             return None
         return asyncio.create_task(self._send_beside(contents))

@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from orchestrator.api.dependencies import ManagerHere
 from orchestrator.api.documented_errors import Responses, failures
 from orchestrator.api.file_responses import VideoFile, redirected
+from orchestrator.api.routes.playback.hls import PLAYLIST_TYPE
 from orchestrator.api.routes.recordings import FileMissing, RecordingId, media_type, status_of
 from orchestrator.api.schemas.common import RECORDING_ID
 from orchestrator.api.schemas.uploads import UPLOADED, UploadedFileInfo, UploadedFileList
@@ -49,8 +50,12 @@ async def uploaded(
     manager: ManagerHere,
 ) -> Response:
     """Leads to one of them: an address at the target with a signature, for a player; of a folder
-    the file itself."""
+    the file itself. Playlists of HLS (`hls/master.m3u8`) are sent, so that what they name leads
+    there, too."""
     recording = await manager.get(id)
+    if name.endswith(".m3u8"):
+        text = await manager.uploads.playlist(id, name)
+        return Response(text, headers={"Cache-Control": "no-store"}, media_type=PLAYLIST_TYPE)
     place = await manager.uploads.place(id, name)
     if isinstance(place, str):
         return redirected(place)

@@ -97,6 +97,9 @@ class PieceSender:
         others = [name for name in self._known if name not in named]
         gone = [name for name in others if await self._far_end.remove(f"{FOLDER}/{name}")]
         await self._pieces.forget(self._state.row.id, gone)
+        for name in gone:
+            del self._known[name]
+        self._count()
 
     async def _look(self) -> bool:
         """Whether the segments could be read; UploadHindered if they can't for a while."""

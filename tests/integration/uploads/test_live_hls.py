@@ -51,10 +51,14 @@ async def s3(tmp_path: Path) -> AsyncIterator[VersityGw]:
 async def begin(server: ServerProcess, s3: VersityGw, room: str, **how: Any) -> tuple[str, str]:
     """A recording with an upload that has HLS; their ids."""
     upload = {"type": "upload", "url": PREFIX, "options": s3.options, "hls": True}
-    answer = await server.ask_to_start(room, outputs=[upload], **how)
+    async with asyncio.timeout(100):  # a busy machine's directory or publisher may be late
+        answer = await server.ask_to_start(room, outputs=[upload], **how)
+        while answer.status_code in (502, 504):
+            answer = await server.ask_to_start(room, outputs=[upload], **how)
     assert answer.status_code == 200, answer.text
     listed = await server.get("/api/recordings")
-    (id,) = [one["id"] for one in listed["recordings"] if one["mint_id"] == room]
+    running = [one for one in listed["recordings"] if one["state"] == "recording"]
+    (id,) = [one["id"] for one in running if one["mint_id"] == room]
     (output,) = (await server.get(f"/api/recordings/{id}/outputs"))["outputs"]
     return id, output["id"]
 

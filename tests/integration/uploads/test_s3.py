@@ -131,6 +131,23 @@ async def test_an_outage_is_reported_and_outlived(machine: Machine, s3: VersityG
 
 
 @pytest.mark.all_only
+async def test_one_that_hangs_is_left_and_gone_on_with(machine: Machine, s3: VersityGw) -> None:
+    source = await put_big(machine)
+    async with machine.serving() as server:
+        how = {"url": PREFIX, "options": s3.options, "bandwidth_bps": SLOW_BPS}
+        added = await add_upload(server, ID, **how)
+        await until_sent(server, ID, added["id"], BIG // 4)
+        async with s3.away("frozen"):
+            failed = await until(server, ID, added["id"], "retrying", within_s=90)
+            assert failed["error"]["code"] == "upload_unreachable", failed
+            assert "no answer in time" in failed["error"]["error"]
+        done = await until(server, ID, added["id"], "complete", "failed", within_s=60)
+        assert (done["state"], done["error"]) == ("complete", None), done
+    assert s3.unfinished() == []
+    assert s3.objects()[f"talks/{ID}-{ID}/{source.name}"].read_bytes() == source.read_bytes()
+
+
+@pytest.mark.all_only
 async def test_one_that_is_removed_while_it_is_sent_leaves_nothing_open(
     machine: Machine, s3: VersityGw
 ) -> None:

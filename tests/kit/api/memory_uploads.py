@@ -26,6 +26,12 @@ class MemoryUploads:
             raise UploadedFileNotFound(recording_id, name)
         return self.places[name]
 
+    async def playlist(self, recording_id: str, name: str) -> bytes:
+        """What the place has, of those in folders."""
+        place = await self.place(recording_id, name)
+        assert isinstance(place, Path)
+        return place.read_bytes()
+
     async def place_of_part(self, recording_id: str, part: int) -> str | Path | None:
         """Likewise."""
         return next((self.places[row.name] for row in self.rows if row.part == part), None)

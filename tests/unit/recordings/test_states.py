@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from unittest.mock import Mock
 
 from orchestrator.catalog.models import ACTIVE_STATES
 from orchestrator.catalog.store import Catalog
@@ -54,6 +55,18 @@ async def test_the_ledger_sees_a_wanted_end_and_writes_its_notes(catalog: Catalo
     assert [e.message for e in await catalog.events("r1")] == ["a line"]
     assert pauses[-1] == "cut"
     assert (steps[-1], row.speed_step) == (2, None), "it is reported, and no row changes"
+
+
+async def test_a_worker_that_takes_over_says_what_it_ends(catalog: Catalog) -> None:
+    """Its first change back ends what the death of the worker before began, later ones do not."""
+    row = recording("r1", state="reconnecting", worker_starts=2)
+    await catalog.create(row)
+    entry, unused = CatalogEntry(row, catalog), Mock()
+    async with entry.opened(on_stop=unused, on_reserved=unused, on_pause=unused):
+        for state in ("recording", "reconnecting", "recording"):
+            await entry.change_state(RecordingState(state))
+    causes = [event.data.get("cause") for event in await catalog.events("r1")]
+    assert causes == ["worker", None, None]
 
 
 async def test_only_one_server_may_start_the_next_worker(catalog: Catalog) -> None:

@@ -28,6 +28,14 @@ async def test_an_internal_address_is_for_trusted_outputs_only(host: str) -> Non
     assert (await reachable_target(spec, fallback=False, trusted=True)).scheme == "s3"
 
 
+@pytest.mark.parametrize("endpoint", ["https://user:secret@1.1.1.1", "ftp://1.1.1.1", "https://"])
+async def test_an_endpoint_with_keys_or_without_a_host_is_refused(endpoint: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        await reachable_target(output(endpoint), fallback=False, trusted=False)
+    assert refused.value.context["field"] == "options.endpoint"
+    assert "secret" not in str(refused.value)
+
+
 async def test_a_name_that_cant_be_looked_up_is_tried_again() -> None:
     with pytest.raises(UploadUnreachable) as raised:
         await reachable_target(output("https://s3.invalid"), fallback=False, trusted=False)

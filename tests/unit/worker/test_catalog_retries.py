@@ -38,7 +38,7 @@ def entry(monkeypatch: pytest.MonkeyPatch) -> CatalogEntry:
     monkeypatch.setattr(catalog_entry, "LOOK_S", 0.001)
     monkeypatch.setattr(catalog_entry, "_ATTEMPTS", ATTEMPTS)
     unused: Any = None
-    return CatalogEntry(recording("a", state="recording"), unused)
+    return CatalogEntry(recording("a", state="recording", worker_starts=1), unused)
 
 
 async def test_it_is_tried_again_while_it_is_busy(entry: CatalogEntry) -> None:

@@ -12,6 +12,9 @@ const MOST_RECOVERIES = 3;
  * and never loads anything for a position before that.
  */
 const INSIDE_S = 0.02;
+/** How fast what is behind live is played at most, to catch up: with parts there is little that can be behind. */
+const CATCH_UP = 1.1;
+const CATCH_UP_IN_PARTS = 1.5;
 
 const NOT_PLAYABLE = (codecs) => ({
   error: `This browser can't play ${inWords(codecs)}`,
@@ -23,7 +26,7 @@ const CONFIG = {
   // Pieces are fragmented MP4: there is nothing to repackage in a worker, which would need another policy for this page.
   enableWorker: false,
   lowLatencyMode: true,
-  maxLiveSyncPlaybackRate: 1.1,
+  maxLiveSyncPlaybackRate: CATCH_UP,
   backBufferLength: 60,
 };
 
@@ -79,6 +82,9 @@ export function playHls(video, path, tell) {
 
   function attach(Hls) {
     hls = new Hls(CONFIG);
+    hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
+      hls.config.maxLiveSyncPlaybackRate = details.partList ? CATCH_UP_IN_PARTS : CATCH_UP;
+    });
     hls.on(Hls.Events.FRAG_BUFFERED, () => { tries = 0; tell(null); });
     hls.on(Hls.Events.ERROR, (_, { fatal, type, details, response, error }) => {
       if (fatal) failed(Hls, { type, details, response, error });

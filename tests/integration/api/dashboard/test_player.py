@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from orchestrator.catalog.store import Catalog
+from orchestrator.server.hls.recordings import HlsRecordings
 from tests.integration.api.dashboard.conftest import TIMEOUT_MS, OpenPage, faults
 from tests.kit.api.memory import MemoryManager, recording
 from tests.kit.api.serving import Served
+from tests.kit.mediafiles.fragmented import X264, encode_command
 from tests.kit.pages.hls_pieces import GrowingHls, make_pieces
+from tests.kit.recordings.hls import ID, add_output, add_segment, begin
 
 pytestmark = pytest.mark.real_time
 
@@ -127,3 +132,44 @@ async def test_what_can_not_be_played_is_said_in_words(
         hls.refusal = None
         await until(video, "video => video.currentTime > 1")
         await expect(alert).to_have_count(0)
+
+
+_CATCH_UP = """
+async (path) => {
+  const { playHls } = await import('/dashboard/scripts/hls_playback.js');
+  const video = document.createElement('video');
+  video.muted = true;
+  document.body.append(video);
+  const player = playHls(video, path, () => {});
+  const wait = () => new Promise((done) => setTimeout(done, 50));
+  while (!(player.place() && video.buffered.length)) await wait();
+  await video.play();
+  video.currentTime = player.place().end - 6;
+  let rate = 0;
+  for (let n = 0; n < 100 && rate <= 1.1; n++) {
+    await wait();
+    rate = Math.max(rate, video.playbackRate);
+  }
+  player.end();
+  return rate;
+}
+"""
+
+
+@pytest.mark.all_only
+async def test_what_is_behind_live_in_parts_is_played_faster(
+    manager: MemoryManager, served: Served, open_page: OpenPage, catalog: Catalog, tmp_path: Path
+) -> None:
+    path = tmp_path / "0001.mp4"
+    command = encode_command(path, 20, *X264)
+    command[-2:-2] = ["-force_key_frames", "expr:gte(t,n_forced*2)", "-frag_duration", "333333"]
+    await asyncio.to_thread(subprocess.run, command, check=True, timeout=60)
+    await begin(catalog, tmp_path)
+    await add_output(catalog, low_latency=True)
+    await add_segment(catalog, 1, path)
+    manager.hls = HlsRecordings(catalog)
+    async with served(manager) as url:
+        page = await open_page(f"{url}/dashboard/")
+        rate = await page.evaluate(_CATCH_UP, f"/api/recordings/{ID}/hls/master.m3u8")
+        await page.close()
+    assert rate == 1.5

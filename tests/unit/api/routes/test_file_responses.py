@@ -175,6 +175,27 @@ async def test_one_that_was_deleted_here_is_played_from_where_it_was_uploaded(
     assert (played.status_code, played.headers["location"]) == (307, there)
 
 
+async def test_a_playlist_at_a_target_is_sent_and_what_it_names_is_led_to(
+    client: httpx.AsyncClient, manager: MemoryManager, tmp_path: Path
+) -> None:
+    """So that relative addresses in it stay below ours, where each is signed."""
+    (tmp_path / "video.m3u8").write_bytes(b"#EXTM3U\n1/0.m4s\n")
+    manager.rows.append(recording("w", id="w8", state="recording"))
+    there = "https://bucket.example.com/signed"
+    manager.uploads.places |= {
+        "hls/video.m3u8": tmp_path / "video.m3u8",
+        "hls/1/0.m4s": there,
+    }
+    playlist = await client.get("/api/recordings/w8/uploads/hls/video.m3u8")
+    assert (playlist.status_code, playlist.content) == (200, b"#EXTM3U\n1/0.m4s\n")
+    assert playlist.headers["content-type"].startswith("application/vnd.apple.mpegurl")
+    assert playlist.headers["cache-control"] == "no-store"
+    piece = await client.get("/api/recordings/w8/uploads/hls/1/0.m4s")
+    assert (piece.status_code, piece.headers["location"]) == (307, there)
+    missing = await client.get("/api/recordings/w8/uploads/hls/other.m3u8")
+    assert missing.status_code == 404
+
+
 @given(st.text(max_size=40), st.integers(0, 100))
 def test_any_header_is_understood_or_ignored(header: str, size: int) -> None:
     for asked in (header, f"bytes={header}"):
