@@ -131,9 +131,11 @@ def _problem(error: Mapping[str, Any]) -> FieldProblem:
             field="",
             problem=f"The body is not valid JSON: {error['ctx']['error']} at character {place[0]}",
         )
-    # Where a secret is expected nothing is repeated.
-    echo = "" if SECRETS & set(place) else _echo(error.get("input"))
-    return FieldProblem(field=".".join(place), problem=error["msg"] + echo)
+    # Where a secret is expected, or under a name that may be one's misspelt, nothing is repeated.
+    secret = SECRETS & set(place) or error["type"] == "extra_forbidden"
+    echo = "" if secret else _echo(error.get("input"))
+    said = error["msg"].removeprefix("Value error, ")
+    return FieldProblem(field=".".join(place), problem=said + echo)
 
 
 def _echo(value: object) -> str:

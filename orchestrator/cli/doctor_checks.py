@@ -127,7 +127,9 @@ async def _pumpfun(settings: Settings) -> list[Finding]:
 
 async def _live_of(name: str, settings: Settings) -> int:
     """How many streams one directory lists."""
-    directory = Directory.from_settings(settings.model_copy(update={"discovery": [name]}))
+    directory = Directory.from_settings(
+        settings.model_copy(update={"discovery": [name], "streams": {}})
+    )
     try:
         return len(await directory.live(1000))
     finally:

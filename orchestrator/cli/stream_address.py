@@ -29,6 +29,8 @@ STDIN: Final = Path("-")
 
 def with_address(settings: Settings, stream: str, token_file: Path | None) -> tuple[Settings, str]:
     """The settings with the stream at this address, and its id; of an id as they are."""
+    from orchestrator.stream_ids import check_no_address
+
     token = read_token(token_file)
     if not stream.startswith(WHEP):
         if token_file is not None:
@@ -38,6 +40,7 @@ def with_address(settings: Settings, stream: str, token_file: Path | None) -> tu
             )
         token = None
     if not stream.startswith(SCHEMES):
+        check_no_address(stream)
         return settings, stream
     id, defined = defined_by(stream, token=token)
     streams = settings.streams | {id: defined}
@@ -47,7 +50,7 @@ def with_address(settings: Settings, stream: str, token_file: Path | None) -> tu
 def defined_by(address: str, **more: Any) -> tuple[str, StreamSettings]:
     """The stream at an address, and the id that is made of that: its host and path."""
     from orchestrator.media import shown_address
-    from orchestrator.mediafiles.paths import check_stream_id
+    from orchestrator.stream_ids import check_stream_id
     from orchestrator.url_input.address import MASK
     from orchestrator.url_input.address import shown as shown_url
 

@@ -51,6 +51,17 @@ class ConfiguredDiscovery:
         """What was said of a stream; None if nothing was."""
         return self._streams.get(id)
 
+    def room(self, id: str) -> Stream | None:
+        """The room of this id if only its keys are defined; whether it is live isn't known here."""
+        defined = self._streams.get(id)
+        if defined is None or defined.e2ee is None:
+            return None
+        return _stream(id, defined, live=None)
+
+    def rooms(self) -> list[Stream]:
+        """All rooms of which only the keys are defined."""
+        return [room for id in self._streams if (room := self.room(id)) is not None]
+
     def put(self, id: str, defined: StreamSettings, *, allowed: bool = True) -> None:
         """Defines a stream from now on; one that isn't allowed is listed and not read."""
         self._streams[id] = defined

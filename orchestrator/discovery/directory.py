@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from orchestrator.discovery.all_rooms import all_listed
 from orchestrator.discovery.configured import ConfiguredDiscovery
 from orchestrator.discovery.demo.discovery import DemoDiscovery
 from orchestrator.discovery.livekit import LiveKitDiscovery
@@ -20,6 +21,7 @@ from orchestrator.errors import HavenError, NotFound, SourceUnreachable, StreamN
 from orchestrator.ingest.control import folder_of
 from orchestrator.media import Endpoint, Stream
 from orchestrator.settings import Settings
+from orchestrator.stream_ids import check_no_address
 
 if TYPE_CHECKING:
     from livekit.protocol.models import ParticipantInfo
@@ -102,7 +104,8 @@ class Directory:
         return demo.url if isinstance(demo, DemoDiscovery) else None
 
     async def find(self, id: str) -> Stream:
-        """The live stream with this id."""
+        """The live stream with this id; InvalidRequest if that is an address."""
+        check_no_address(id)
         failure: HavenError | None = None
         for discovery in self._discoveries.values():
             try:
@@ -129,7 +132,8 @@ class Directory:
     async def live(self, limit: int) -> list[Stream]:
         """At most `limit` live streams, the most watched first, and those with names of their own.
 
-        Of the latter nobody counts who watches: they get half of the places, or what others leave.
+        Rooms whose keys were given belong to those, live or not. Of them all
+        nobody counts who watches: they get half of the places, or what others leave.
 
         A directory that fails is left out (see `failures`); its error is raised if all failed.
         """
@@ -137,13 +141,16 @@ class Directory:
         others = [one for one in self._discoveries.values() if one is not self.named]
         answers = await asyncio.gather(*(self._live_of(one, limit) for one in others))
         failures = [answer for answer in answers if isinstance(answer, HavenError)]
-        if failures and len(failures) == len(answers) and not named:
+        rooms = self.named.rooms()
+        if failures and len(failures) == len(answers) and not (named or rooms):
             raise failures[0]
         streams = [s for answer in answers if not isinstance(answer, HavenError) for s in answer]
         # Of two with the same id the first directory's stays, as in find().
         unique = {stream.id: stream for stream in reversed(streams)}
         for stream in named:
             unique.pop(stream.id, None)
+        live = False if all_listed(others, answers, limit) else None
+        named += [replace(one, is_currently_live=live) for one in rooms if one.id not in unique]
         watched = sorted(unique.values(), key=lambda one: -one.num_participants)
         named = named[: max(limit // 2, limit - len(watched))]
         listed = [*named, *watched[: limit - len(named)]]

@@ -180,7 +180,7 @@ def _nobody(address: Address) -> HavenError:
     if address.listens:
         return NotLive(f"Nobody publishes to {address.shown} now.", "A watch waits there.")
     return SourceUnreachable(
-        f"{ANSWER_S:g} s long nothing that can be read came from {address.shown}.",
+        f"Nothing that can be read came from {address.shown} within {ANSWER_S:g} s.",
         "Check the address, and that it is live now.",
         **AGAIN,
     )

@@ -18,8 +18,8 @@ class UnusableOffer(InvalidRequest):
         super().__init__(
             error,
             detail
-            or "Send one video, one audio, or both, bundled, in codecs that can be received: "
-            "docs/whip.md lists them.",
+            or "Send one video, one audio, or both, bundled. Video may be VP8, VP9 (profile 0), "
+            "AV1, H.264 or H.265, audio Opus, RED of Opus, G.711 or G.722.",
         )
 
 

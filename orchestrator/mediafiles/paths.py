@@ -28,7 +28,6 @@ MAX_ID: Final = 8
 MAX_FILE_NAME_BYTES: Final = 240
 """NAME_MAX less what the work folder (``.….haven``) and a number (``_1000``) add."""
 
-MAX_STREAM_ID: Final = 256
 _RESERVED: Final = frozenset(
     {"CON", "PRN", "AUX", "NUL"}
     | {f"{device}{digit}" for device in ("COM", "LPT") for digit in "123456789¹²³"}
@@ -72,22 +71,6 @@ def _safe(text: str, limit: int) -> str:
 def _cut(text: str, size_bytes: int) -> str:
     """The longest beginning that fits, without half a character at its end."""
     return text.encode()[:size_bytes].decode(errors="ignore")
-
-
-def check_stream_id(stream_id: str) -> str:
-    """The id itself if it can be one: 1 to 256 characters, none of them a control character."""
-    if not 1 <= len(stream_id) <= MAX_STREAM_ID:
-        raise InvalidRequest(
-            f"mint_id has {len(stream_id)} characters.",
-            f"1 to {MAX_STREAM_ID} are allowed; GET /api/streams lists the ids of live streams.",
-        )
-    # Cc: control characters; Cs: half a character, which no UTF-8 text can hold.
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in stream_id):
-        raise InvalidRequest(
-            f"mint_id {stream_id!r} contains a control character.",
-            "Send the id exactly as GET /api/streams gives it.",
-        )
-    return stream_id
 
 
 # -- places

@@ -6,6 +6,8 @@ from typing import Final
 
 from orchestrator.catalog.models import Recording
 
+UNKNOWN_FIELDS: Final = "Fields that are not known were ignored: {}."
+
 QUALITIES_IGNORED: Final = (
     "Frames are copied as their publishers encoded them: the quality that was asked for has no "
     "effect."

@@ -10,7 +10,6 @@ from orchestrator.e2ee_keys import E2eeKeys
 from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.pipeline.loading import Pipelines
 from orchestrator.errors import InvalidRequest
-from orchestrator.mediafiles import paths
 from orchestrator.outputs.specs import Output
 from orchestrator.outputs.webhooks import Webhook
 from orchestrator.recordings.encodes.options import EncodeOptions
@@ -30,6 +29,7 @@ from orchestrator.server.output_folders import OutputFolders
 from orchestrator.server.outputs.checks import check_webhooks, checked_outputs
 from orchestrator.server.when_full import CopyInstead, copy_instead
 from orchestrator.settings import Settings
+from orchestrator.stream_ids import check_stream_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class RequestCheck:
 
     async def check(self, request: StartRequest) -> CheckedRequest:
         """What it means here. Raises a HavenError that says why it can't be done."""
-        stream_id = paths.check_stream_id(request.stream_id)
+        stream_id = check_stream_id(request.stream_id)
         video = quality_named(request.video_quality, "video_quality")
         audio = quality_named(request.audio_quality, "audio_quality")
         pipeline = pipeline_of(request, self._encoders.pipelines)

@@ -145,7 +145,7 @@ def _refusal(errors: list[ErrorDetails], given: Mapping[str, _Given]) -> Setting
     name, *inside = map(str, first["loc"])
     where = given[name].where if name in given else f"{name} (its default)"
     if inside and name in ("e2ee", "streams"):
-        where = f"{'.'.join((name, *inside))} in {where}"
+        where = f"{'.'.join((name, *map(_without_address, inside)))} in {where}"
     shown = "its value" if _is_secret(name) else repr(masked(first["input"]))
     return SettingsError(f"{where} can't be {shown}: {message}.{counted}", _advice(name, first))
 
@@ -153,8 +153,14 @@ def _refusal(errors: list[ErrorDetails], given: Mapping[str, _Given]) -> Setting
 def _advice(name: str, error: ErrorDetails) -> str:
     allowed = str(error.get("ctx", {}).get("expected", "")).replace("'", "").split(" or ")
     choices = [word.strip() for part in allowed for word in part.split(",")]
-    near = difflib.get_close_matches(str(error["input"]), choices, n=1)
+    near = difflib.get_close_matches(str(error["input"]), filter(None, choices), n=1)
     return f"Did you mean {near[0]}?" if near else f"{Settings.model_fields[name].description}"
+
+
+def _without_address(id: str) -> str:
+    """An id as it may be shown: a part of an address may be a secret."""
+    scheme, mark, _ = id.partition("://")
+    return f"{scheme}{mark}…" if mark else id
 
 
 def _is_secret(name: str) -> bool:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import re
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -25,6 +23,7 @@ from orchestrator.errors import (
     NotLive,
     SourceBusy,
     SourceError,
+    SourceGarbled,
     SourceRefused,
     SourceUnreachable,
 )
@@ -32,6 +31,8 @@ from orchestrator.http_responses import HttpResponse, origin, read
 from orchestrator.media import IceServer, WhepEndpoint
 from orchestrator.retry_after_header import retry_after_s
 from orchestrator.stop_policy import STOP
+from orchestrator.whep.advice import advice_for
+from orchestrator.whep.ice_links import ice_servers
 from orchestrator.whep.named_addresses import PrivateHost, SessionHosts
 
 DELETE_S: Final = STOP.leave_s
@@ -43,25 +44,8 @@ MOST_TRIES: Final = 3
 
 SDP: Final = "application/sdp"
 
-_NO_WHEP: Final = "The address is not that of a WHEP resource."
-_ADVICE: Final[dict[int, str]] = {
-    401: "Check the token.",
-    403: "The token does not allow watching this stream.",
-    404: "Check the address, and that the stream is live now.",
-    405: _NO_WHEP,
-    406: (
-        "The server can't send what can be received here: "
-        "VP8, VP9, AV1, H.264 or H.265, and Opus or G.711."
-    ),
-    409: "The stream is not live now.",
-    410: "The stream is not live any more.",
-    415: _NO_WHEP,
-}
 _NOT_LIVE: Final = (404, 409, 410)
 """What servers say of a stream that nobody publishes now; the first of an unknown one, too."""
-
-_LINK: Final = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w-]+=(?:\"[^\"]*\"|[^;,\s]*))*)")
-_PARAMETER: Final = re.compile(r"([\w-]+)=(?:\"([^\"]*)\"|([^;,\s]*))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +93,6 @@ def _asked_s(tried: RetryCallState) -> float:
 def _is_last(deadline: float, tried: RetryCallState) -> bool:
     too_late = time.monotonic() + tried.upcoming_sleep >= deadline
     return too_late or tried.attempt_number >= MOST_TRIES
-
-
-def ice_servers(links: Iterable[str]) -> list[IceServer]:
-    """The servers of `Link: <turn:…>; rel="ice-server"` headers (RFC 9725 §4.6, RFC 8288)."""
-    servers = []
-    for header in links:
-        for url, rest in _LINK.findall(header):
-            parameters = {
-                name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(rest)
-            }
-            if "ice-server" in parameters.get("rel", "").lower().split():
-                credential = parameters.get("credential", "")
-                servers.append(IceServer((url,), parameters.get("username", ""), credential))
-    return servers
 
 
 class WhepClient:
@@ -200,7 +170,11 @@ class WhepClient:
             if answer.status not in (307, 308) or to is None:
                 return answer
             url = await self._joined(answer.url, to)
-        raise SourceError(f"The WHEP server {self._shown} redirects too often.")
+        raise SourceError(
+            f"The WHEP server {self._shown} redirects more than {MAX_REDIRECTIONS} times, the last "
+            f"time to {_shown(url)[:200]}.",
+            "It may redirect in a circle: ask its operator, or use the address where it leads to.",
+        )
 
     async def _send(
         self, method: str, url: httpx.URL, sdp: str | None = None, *, etag: str | None = None
@@ -223,6 +197,8 @@ class WhepClient:
             raise SourceError(f"{_shown(url)} is not the address of a WHEP resource.") from wrong
         except UnicodeError as wrong:  # httpx looks at a redirect's host name, and can't decode it
             raise self._wrong_location() from wrong
+        except httpx.RemoteProtocolError as problem:
+            raise self._no_http(problem) from problem
         except httpx.HTTPError as problem:
             raise self._unreachable(str(problem) or type(problem).__name__) from problem
 
@@ -269,7 +245,7 @@ class WhepClient:
     def _refused(self, answer: HttpResponse) -> SourceError:
         if answer.status >= 500:
             return self._unreachable(answer.said)
-        advice = _ADVICE.get(answer.status, "Check the address and the server's log.")
+        advice = advice_for(answer.status, with_token=bool(self._token))
         where, to = "", answer.headers.get("location", "")
         if 300 <= answer.status < 400 and to:
             advice = "The stream is at another address, use that one"
@@ -283,6 +259,15 @@ class WhepClient:
                 advice = "It redirects to a host where the token isn't sent: use that address."
         refused = NotLive if answer.status in _NOT_LIVE else SourceRefused
         return refused(f"The WHEP server {self._shown} refused{where} ({answer.said}).", advice)
+
+    def _no_http(self, problem: httpx.RemoteProtocolError) -> SourceError:
+        """What came isn't repeated: it may be anything, of any service."""
+        if "disconnected" in str(problem) or "closed connection" in str(problem):
+            return self._unreachable("it closed the connection without an answer")
+        return SourceGarbled(
+            f"The WHEP server {self._shown} answered with something that is not HTTP.",
+            "Check the address and its port, and whether it begins with https:// or http://.",
+        )
 
     def _busy(self, answer: HttpResponse, wait_s: float | None) -> SourceBusy:
         when = "later" if wait_s is None else f"in {wait_s:.0f} s"

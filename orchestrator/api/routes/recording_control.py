@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter
 from fastapi import Path as InPath
 
@@ -50,9 +51,11 @@ from orchestrator.errors import (
 )
 from orchestrator.recordings.formats import formats_of
 from orchestrator.recordings.limits import requested_limits
-from orchestrator.recordings.notes import QUALITIES_IGNORED
+from orchestrator.recordings.notes import QUALITIES_IGNORED, UNKNOWN_FIELDS
 from orchestrator.recordings.start_request import StartRequest
 from orchestrator.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 router = APIRouter(prefix="/api/recording", tags=["recording"])
 
@@ -122,7 +125,16 @@ async def start(body: StartBody, manager: ManagerHere) -> Started:
     recording = await manager.start(request_of(body, manager.settings))
     asked = {"video_quality", "audio_quality"} & body.model_fields_set
     ignored = recording.tracks is not None and recording.instead_of is None and asked
-    return serialize.started(recording, [QUALITIES_IGNORED] if ignored else [])
+    notes = [QUALITIES_IGNORED] if ignored else []
+    return serialize.started(recording, [*notes, *unknown_fields(body)])
+
+
+def unknown_fields(body: StartBody) -> list[str]:
+    """A note for the answer, and a line in the log, on fields that mean nothing: names only."""
+    if not (names := body.ignored):
+        return []
+    log.warning("unknown fields of a request were ignored", stream=body.mint_id, fields=names)
+    return [UNKNOWN_FIELDS.format(", ".join(names))]
 
 
 def request_of(body: StartBody, settings: Settings) -> StartRequest:

@@ -126,5 +126,5 @@ def definition_of(body: StreamBody) -> StreamSettings:
         raise InvalidRequest(
             f"{field}: {what}" if field else what[:1].upper() + what[1:],
             "GET /docs describes every field.",
-            field=field,
+            **({"field": field} if field else {}),
         ) from None

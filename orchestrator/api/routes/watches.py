@@ -10,7 +10,7 @@ from fastapi import Path as InPath
 from orchestrator.api.dependencies import ManagerHere
 from orchestrator.api.documented_errors import failures, failures_of_post
 from orchestrator.api.errors import body_of
-from orchestrator.api.routes.recording_control import REQUEST_ERRORS, request_of
+from orchestrator.api.routes.recording_control import REQUEST_ERRORS, request_of, unknown_fields
 from orchestrator.api.schemas.common import MINT_ID
 from orchestrator.api.schemas.start import StartBody, StreamId
 from orchestrator.api.schemas.watches import Unwatched, Watched, WatchInfo, WatchList, WatchState
@@ -29,7 +29,9 @@ async def watch(body: StartBody, manager: ManagerHere) -> Watched:
 
     A repeated call for the same stream replaces its options.
     """
-    return Watched(**_values(await manager.watches.add(request_of(body, manager.settings))))
+    watched = await manager.watches.add(request_of(body, manager.settings))
+    unknown_fields(body)
+    return Watched(**_values(watched))
 
 
 @router.get("", responses=failures(), summary="List Watched Streams")

@@ -30,6 +30,10 @@ Moment = Annotated[
 """A moment, always written with its offset: ``2024-12-01T14:30:22.000+00:00``."""
 
 
+STRICT = ConfigDict(extra="forbid")
+"""Of bodies that only clients of ours send: a name that is misspelt is refused."""
+
+
 def example(value: dict[str, Any]) -> ConfigDict:
     """Model configuration with an example for the documentation."""
     return ConfigDict(json_schema_extra={"examples": [value]})

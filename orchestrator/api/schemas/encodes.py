@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from orchestrator.api.schemas.common import (
     OUTPUT_PATH,
     RECORDING_ID,
+    STRICT,
     Moment,
     Wire,
     example,
@@ -40,7 +41,7 @@ class EncodeBody(Wire):
     vmaf: bool = False
     """Whether the VMAF of the new file is measured, which takes as long as decoding both."""
 
-    model_config = example(
+    model_config = STRICT | example(
         {
             "pipeline": DEFAULT_PIPELINE,
             "quality": "high",
@@ -194,7 +195,7 @@ class QueueBody(Wire):
 
     paused: bool
 
-    model_config = example({"paused": True})
+    model_config = STRICT | example({"paused": True})
 
 
 class QueueAnswer(QueueState):

@@ -10,6 +10,7 @@ from orchestrator.api.schemas.common import (
     MINT_ID,
     OUTPUT_PATH,
     RECORDING_ID,
+    STRICT,
     Moment,
     Wire,
     example,
@@ -158,7 +159,7 @@ class PauseBody(Wire):
     """false: the time of the pause isn't in the file. true: its last frame stands for it, and
     silence."""
 
-    model_config = example({"mint_id": MINT_ID, "still": False})
+    model_config = STRICT | example({"mint_id": MINT_ID, "still": False})
 
 
 class ResumeBody(Wire):
@@ -167,7 +168,7 @@ class ResumeBody(Wire):
     mint_id: StreamId
     """The stream, as given to /start."""
 
-    model_config = example({"mint_id": MINT_ID})
+    model_config = STRICT | example({"mint_id": MINT_ID})
 
 
 class Paused(Wire):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from orchestrator.api.schemas.common import MINT_ID, example
 from orchestrator.api.schemas.encodes import EncodeBody
@@ -16,12 +16,18 @@ from orchestrator.recordings.start_request import DEFAULT_QUALITY
 StreamId = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """A stream's id: any characters that are not control characters."""
 
+MOST_IGNORED = 10
+LONGEST_NAME = 40
+
 Quality = Literal["low", "medium", "high", "best"]
 """`best` is what newer builds of the app call `high`."""
 
 
 class StartBody(BesideTheFile):
-    """Which stream to record, and how."""
+    """Which stream to record, and how.
+
+    Unknown fields are no error: the desktop app's builds may send some (`ignored`).
+    """
 
     mint_id: StreamId
     """The stream: `mint_id` of GET /api/streams; on a LiveKit server, the name of the room."""
@@ -56,7 +62,7 @@ class StartBody(BesideTheFile):
     """Encode the files again when the recording is completed, slowly and small; POST
     /api/recordings/{id}/encode does it for one that is. Null: don't."""
 
-    model_config = example(
+    model_config = ConfigDict(extra="allow") | example(
         {
             "mint_id": MINT_ID,
             "output_format": "av1",
@@ -65,3 +71,8 @@ class StartBody(BesideTheFile):
             "output_directory": "/path/to/recordings",
         }
     )
+
+    @property
+    def ignored(self) -> list[str]:
+        """Names of fields that nothing is known of, at most MOST_IGNORED, none of their values."""
+        return [name[:LONGEST_NAME] for name in sorted(self.model_extra or ())[:MOST_IGNORED]]

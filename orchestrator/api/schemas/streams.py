@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from orchestrator.api.schemas.common import MINT_ID, Failure, Wire, example, example_of
+from orchestrator.api.schemas.common import MINT_ID, STRICT, Failure, Wire, example, example_of
 from orchestrator.api.schemas.start import StreamId
 from orchestrator.e2ee_keys import E2eeKeys
 
@@ -76,7 +76,7 @@ class StreamBody(Wire):
     """Instead of an address: the keys of the end-to-end encrypted LiveKit room `mint_id`, which are
     used unless a request has its own; they are shown nowhere again."""
 
-    model_config = example(
+    model_config = STRICT | example(
         {
             "mint_id": "lobby",
             "name": "Lobby",

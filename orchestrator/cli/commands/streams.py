@@ -134,13 +134,13 @@ def add_stream(
     Every user of this machine sees an ADDRESS with its key or password: use --url-file for one.
     """
     from orchestrator.cli.stream_address import checked, read_secret, read_token
-    from orchestrator.mediafiles.paths import check_stream_id
+    from orchestrator.stream_ids import check_own_id
 
     if sum((address is not None, url_file is not None, whip)) != 1:
         raise typer.BadParameter("give an ADDRESS, --url-file or --whip")
     if key_file is not None and not whip:
         raise typer.BadParameter("a key is of use with --whip", param_hint="--key-file")
-    check_stream_id(id)
+    check_own_id(id)
     token, key = read_token(token_file), None
     if whip:
         key = read_secret(key_file, "key", "--key-file") if key_file else token_urlsafe(KEY_BYTES)

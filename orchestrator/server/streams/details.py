@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.discovery.directory import Directory
 from orchestrator.e2ee_keys import E2eeKeys
-from orchestrator.errors import HavenError, NotLive, SourceError
+from orchestrator.errors import HavenError, NotLive, SourceError, StreamNotFound
 from orchestrator.media import Publication, Stream, WhepEndpoint
 
 if TYPE_CHECKING:
@@ -66,12 +66,19 @@ class StreamDetails:
 async def details_of(directory: Directory, id: str, keys: E2eeKeys | None = None) -> StreamDetails:
     """What is in the stream of this id; `keys`: those for what is end-to-end encrypted in it.
 
-    One with a name of its own is there while it isn't live, too; any other then raises
-    StreamNotFound, or its directory's failure.
+    One with a name of its own is there while it isn't live, too, as is a room whose keys are kept;
+    any other then raises StreamNotFound, or its directory's failure.
     """
     if (named := await directory.named.known(id)) is not None:
         return await _of_named(directory, named)
-    stream = await directory.find(id)
+    try:
+        stream = await directory.find(id)
+    except HavenError as error:
+        if (room := directory.named.room(id)) is None:
+            raise
+        live = False if isinstance(error, StreamNotFound) else None
+        known = replace(room, is_currently_live=live)
+        return StreamDetails(known, None, "What is in the room is known while it is live.", error)
     if (infos := await directory.participants(stream)) is not None:
         return StreamDetails(stream, await asyncio.to_thread(_tracks, infos, keys))
     if stream.discovery == "demo":

@@ -24,6 +24,7 @@ from orchestrator.periodic import Periodic
 from orchestrator.sealing import SealingKey
 from orchestrator.settings import Settings
 from orchestrator.settings.groups.streams import StreamSettings
+from orchestrator.stream_ids import check_no_address, check_own_id
 
 log = structlog.get_logger(__name__)
 
@@ -74,10 +75,13 @@ class NamedStreams:
         return self._named.definition(id)
 
     async def add(self, id: str, defined: StreamSettings, *, by_command: bool = False) -> None:
-        """Adds a stream for this server and later ones; StreamExists, TooManyStreams.
+        """Adds a stream for this server and later ones.
 
-        `by_command`: on the command line, where any address may be named.
+        Raises InvalidRequest for an id that is an address or has no place in a path of the API,
+        StreamExists, or TooManyStreams. `by_command`: on the command line, where any address may be
+        named.
         """
+        check_own_id(id)
         if id in self._settings.streams:
             raise StreamExists(id, "The settings define it: choose another id.")
         text = json.dumps(revealed(defined) | ({BY_COMMAND: True} if by_command else {}))
@@ -96,6 +100,7 @@ class NamedStreams:
                 await self._table.remove(id)
             except NotAdded:
                 await self._forget(id)
+                check_no_address(id)
                 raise
             await self._forget(id)
             log.info("stream removed", stream=id)

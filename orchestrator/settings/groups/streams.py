@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Annotated, Final, Self
 
 from pydantic import (
@@ -14,6 +13,7 @@ from pydantic import (
 )
 
 from orchestrator.e2ee_keys import E2eeKeys
+from orchestrator.errors import InvalidRequest
 from orchestrator.settings.value_types import (
     BearerToken,
     HttpUrl,
@@ -21,8 +21,8 @@ from orchestrator.settings.value_types import (
     StreamKey,
     from_json,
 )
+from orchestrator.stream_ids import LONGEST_ID, check_own_id
 
-LONGEST_ID: Final = 256
 MOST_STREAMS: Final = 1000
 
 
@@ -59,12 +59,13 @@ class StreamSettings(BaseModel):
 
 
 def _id(value: str) -> str:
-    odd = any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
-    if odd or not 1 <= len(value) <= LONGEST_ID:
+    try:
+        return check_own_id(value)
+    except InvalidRequest as wrong:
         raise ValueError(
-            f"an id has 1 to {LONGEST_ID} characters, none of them a control character"
-        )
-    return value
+            f"an id has 1 to {LONGEST_ID} characters, none of them a control character; it is no "
+            "address, and has no . or .. between slashes and no slash at an end"
+        ) from wrong
 
 
 class ConfiguredStreams(BaseModel):

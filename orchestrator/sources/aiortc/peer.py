@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NoReturn, Protocol
+from typing import ClassVar, Final, NoReturn, Protocol
 
 from aiortc import RTCPeerConnection, RTCRtpTransceiver, RTCSessionDescription
 from aiortc.sdp import SessionDescription, candidate_from_sdp
@@ -55,6 +55,9 @@ class PeerListener(MediaListener, Protocol):
 class Peer:
     """One connection; not reusable after `close()`."""
 
+    whose: ClassVar[str] = "server's"
+    """The other side, as errors call it."""
+
     def __init__(
         self,
         listener: PeerListener,
@@ -95,7 +98,7 @@ class Peer:
                 self.use_turn_servers(self._ice_servers)
                 await self._connection.setLocalDescription(await self._connection.createAnswer())
             except NEGOTIATION_ERRORS as problem:
-                raise rejected("offer", problem) from problem
+                raise rejected(f"{self.whose} offer", problem) from problem
             return referring(self._connection.localDescription.sdp)
 
     async def offer(self, kinds: Sequence[TrackKind]) -> str:
@@ -114,7 +117,7 @@ class Peer:
             self._read_labels(answer, labels)
             await self._connection.setRemoteDescription(description)
         except NEGOTIATION_ERRORS as problem:
-            raise rejected("answer", problem) from problem
+            raise rejected(f"{self.whose} answer", problem) from problem
         self._apply(answer)
 
     def use_turn_servers(self, servers: Iterable[IceServer]) -> None:

@@ -272,10 +272,10 @@ class UrlSession:
 
     def _nothing_came(self) -> SourceError:
         what = (
-            "nobody published to" if self._address.listens else "nothing that can be read came from"
+            "Nobody published to" if self._address.listens else "Nothing that can be read came from"
         )
         return SourceUnreachable(
-            f"{self._connect_timeout_s:g} s long {what} {self._address.shown}.",
+            f"{what} {self._address.shown} within {self._connect_timeout_s:g} s.",
             "Start the sender first; ORCHESTRATOR_CONNECT_TIMEOUT_S says how long to wait."
             if self._address.listens
             else "Check the address, and that it is live now.",

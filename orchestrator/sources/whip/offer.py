@@ -7,10 +7,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from orchestrator.errors import UnusableOffer
-from orchestrator.media import Publication, TrackKind
+from orchestrator.media import RECEIVABLE, Publication, TrackKind
 
 PARTICIPANT: Final = "publisher"
 """Its tracks share a clock."""
+
+_LONGEST_NAME: Final = 40
+"""Characters of a foreign name that an error repeats."""
+
+_TRANSPORT: Final = {
+    "ice-ufrag": "RFC 8839 §5.4",
+    "ice-pwd": "RFC 8839 §5.4",
+    "fingerprint": "RFC 8122 §5",
+}
+_FINGERPRINTS: Final = tuple(f"a=fingerprint:sha-{bits} " for bits in (256, 384, 512))
+"""Those that aiortc checks; lines of other ones may be there, too."""
 
 _KINDS: Final = {kind.value for kind in TrackKind}
 
@@ -32,10 +43,42 @@ def check_offer(sdp: str) -> None:
 
 
 def check_published(sdp: str, published: Mapping[str, Publication]) -> None:
-    """Raises UnusableOffer unless each m-line that sends has a publication, by its mid."""
+    """Raises UnusableOffer unless each m-line that sends has a publication, by its mid, of a codec
+    that can be received."""
     session, *media = sdp.replace("\r\n", "\n").split("\nm=")
     if len(published) < sum(_sends(section, session) for section in media):
         raise UnusableOffer("An m-line of the offer lacks a codec, or a mid of its own (RFC 9143).")
+    for each in published.values():
+        if each.mime_type not in RECEIVABLE:
+            codec = each.mime_type.partition("/")[2][:_LONGEST_NAME]
+            raise UnusableOffer(
+                f"The {each.kind} of the offer has no codec that can be received, only {codec}."
+            )
+
+
+def check_transport(sdp: str) -> None:
+    """Raises UnusableOffer unless the m-line that is to carry all has ICE's user name and password,
+    and a fingerprint, without which DTLS has nothing to check (RFC 8827 §6.5, RFC 8122 §5)."""
+    session, *media = sdp.replace("\r\n", "\n").split("\nm=")
+    lines = [*session.split("\n"), *_carrier(session, media).split("\n")]
+    for name, source in _TRANSPORT.items():
+        if not any(line.startswith(f"a={name}:") for line in lines):
+            raise UnusableOffer(
+                f"The offer has no a={name} ({source}).",
+                "Send the offer as the WebRTC library makes it; media comes by DTLS-SRTP only.",
+            )
+    if not any(line.lower().startswith(_FINGERPRINTS) for line in lines):
+        raise UnusableOffer(
+            "The offer's a=fingerprint is of no hash function that can be checked.",
+            "Use sha-256, sha-384 or sha-512 (RFC 8122 §5).",
+        )
+
+
+def _carrier(session: str, media: list[str]) -> str:
+    """The m-line whose transport is that of all: the first of the bundle (RFC 9143 §7.1)."""
+    group = next((x for x in session.split("\n") if x.startswith("a=group:BUNDLE ")), "")
+    first = [f"a=mid:{mid}" for mid in group.split()[1:2]]
+    return next((each for each in media if first and first[0] in each.split("\n")), media[0])
 
 
 def _sends(section: str, session: str) -> bool:

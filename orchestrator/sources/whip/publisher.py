@@ -29,6 +29,7 @@ from orchestrator.sources.whip.offer import (
     PARTICIPANT,
     check_offer,
     check_published,
+    check_transport,
     fragment_of,
     ufrag_of,
     with_codecs,
@@ -91,12 +92,13 @@ class Publisher(NotEncrypted):
         try:
             published = publications_in(offer, PARTICIPANT)
             check_published(offer, published)
+            check_transport(offer)
             labels = {mid: each.sid for mid, each in published.items()}
             answer = await self._peer.answer(offer, labels)
         except (Unavailable, UnusableOffer):
             raise
         except HavenError as problem:
-            raise UnusableOffer(problem.error, problem.detail) from problem
+            raise UnusableOffer(problem.error) from problem  # advice for a recording is of no use
         except Exception as problem:  # aiortc asserts and indexes its way through what it reads
             raise UnusableOffer(f"The offer can't be read: {problem!r}.") from problem
         self._ufrag = ufrag_of(offer)

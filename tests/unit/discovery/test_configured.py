@@ -8,8 +8,10 @@ from pydantic import SecretStr
 from orchestrator.discovery.configured import ConfiguredDiscovery
 from orchestrator.discovery.demo.discovery import DemoDiscovery
 from orchestrator.discovery.directory import Directory
-from orchestrator.errors import SourceRefused, SourceUnreachable, StreamNotFound
+from orchestrator.discovery.livekit import LiveKitDiscovery
+from orchestrator.errors import InvalidRequest, SourceRefused, SourceUnreachable, StreamNotFound
 from orchestrator.media import Stream, WhepEndpoint
+from orchestrator.server.streams.details import details_of
 from orchestrator.settings import Settings
 from orchestrator.settings.groups.streams import StreamSettings
 from tests.kit.ports import free_port
@@ -120,3 +122,48 @@ async def test_lists_have_room_for_both() -> None:
     assert [each.id for each in await directory.live(1)] == ["w30"], "the most watched one"
     count = 3
     assert len(await directory.live(20)) == 20
+
+
+class Rooms(LiveKitDiscovery):
+    """A LiveKit server with these rooms."""
+
+    def __init__(self, *ids: str) -> None:
+        super().__init__("ws://localhost:1", "key", "secret")
+        self.ids = ids
+
+    async def live(self, limit: int) -> list[Stream]:
+        return [Stream(id=id, discovery="livekit") for id in self.ids[:limit]]
+
+    async def find(self, id: str) -> Stream | None:
+        return Stream(id=id, discovery="livekit") if id in self.ids else None
+
+
+def keyed(passphrase: str) -> StreamSettings:
+    return StreamSettings.model_validate({"e2ee": {"passphrase": passphrase}})
+
+
+async def test_rooms_of_which_only_the_keys_are_kept_are_listed() -> None:
+    named = ConfiguredDiscovery({"on": keyed("a"), "off": keyed("b")})
+    directory = Directory([Rooms("on", "other")], named=named)
+    listed = {each.id: each for each in await directory.live(9)}
+    assert sorted(listed) == ["off", "on", "other"]
+    assert (listed["on"].discovery, listed["on"].is_currently_live) == ("livekit", True)
+    assert (listed["off"].discovery, listed["off"].is_currently_live) == ("configured", False)
+    cut = {each.id: each for each in await directory.live(2)}
+    assert cut["off"].is_currently_live is None, "there may be more rooms than were listed"
+    await named.remove("off")
+    assert "off" not in {each.id for each in await directory.live(9)}
+
+
+async def test_a_room_that_is_not_live_is_found_by_its_keys() -> None:
+    directory = Directory([Rooms()], named=ConfiguredDiscovery({"off": keyed("b")}))
+    found = await details_of(directory, "off")
+    assert (found.stream.id, found.stream.is_currently_live) == ("off", False)
+    assert found.published is None
+    assert isinstance(found.absence, StreamNotFound)
+    with pytest.raises(StreamNotFound):
+        await details_of(directory, "other")
+    for id in ("rtmp://host/geheim", "file:///geheim"):
+        with pytest.raises(InvalidRequest) as refused:
+            await details_of(directory, id)
+        assert "geheim" not in str(refused.value)

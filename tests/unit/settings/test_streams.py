@@ -65,6 +65,8 @@ def test_a_worker_gets_them_with_their_secrets() -> None:
         ({"a": {"whip": f"bearer  {KEY}"}}, "without the word Bearer"),
         ({"a": {"webhook": "s3cret"}}, "Extra inputs"),
         ({"": {"whip": KEY}}, "an id has 1 to 256 characters"),
+        ({"rtmp://host/s3cret": {"whip": KEY}}, "it is no address"),
+        ({"../x": {"whip": KEY}}, "no . or .. between slashes"),
         ({"a\n": {"whip": KEY}}, "none of them a control character"),
         ({str(n): {"whip": KEY} for n in range(1001)}, "at most 1000"),
         ("[1]", "dictionary"),
@@ -85,3 +87,10 @@ def test_a_refusal_names_the_stream_and_the_field() -> None:
 
 def test_the_template_can_be_read() -> None:
     assert "# streams = {}" in template()
+
+
+def test_an_empty_passphrase_has_no_advice_to_choose_nothing() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(streams={"a": {"e2ee": {"passphrase": ""}}})
+    assert "1 to 1024 characters" in str(refused.value)
+    assert "Did you mean" not in str(refused.value)

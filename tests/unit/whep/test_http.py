@@ -121,7 +121,7 @@ async def test_redirections_end_and_a_moved_stream_is_reported() -> None:
     async with scripted() as home:
         home.says(status=307, headers={"Location": "/stream"})
         async with client(home) as whep:
-            with pytest.raises(SourceError, match="too often"):
+            with pytest.raises(SourceError, match="redirects more than 5 times"):
                 await whep.offer("v=0")
         assert len(home.asked) == MAX_REDIRECTIONS + 1
         to = "https://me:geheim@example.net/stream?key=geheim#geheim"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import ClassVar
 
 from aiortc import RTCRtpReceiver
 
@@ -43,6 +44,8 @@ class IngestTap(ReceiverTap):
 
 class IngestPeer(Peer):
     """Answers a publisher's offer; `renew_outputs` when other frames are wanted of it."""
+
+    whose: ClassVar[str] = "publisher's"
 
     def __init__(self, listener: PeerListener, addresses: LocalAddresses) -> None:
         super().__init__(listener)

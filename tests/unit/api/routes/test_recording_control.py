@@ -242,3 +242,22 @@ async def test_unknown_tracks(client: httpx.AsyncClient, manager: MemoryManager)
     response = await client.post(START, json={"mint_id": MINT, "tracks": "video"})
     assert response.status_code == 422
     assert manager.requests == []
+
+
+async def test_a_field_that_is_not_known_is_ignored_and_named(
+    client: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = await client.post(START, json=DOCUMENT_START | {"qualty": "geheim", "x" * 99: 1})
+    assert answer.status_code == 200
+    assert answer.json()["notes"] == [
+        f"Fields that are not known were ignored: qualty, {'x' * 40}."
+    ]
+    printed = capsys.readouterr()
+    assert "geheim" not in answer.text + printed.out + printed.err
+
+
+@pytest.mark.parametrize("path", ["pause", "resume"])
+async def test_our_own_bodies_refuse_one(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.post(f"/api/recording/{path}", json={"mint_id": "a", "stil": "geheim"})
+    assert (answer.status_code, answer.json()["fields"][0]["field"]) == (422, "stil")
+    assert "geheim" not in answer.text

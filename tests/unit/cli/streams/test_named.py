@@ -11,8 +11,10 @@ import socket
 import pytest
 
 from orchestrator.cli.app import run
+from orchestrator.cli.doctor_checks import _live_of
 from orchestrator.cli.stream_address import TOKEN, with_address
 from orchestrator.settings import Settings
+from orchestrator.settings.groups.streams import StreamSettings
 from tests.kit.cli import Here
 from tests.kit.sources.whep_answers import SDP, scripted
 
@@ -116,7 +118,7 @@ async def test_the_doctor_asks_their_servers(place: Here) -> None:
         (True, True),
     ]
     assert "401" in lines[2]
-    assert "Check the token." in done.stdout
+    assert "It wants a bearer token" in done.stdout
 
 
 def test_the_doctor_looks_for_files_and_ports(place: Here) -> None:
@@ -173,6 +175,10 @@ def test_streams_of_the_settings_are_listed_and_stay(place: Here) -> None:
         (["streams", "add", "a", "--whip", "--key-file", "none"], "no key in none"),
         (["streams", "add", "a", "--url-file", "none"], "no address in none"),
         (["record", "demo", "--token-file", __file__], "of use with an address"),
+        (["streams", "add", "rtmp://geheim", URL], "is an address"),
+        (["streams", "add", "../x", URL], "no address of this API"),
+        (["streams", "show", "rtmp://geheim"], "is an address"),
+        (["record", "gopher://geheim"], "is an address"),
         (["record", "whep+http://:80/a"], "name a host"),
         (["record", "whep+https://media.example/" + "x" * 300], "characters"),
     ],
@@ -195,3 +201,9 @@ def test_an_address_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     assert TOKEN not in os.environ, "no worker and no ffmpeg inherits it"
     assert with_address(settings, "demo", None) == (settings, "demo")
     assert run(["streams", "--help"]) == 0
+
+
+async def test_the_doctor_counts_no_stream_of_the_settings_as_a_room() -> None:
+    hall = StreamSettings(whep="https://media.example/whep/hall")
+    settings = Settings(discovery=["demo"], streams={"hall": hall})
+    assert await _live_of("demo", settings) == 1

@@ -15,7 +15,7 @@ from orchestrator.sources.source import (
     PublicationRemoved,
     SourceClosed,
 )
-from orchestrator.whep.http import ice_servers
+from orchestrator.whep.ice_links import ice_servers
 from orchestrator.whep.publications import publications_in
 from tests.kit.sources.watcher import watching
 from tests.kit.sources.whep_server import TOKEN, rejecting_audio, whep_server

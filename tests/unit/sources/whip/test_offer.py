@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.errors import UnusableOffer
-from orchestrator.sources.whip.offer import check_offer, check_published, fragment_of
+from orchestrator.sources.whip.offer import (
+    check_offer,
+    check_published,
+    check_transport,
+    fragment_of,
+)
 from orchestrator.whep.publications import publications_in
 
 AUDIO = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=sendonly\r\na=rtpmap:111 opus/48000/2\r\n"
@@ -82,6 +87,48 @@ def test_all_else_is_refused(sdp: str, why: str) -> None:
     with pytest.raises(UnusableOffer, match=why) as raised:
         check_offer(sdp)
     assert "Send one video" in raised.value.detail
+
+
+@pytest.mark.parametrize("codec", ["VP10/90000", "theora/90000"])
+def test_a_codec_that_can_not_be_received_is_named(codec: str) -> None:
+    sdp = HEAD + VIDEO.replace("VP8/90000", codec)
+    with pytest.raises(UnusableOffer, match="no codec that can be received, only") as raised:
+        check_published(sdp, publications_in(sdp, "publisher"))
+    assert codec.partition("/")[0].lower() in raised.value.error
+    assert "VP8, VP9 (profile 0), AV1, H.264 or H.265" in raised.value.detail
+
+
+ICE = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n"
+PRINT = "a=fingerprint:sha-256 " + ":".join(["AB"] * 32) + "\r\n"
+
+
+@pytest.mark.parametrize(
+    "sdp",
+    [
+        HEAD + ICE + PRINT + VIDEO,
+        HEAD + VIDEO + ICE + PRINT,
+        HEAD + BUNDLE + AUDIO + ICE + PRINT + VIDEO,
+        HEAD + BUNDLE + VIDEO + AUDIO + ICE + PRINT.replace("sha", "SHA"),
+        HEAD + ICE + PRINT.replace("256", "1") + PRINT + VIDEO,
+    ],
+)
+def test_the_transport_of_all_is_complete(sdp: str) -> None:
+    check_transport(sdp)
+
+
+@pytest.mark.parametrize(
+    ("sdp", "why"),
+    [
+        (HEAD + ICE + VIDEO, "no a=fingerprint \\(RFC 8122"),
+        (HEAD + BUNDLE + AUDIO + ICE + VIDEO + ICE + PRINT, "no a=fingerprint"),
+        (HEAD + PRINT + VIDEO, "no a=ice-ufrag"),
+        (HEAD + PRINT + "a=ice-ufrag:abcd\r\n" + VIDEO, "no a=ice-pwd"),
+        (HEAD + ICE + PRINT.replace("sha-256", "sha-1") + VIDEO, "no hash function"),
+    ],
+)
+def test_a_transport_without_keys_is_refused(sdp: str, why: str) -> None:
+    with pytest.raises(UnusableOffer, match=why):
+        check_transport(sdp)
 
 
 def test_trickled_candidates() -> None:

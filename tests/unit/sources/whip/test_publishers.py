@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -80,6 +81,21 @@ async def test_it_is_there_once_its_media_comes(stream: Stream) -> None:
         assert stream.publishers.is_empty
         with pytest.raises(PublisherNotFound):
             stream.publishers.leave(answered.session)
+
+
+async def test_what_aiortc_refuses_is_said_of_the_publisher(stream: Stream) -> None:
+    async with offering() as publisher:
+        lines = publisher.sdp.split("\r\n")
+    bare = "\r\n".join(line for line in lines if not line.startswith("a=fingerprint"))
+    with pytest.raises(UnusableOffer, match="no a=fingerprint"):
+        await stream.publishers.offer(bare)
+    other = re.sub(r"a=rtpmap:(\d+) VP8/90000", r"a=rtpmap:\1 VP8/1000", publisher.sdp)
+    other = re.sub(r"a=rtpmap:(\d+) H264/90000", r"a=rtpmap:\1 H264/1000", other)
+    with pytest.raises(UnusableOffer, match="no codec of its video can be received") as raised:
+        await stream.publishers.offer(other)
+    assert "server" not in str(raised.value)
+    assert "Video may be VP8" in raised.value.detail
+    assert stream.publishers.is_empty
 
 
 @pytest.mark.parametrize("encoded", [False, True])
