@@ -21,6 +21,12 @@ from pydantic import (
 RING: Final = 16
 """Keys of one participant at a time, each with its index (livekit client-sdk-js, src/e2ee)."""
 
+KEY_ADVICE: Final = (
+    "Give the key of the room (`e2ee` of the request, --e2ee-passphrase-file, or the setting"
+    " e2ee), then start again."
+)
+"""For whom something can't be decrypted."""
+
 MOST_PARTICIPANTS: Final = 1000
 LONGEST_IDENTITY: Final = 512
 MOST_RATCHETS: Final = 64

@@ -134,7 +134,7 @@ class SourceFigures(_Group):
     packets_received: _Whole = None
     packets_lost: _Whole = None
     frames_undecodable: _Whole = None
-    """Left out of a copy, as one that they need was lost; other workers report 0."""
+    """Left out of a copy, as one that they need is missing; other workers report 0."""
     frames_undecryptable: _Whole = None
     """End-to-end encrypted ones that no key decrypts, and those that need one of them."""
     reconnects: _Whole = None

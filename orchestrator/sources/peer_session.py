@@ -62,7 +62,7 @@ class PeerSession:
     def key_ring(self, label: str) -> KeyRing | None:
         return self._receiver.key_ring(label)
 
-    def undecryptable(self, label: str, why: str) -> None:
+    def undecryptable(self, label: str, why: str | None) -> None:
         self._receiver.undecryptable(label, why)
 
     def no_keyframe(self, label: str) -> None:

@@ -101,7 +101,7 @@ class NotEncrypted:
         """None of them has one."""
         return None
 
-    def undecryptable(self, label: str, why: str) -> None:
+    def undecryptable(self, label: str, why: str | None) -> None:
         """Never called."""
 
 
@@ -121,7 +121,7 @@ class MediaListener(Decrypts, Protocol):
 
     def no_keyframe(self, label: str) -> None: ...
 
-    def undecryptable(self, label: str, why: str) -> None: ...
+    def undecryptable(self, label: str, why: str | None) -> None: ...
 
     def video_too_large(self, label: str, width: int, height: int) -> None: ...
 

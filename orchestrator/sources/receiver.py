@@ -148,8 +148,8 @@ class Receiver:
             return None
         return self.keys.ring(publication.participant) if publication.decryptable else EMPTY
 
-    def undecryptable(self, label: str, why: str) -> None:
-        """A publication's frames come, and can't be decrypted."""
+    def undecryptable(self, label: str, why: str | None) -> None:
+        """A publication's frames come, and can't be decrypted; why not may show later."""
         if self.wants(label):
             self.on_event(Undecryptable(label, why))
 

@@ -97,13 +97,14 @@ class NoKeyframe:
 
 @dataclass(frozen=True, slots=True)
 class Undecryptable:
-    """A publication is end-to-end encrypted, and for a second none of its frames could be
-    decrypted: none of them comes. It is over with its next frame.
+    """A publication is end-to-end encrypted, and none of its latest frames could be decrypted: none
+    of them comes. It is over with its next frame.
     """
 
     sid: str
-    why: str
-    """As the end of a sentence that begins with the publication."""
+    why: str | None
+    """As the end of a sentence that begins with the publication; None until they come for a second,
+    as its key may be changing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ class SourceStatistics:
     frames_skipped: int = 0
     """Encoded frames not decoded because the decoder was seconds behind."""
     frames_undecodable: int = 0
-    """Frames left out, as one that they need was lost."""
+    """Frames left out, as one that they need is missing."""
     frames_undecryptable: int = 0
     """End-to-end encrypted frames left out, as no key fits, or as they need one of those."""
     keyframes_requested: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
 from orchestrator.catalog.models import Recording
@@ -23,6 +23,9 @@ ENCRYPTED_WAIT_S: Final = 0.5
 """For so long nothing else may be published where no key decrypts what is. That a key isn't the
 right one took a second or two to find out."""
 
+UNBEGUN_WAIT_S: Final = 1.0
+"""The same where a key was found wrong, and nothing comes of another one that needs a key."""
+
 _LOOK_S: Final = 0.1
 
 
@@ -33,7 +36,7 @@ async def until_first_frame(
     began = asyncio.create_task(capture.began.wait())
     hopeless = [asyncio.create_task(_unsupported(capture))]
     if recording.started_at is None:  # one that is resumed goes on, whoever is muted or left out
-        more = (_muted(capture), _left_out(capture), _encrypted(capture))
+        more = (*_encrypted(capture), _muted(capture), _left_out(capture))
         hopeless += [asyncio.create_task(each) for each in more]
     waits: set[asyncio.Future[Any]] = {began, *hopeless, capture.closed, stop}
     try:
@@ -111,9 +114,13 @@ async def _muted(capture: Capture) -> None:
     await _while(lambda: capture.selection.everybody_muted, MUTED_WAIT_S)
 
 
-async def _encrypted(capture: Capture) -> None:
-    """Returns when for a while nothing can be decrypted."""
-    await _while(lambda: capture.selection.encrypted is not None, ENCRYPTED_WAIT_S)
+def _encrypted(capture: Capture) -> tuple[Coroutine[Any, Any, None], ...]:
+    """Each returns when for a while nothing can be decrypted."""
+    selection = capture.selection
+    return (
+        _while(lambda: selection.encrypted is not None, ENCRYPTED_WAIT_S),
+        _while(lambda: selection.encrypted_so_far is not None, UNBEGUN_WAIT_S),
+    )
 
 
 async def _while(holds: Callable[[], bool], for_s: float) -> None:

@@ -237,7 +237,7 @@ _RECORDING: Final[list[tuple[str, str, _ValueOf]]] = [
     ("packets_lost_total", "RTP packets lost.", lambda _, f: f.source.packets_lost),
     (
         "frames_undecodable_total",
-        "Video frames that came and were left out of a copy: one that they need was lost.",
+        "Video frames that came and were left out of a copy: one that they need is missing.",
         lambda _, f: f.source.frames_undecodable,
     ),
     (

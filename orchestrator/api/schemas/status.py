@@ -89,7 +89,7 @@ class Live(Wire):
     packets_received: int | None = None
     packets_lost: int | None = None
     frames_undecodable: int | None = None
-    """Video frames that came and were left out of a copy: one that they need was lost."""
+    """Video frames that came and were left out of a copy: one that they need is missing."""
     frames_undecryptable: int | None = None
     """End-to-end encrypted frames that no key decrypts, and those that need one of them."""
     reconnects: int | None = None

@@ -57,8 +57,8 @@ class Reassembly:
         """Of the streams before."""
         self._decryption = FrameDecryption(kind)
         self._unforeseen = Repeated(log.exception)
-        self._reported: str | None = None
-        """Why nothing can be decrypted, as it was reported."""
+        self._reported: tuple[bool, str | None] = False, None
+        """Whether nothing can be decrypted, and why, as it was reported."""
         self.label = ""
         """The publication whose frames come now; empty while it is unknown."""
         self.restart()
@@ -67,7 +67,7 @@ class Reassembly:
         """What is held is of no use any more."""
         self._left_out, self._requested = self.left_out, self.keyframes_requested
         self._undecryptable = self.undecryptable
-        self._decryption, self._reported = FrameDecryption(self._kind), None
+        self._decryption, self._reported = FrameDecryption(self._kind), (False, None)
         self.sets = KnownSets(self._formats.described)
         self.requests = KeyframeRequests(self._keyframe_interval_s)
         self._codec = ""
@@ -151,11 +151,13 @@ class Reassembly:
         return buffer.to_request() if isinstance(buffer, VideoJitterBuffer) else []
 
     def report(self, listener: MediaListener) -> None:
-        """Reports that no frame of what comes now can be decrypted, once."""
-        why = self._decryption.trouble
-        if why is not None and why != self._reported and self.label:
-            listener.undecryptable(self.label, why)
-        self._reported = why
+        """Reports that no frame of what comes now can be decrypted: when that begins, and once more
+        when it is known why.
+        """
+        known = self._decryption.failing, self._decryption.trouble
+        if known[0] and known != self._reported and self.label:
+            listener.undecryptable(self.label, known[1])
+        self._reported = known
 
     @property
     def left_out(self) -> int:

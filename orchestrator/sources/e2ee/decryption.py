@@ -75,6 +75,11 @@ class FrameDecryption:
         return self._broken and not self._failing
 
     @property
+    def failing(self) -> bool:
+        """Whether the latest frame that came could not be decrypted."""
+        return self._failing
+
+    @property
     def trouble(self) -> str | None:
         """Why none of its frames can be decrypted, as the end of a sentence; None if they can.
 

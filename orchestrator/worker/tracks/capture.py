@@ -33,9 +33,10 @@ from orchestrator.sources.source import (
     Undecryptable,
     VideoTooLarge,
 )
+from orchestrator.worker.tracks.absence import FILLED, Instead
 from orchestrator.worker.tracks.capture_figures import CaptureFigures
 from orchestrator.worker.tracks.refusals import too_large, undecryptable, without_key
-from orchestrator.worker.tracks.selection import FILLED, Instead, TrackSelection
+from orchestrator.worker.tracks.selection import TrackSelection
 from orchestrator.worker.tracks.selection_policy import SelectionPolicy, described
 from orchestrator.worker.tracks.track_gaps import TrackGaps
 
@@ -171,7 +172,8 @@ class Capture(ABC):
                 self.selection.put(publication)
                 self._note("published", described(publication))
                 if not publication.decryptable:
-                    self._note("undecryptable", without_key(publication).error)
+                    why = without_key(publication).error
+                    self._note("undecryptable", why, track=publication.sid)
             case PublicationChanged(publication):
                 self._changed(publication)
             case PublicationRemoved(sid):
@@ -205,7 +207,8 @@ class Capture(ABC):
             self._settled(event.sid, event.by_ns)
             return
         if self.selection.decrypted(event.sid):
-            self._note("decrypted", described(self.selection.publications[event.sid]))
+            what = described(self.selection.publications[event.sid])
+            self._note("decrypted", what, track=event.sid)
             self.selection.choose()
             self._selection_changed()
         self._frame(event)
@@ -230,7 +233,10 @@ class Capture(ABC):
         for sid in missing.keys() - self._missing:
             self._note("missing", missing[sid], track=sid)
         for sid in self._missing - missing.keys():
-            if (publication := self.selection.publications.get(sid)) is not None:
+            publication = self.selection.publications.get(sid)
+            if publication is not None and (why := self.selection.why_refused(sid)) is not None:
+                self._note("gap_ended", f"Frames arrive. {why.error}", track=sid)
+            elif publication is not None:
                 self._note("arriving", described(publication), track=sid)
             else:
                 self._note("gap_ended", "The track of which nothing arrived is gone.", track=sid)
@@ -250,12 +256,15 @@ class Capture(ABC):
             message = f"{described(publication)} is {size}: too large to decode"
             self._note("too_large", message, width=width, height=height, max_pixels=max_pixels)
 
-    def _undecryptable(self, sid: str, why: str) -> None:
+    def _undecryptable(self, sid: str, why: str | None) -> None:
         if (publication := self.selection.publications.get(sid)) is None:
+            return
+        self.selection.fails(sid)
+        if why is None:
             return
         problem = undecryptable(publication, why)
         if self.selection.refuse(sid, problem):
-            self._note("undecryptable", problem.error)
+            self._note("undecryptable", problem.error, track=sid)
         self.selection.choose()
         self._selection_changed()
 

@@ -14,10 +14,10 @@ from orchestrator.stream_copy.containers import CONTAINERS, Container
 from orchestrator.stream_copy.packet_queue import PacketQueue
 from orchestrator.stream_copy.packet_timeline import PacketTimeline
 from orchestrator.stream_copy.track import Packet, Track
+from orchestrator.worker.tracks.absence import NOTHING
 from orchestrator.worker.tracks.capture import Capture, Note
 from orchestrator.worker.tracks.capture_figures import CaptureFigures, copied_figures
 from orchestrator.worker.tracks.file_tracks import MOST, FileTracks
-from orchestrator.worker.tracks.selection import NOTHING
 from orchestrator.worker.tracks.selection_policy import (
     SelectionPolicy,
     codec_received,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import Final
 
 START_S: Final = 3.0
@@ -37,6 +37,11 @@ class MissingTracks:
     def arrived(self, sid: str) -> None:
         """A frame of it arrived."""
         self._last_frame[sid] = self._clock()
+
+    @property
+    def begun(self) -> Set[str]:
+        """Those of which something has arrived."""
+        return self._last_frame.keys()
 
     def not_started(self) -> dict[str, float]:
         """Those of which nothing has arrived yet, with the seconds since they are expected."""

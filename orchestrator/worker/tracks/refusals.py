@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
-from typing import Final
+from collections.abc import Container, Iterable, Set
 
+from orchestrator.e2ee_keys import KEY_ADVICE
 from orchestrator.errors import (
     EndToEndEncrypted,
     HavenError,
@@ -13,11 +13,6 @@ from orchestrator.errors import (
 )
 from orchestrator.media import NEVER_ENCRYPTED, Encryption, Publication
 from orchestrator.worker.tracks.selection_policy import codec_name, described
-
-KEY_ADVICE: Final = (
-    "Give the key of the room (`e2ee` of the request, --e2ee-passphrase-file, or the setting"
-    " e2ee), then start again."
-)
 
 
 def unsupported(video: Publication) -> UnsupportedCodec:
@@ -58,6 +53,12 @@ class Refusals:
 
     def __init__(self) -> None:
         self._whys: dict[str, HavenError] = {}
+        self._undecided: set[str] = set()
+        """Those whose frames come and can't be decrypted so far."""
+
+    def fails(self, sid: str) -> None:
+        """A frame of it came, and could not be decrypted."""
+        self._undecided.add(sid)
 
     def refuse(self, sid: str, why: HavenError) -> bool:
         """Whether that is new."""
@@ -67,6 +68,7 @@ class Refusals:
 
     def take_back(self, sid: str) -> bool:
         """Whether it was refused."""
+        self._undecided.discard(sid)
         return self._whys.pop(sid, None) is not None
 
     def why(self, sid: str) -> HavenError | None:
@@ -89,6 +91,40 @@ class Refusals:
         if isinstance(why, EndToEndEncrypted):
             return why
         return None if publication.decryptable else without_key(publication)
+
+    def encrypted_so_far(
+        self, publications: Iterable[Publication], begun: Container[str]
+    ) -> EndToEndEncrypted | None:
+        """The same of those that have `begun`: what nothing came of is not waited for if it needs a
+        key, as another has been found wrong.
+        """
+        if not self.undecryptable:
+            return None
+        known = self._whys.keys() | self._undecided
+        return self.all_encrypted(
+            each
+            for each in publications
+            if not each.encrypted or each.sid in known or each.sid in begun
+        )
+
+    def some_encrypted(self, publications: Iterable[Publication]) -> EndToEndEncrypted | None:
+        """Why some of these can't be decrypted, and that nothing came of the others; None if all
+        that came could be.
+        """
+        there = [each for each in publications if not each.muted]
+        locked = [why for each in there if (why := self._why_locked(each)) is not None]
+        if not locked:
+            return None
+        rest = [described(each) for each in there if self._why_locked(each) is None]
+        nothing = [f"No frame arrived of {', '.join(rest)}."] if rest else []
+        return EndToEndEncrypted(
+            " ".join([*(why.error for why in locked), *nothing]), locked[0].detail
+        )
+
+    def _why_locked(self, publication: Publication) -> EndToEndEncrypted | None:
+        if (why := self.why_encrypted(publication)) is None and publication.sid in self._undecided:
+            return undecryptable(publication, "none of its frames could be decrypted so far")
+        return why
 
     def all_encrypted(self, publications: Iterable[Publication]) -> EndToEndEncrypted | None:
         """Why nothing of these that isn't muted can be decrypted; None if something can."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from orchestrator.errors import (
@@ -15,7 +14,7 @@ from orchestrator.errors import (
     NoMedia,
 )
 from orchestrator.media import Publication, TrackKind
-from orchestrator.worker.tracks.absence import Absence
+from orchestrator.worker.tracks.absence import FILLED, Absence, Instead
 from orchestrator.worker.tracks.missing_tracks import ADVICE, MissingTracks
 from orchestrator.worker.tracks.refusals import Refusals, unsupported
 from orchestrator.worker.tracks.selection_policy import (
@@ -28,22 +27,6 @@ from orchestrator.worker.tracks.selection_policy import (
 
 STALL_S: Final = 2.0
 """Video or audio that is missing for so long is warned about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Instead:
-    """What is recorded where nothing arrives, in words."""
-
-    video: str
-    stalled_video: str
-    audio: str
-
-
-FILLED: Final = Instead(
-    "black frames are recorded", "the last frame is held", "silence is recorded"
-)
-NOTHING: Final = Instead(*3 * ("nothing is recorded in its place",))
-"""Of a recording that isn't encoded."""
 
 
 class TrackSelection:
@@ -113,6 +96,11 @@ class TrackSelection:
         self.arrivals.expect(self._expected())
         return new
 
+    def fails(self, sid: str) -> None:
+        """A frame of a publication came, and could not be decrypted: its key may be changing."""
+        self._refusals.fails(sid)
+        self.arrivals.arrived(sid)
+
     def why_refused(self, sid: str) -> HavenError | None:
         """Why no frame of a publication comes; None if that isn't known."""
         return self._refusals.why(sid)
@@ -172,6 +160,11 @@ class TrackSelection:
         return self._refusals.all_encrypted(self.publications.values())
 
     @property
+    def encrypted_so_far(self) -> EndToEndEncrypted | None:
+        """The same where nothing came of another one, of which nobody knows whether it can be."""
+        return self._refusals.encrypted_so_far(self.publications.values(), self.arrivals.begun)
+
+    @property
     def everybody_muted(self) -> bool:
         """Whether everything published that could be recorded is muted."""
         videos = [*self.other_videos.values(), *([self.video] if self.video is not None else [])]
@@ -191,12 +184,8 @@ class TrackSelection:
                 " joined it, and there is nothing to record.",
                 "Start publishing, then start the recording again.",
             )
-        if (encrypted := self.encrypted) is not None:
-            return encrypted
-        if self.unsupported is not None:
-            return unsupported(self.unsupported)
-        if self.video is not None and (why := self._refusals.why(self.video.sid)):
-            return why
+        if (problem := self._problem()) is not None:
+            return problem
         known = ", ".join(described(p) for p in self.publications.values())
         if self.everybody_muted:
             return EverybodyMuted(
@@ -209,6 +198,17 @@ class TrackSelection:
             "Check that the publisher is sending and not muted, and that UDP gets through; of a"
             " video a LiveKit server forwards nothing before its first keyframe.",
         )
+
+    def _problem(self) -> HavenError | None:
+        """Why what is published can't be recorded, as far as its frames or its announcement say."""
+        if (encrypted := self.encrypted) is not None:
+            return encrypted
+        if self.unsupported is not None:
+            return unsupported(self.unsupported)
+        why = self._refusals.why(self.video.sid) if self.video is not None else None
+        if why is not None and not isinstance(why, EndToEndEncrypted):
+            return why
+        return self._refusals.some_encrypted(self.publications.values())
 
     def warnings(self) -> list[str]:
         """What is missing in the recording now, in words."""

@@ -1,4 +1,4 @@
-"""From when to when frames of video were left out of a copy, as ones that they need were lost."""
+"""From when to when frames of video were left out of a copy, as ones that they need are missing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class UndecodableSpans:
         self._note(
             "undecodable",
             f"{left_out} frames of video were left out from {began_s:.1f} s"
-            f" to {self._latest_s:.1f} s: one that they need was lost.",
+            f" to {self._latest_s:.1f} s: one that they need is missing.",
             frames=left_out,
             from_s=began_s,
             to_s=self._latest_s,
@@ -47,4 +47,4 @@ class UndecodableSpans:
     def _begin(self, at_s: float) -> None:
         self._began_s, self._before = at_s, self._count
         message = f"Frames of video are left out from {at_s:.1f} s on, until a keyframe comes:"
-        self._note("undecodable", f"{message} one that they need was lost.", from_s=at_s)
+        self._note("undecodable", f"{message} one that they need is missing.", from_s=at_s)

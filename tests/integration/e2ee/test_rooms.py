@@ -109,6 +109,22 @@ async def test_nothing_that_can_be_decrypted_is_an_error_that_says_so(
     assert (row.state, row.error_code, row.e2ee) == ("failed", "end_to_end_encrypted", None)
 
 
+@pytest.mark.all_only
+async def test_a_wrong_key_is_said_in_time_though_the_video_never_comes(
+    manager: Manager, livekit_server: Server
+) -> None:
+    room = "e2ee stalled"
+    async with publish(livekit_server, room, encryption=shared()) as publisher:
+        publisher.stalls.begin("video", 600)
+        with pytest.raises(EndToEndEncrypted, match="is not the right one"):
+            await manager.start(asked(room, e2ee=given(OTHER)))
+    (row,), _ = await manager.history(limit=1, offset=0)
+    assert row.ended_at is not None
+    joined = await moment(manager, row, "joined")
+    assert (row.ended_at - joined).total_seconds() < SOON_S + FRAMES_S
+    assert "missing" not in await kinds(manager, row)
+
+
 async def test_of_three_one_is_encrypted_and_the_others_are_recorded(
     manager: Manager, livekit_server: Server
 ) -> None:

@@ -40,7 +40,7 @@ class Owner:
         self.without_keyframe: list[str] = []
         self.rings: dict[str, KeyRing] = {}
         """What decrypts publications; others are not encrypted."""
-        self.undecrypted: list[tuple[str, str]] = []
+        self.undecrypted: list[tuple[str, str | None]] = []
         self.injected_trailer = b""
 
     def wants(self, label: str) -> bool:
@@ -49,7 +49,7 @@ class Owner:
     def key_ring(self, label: str) -> KeyRing | None:
         return self.rings.get(label)
 
-    def undecryptable(self, label: str, why: str) -> None:
+    def undecryptable(self, label: str, why: str | None) -> None:
         self.undecrypted.append((label, why))
 
     def no_keyframe(self, label: str) -> None:

@@ -175,11 +175,11 @@ def test_spans_of_left_out_frames_are_noted_from_when_to_when() -> None:
     spans.end()
     assert [message for _, message in NOTES] == [
         "Frames of video are left out from 2.0 s on, until a keyframe comes:"
-        " one that they need was lost.",
-        "9 frames of video were left out from 2.0 s to 3.0 s: one that they need was lost.",
+        " one that they need is missing.",
+        "9 frames of video were left out from 2.0 s to 3.0 s: one that they need is missing.",
         "Frames of video are left out from 20.0 s on, until a keyframe comes:"
-        " one that they need was lost.",
-        "2 frames of video were left out from 20.0 s to 20.0 s: one that they need was lost.",
+        " one that they need is missing.",
+        "2 frames of video were left out from 20.0 s to 20.0 s: one that they need is missing.",
     ]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
 
-from orchestrator.errors import EndToEndEncrypted, HavenError
+from orchestrator.errors import EndToEndEncrypted, HavenError, NoMedia
 from orchestrator.media import EncodedFrame, Encryption, Publication, TrackKind, TrackSource
 from orchestrator.sources.source import (
     EncodedFrameReceived,
@@ -17,9 +19,13 @@ from orchestrator.sources.source import (
 )
 from orchestrator.stream_copy.containers import CONTAINERS
 from orchestrator.stream_copy.packet_queue import PacketQueue
+from orchestrator.worker.first_frame import UNBEGUN_WAIT_S, until_first_frame
 from orchestrator.worker.tracks.copied_capture import CopiedCapture
+from orchestrator.worker.tracks.missing_tracks import START_S
 from orchestrator.worker.tracks.selection import TrackSelection
 from orchestrator.worker.tracks.selection_policy import SelectionPolicy
+from tests.kit.catalog.rows import recording
+from tests.kit.clocks import HandClock
 
 GCM = Encryption.GCM
 CAMERA = Publication("camera", TrackKind.VIDEO, TrackSource.CAMERA, "video/vp8", "anna", width=640)
@@ -122,9 +128,43 @@ def test_audio_with_a_wrong_key_stays_subscribed_to() -> None:
     assert selection.encrypted is None
 
 
-async def test_it_is_noted_when_it_begins_and_when_it_ends() -> None:
-    note = Mock()
-    capture = CopiedCapture(
+def test_a_wrong_key_is_the_error_though_nothing_came_of_another_track() -> None:
+    selection = room(encrypted(CAMERA, **WITH_KEY), encrypted(MIC, **WITH_KEY))
+    wrong_key(selection, "mic")
+    assert selection.encrypted is None, "the camera's frames may tell"
+    for why in (selection.encrypted_so_far, selection.why_nothing("x")):
+        assert isinstance(why, EndToEndEncrypted)
+        assert f"mic {WHY}" in why.error
+    end = selection.why_nothing("x").error
+    assert end.endswith("No frame arrived of camera video of 'anna' (VP8).")
+
+
+def test_a_track_whose_frames_come_is_waited_for_and_named_in_the_end() -> None:
+    selection = room(encrypted(CAMERA, **WITH_KEY), encrypted(MIC, **WITH_KEY))
+    wrong_key(selection, "mic")
+    selection.fails("camera")
+    assert selection.encrypted_so_far is None
+    assert "none of its frames could be decrypted so far" in selection.why_nothing("x").error
+
+
+@pytest.mark.parametrize("came", [True, False])
+def test_what_needs_no_key_is_waited_for(came: bool) -> None:
+    selection = room(CAMERA, encrypted(MIC, **WITH_KEY))
+    wrong_key(selection, "mic")
+    if came:
+        assert selection.takes("camera")
+    assert selection.encrypted_so_far is None
+
+
+def test_nothing_that_came_at_all_is_no_matter_of_keys() -> None:
+    selection = room(encrypted(CAMERA, **WITH_KEY), encrypted(MIC, **WITH_KEY))
+    assert selection.encrypted_so_far is None
+    assert isinstance(selection.why_nothing("x"), NoMedia)
+
+
+def copied(note: Mock) -> CopiedCapture:
+    """A capture of every track."""
+    return CopiedCapture(
         PacketQueue(2**20),
         SelectionPolicy(),
         origin_ns=None,
@@ -132,6 +172,45 @@ async def test_it_is_noted_when_it_begins_and_when_it_ends() -> None:
         every_track=True,
         note=note,
     )
+
+
+async def test_encrypted_frames_that_come_are_not_called_missing() -> None:
+    note, clock = Mock(), HandClock()
+    capture = copied(note)
+    capture.selection.arrivals._clock = clock
+    for each in (MIC, CAMERA):
+        capture.on_event(PublicationAdded(encrypted(each, **WITH_KEY)))
+    capture.on_event(PublicationsUpdated())
+    clock.now += 2 * START_S
+    capture.on_event(Undecryptable("mic", None))
+    assert not any("icrophone" in each for each in capture.selection.missing())
+    capture.look()
+    assert [call.kwargs.get("track") for call in note.call_args_list[2:]] == ["camera"]
+    capture.on_event(Undecryptable("camera", None))
+    capture.on_event(Undecryptable("camera", WHY))
+    capture.look()
+    kinds = [call.args[0] for call in note.call_args_list[2:]]
+    assert kinds == ["missing", "undecryptable", "gap_ended"], "nothing of it arrives in the file"
+    assert WHY in note.call_args_list[-1].args[1]
+
+
+async def test_a_start_that_can_record_nothing_ends_soon_though_a_track_never_comes() -> None:
+    capture, row = copied(Mock()), recording("a", "room")
+    row.started_at, row.stream = None, {"discovery": "livekit"}
+    for each in (MIC, CAMERA):
+        capture.on_event(PublicationAdded(encrypted(each, **WITH_KEY)))
+    capture.on_event(PublicationsUpdated())
+    capture.on_event(Undecryptable("mic", WHY))
+    stop: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    began_s = time.monotonic()
+    with pytest.raises(EndToEndEncrypted, match="not the right one"):
+        await until_first_frame(row, capture, stop, timeout_s=30)
+    assert UNBEGUN_WAIT_S <= time.monotonic() - began_s < 10
+
+
+async def test_it_is_noted_when_it_begins_and_when_it_ends() -> None:
+    note = Mock()
+    capture = copied(note)
     capture.on_event(PublicationAdded(encrypted(CAMERA, **WITH_KEY)))
     capture.on_event(PublicationAdded(encrypted(MIC, **LOCKED)))
     capture.on_event(PublicationsUpdated())

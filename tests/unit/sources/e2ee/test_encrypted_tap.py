@@ -67,26 +67,27 @@ async def test_after_a_wrong_key_a_keyframe_is_asked_for_once_the_right_one_is_b
     assert sent.tap.undecryptable == 5
 
 
-async def test_that_nothing_can_be_decrypted_is_reported_once() -> None:
+async def test_that_nothing_can_be_decrypted_is_reported_at_once_and_with_its_reason() -> None:
     sent, clock = Encrypted(), HandClock()
     sent.tap._reassembly._decryption._clock = clock
     await sent.send(sent.wrong, key=True)
     sent.tap.deliver()
-    assert sent.owner.undecrypted == []
+    assert sent.owner.undecrypted == [("camera", None)], "they come, and the key may change"
+    sent.tap.deliver()
     clock.now += PATIENCE_S + 0.1
     for _ in range(2):
         await sent.send(sent.wrong)
         sent.tap.deliver()
-    ((label, why),) = sent.owner.undecrypted
+    _, (label, why) = sent.owner.undecrypted
     assert label == "camera"
-    assert "not the right one" in why
+    assert "not the right one" in str(why)
     await sent.send(sent.right, key=True)
     assert sent.delivered() == [("camera", 4)]
     await sent.send(sent.wrong)
     clock.now += PATIENCE_S + 0.1
     await sent.send(sent.wrong)
     sent.tap.deliver()
-    assert len(sent.owner.undecrypted) == 2, "it began anew"
+    assert [why is None for _, why in sent.owner.undecrypted] == [True, False, False], "anew"
 
 
 async def test_of_the_servers_own_frames_only_the_known_ones_are_taken() -> None:
