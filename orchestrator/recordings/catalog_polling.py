@@ -10,11 +10,14 @@ import structlog
 
 from orchestrator.catalog.models import Recording
 from orchestrator.catalog.store import Catalog
-from orchestrator.recordings.outcome import is_final
+from orchestrator.recordings.outcome import CONNECTING, has_begun, is_final
 
 log = structlog.get_logger(__name__)
 
 POLL_S: Final = 0.02
+
+FIRST: Final = 50
+"""Events that are looked at for one of a worker's first."""
 
 
 async def poll_until(
@@ -29,6 +32,26 @@ async def poll_until(
                 await asyncio.sleep(POLL_S)
     except TimeoutError:
         return None
+
+
+async def until_connecting(catalog: Catalog, id: str, timeout_s: float) -> bool:
+    """Whether the recording's worker is there, and connects, within `timeout_s` seconds; one that
+    has begun or ended is not waited for.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                if await _is_connecting(catalog, id):
+                    return True
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        return False
+
+
+async def _is_connecting(catalog: Catalog, id: str) -> bool:
+    if has_begun(await catalog.get(id)):
+        return True
+    return any(event.kind == CONNECTING for event in await catalog.events(id, FIRST))
 
 
 async def wait_until_final(catalog: Catalog, ending: list[Recording], timeout_s: float) -> None:

@@ -90,6 +90,7 @@ class Manager:
             workers=self._workers,
             watchdog=self._watchdog,
             on_created=self.webhooks.follow,
+            answers=lock is not None,
         )
         self._resumption = Resumption(catalog, self.start)
         self.encodes = EncodeQueue(settings, catalog, self._encoders)
@@ -98,10 +99,9 @@ class Manager:
         self.uploader = UploaderKeeper(settings, catalog)
         pauses = RecordingPauses(catalog, self._workers.wake)
         self.pause, self.resume = pauses.pause, pauses.resume
-        self.hls = HlsRecordings(catalog)
+        self.hls, self.library = HlsRecordings(catalog), VideoLibrary(catalog)
         self._hls_outputs = HlsOutputStates(catalog, self.hls)
         self._maintenance = Maintenance(settings, catalog, self._encoders)
-        self.library = VideoLibrary(catalog)
         self.streams = NamedStreams(settings, catalog, directory.named)
         self.depin = Depin(directory, catalog.active, self.start, self._end)
         self.watches = Watches(

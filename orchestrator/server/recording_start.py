@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 
@@ -34,12 +34,18 @@ from orchestrator.errors import (
     StreamNotFound,
 )
 from orchestrator.media import Stream
-from orchestrator.recordings.catalog_polling import poll_until
+from orchestrator.recordings.catalog_polling import poll_until, until_connecting
 from orchestrator.recordings.encryption.request_secrets import sealed_webhooks
 from orchestrator.recordings.encryption.stream_keys import sealed
 from orchestrator.recordings.formats import extension_of
 from orchestrator.recordings.notes import notes_of
-from orchestrator.recordings.outcome import failure_of, has_begun, start_failure, stopped_early
+from orchestrator.recordings.outcome import (
+    failure_of,
+    has_begun,
+    start_failure,
+    stopped_early,
+    worker_missing,
+)
 from orchestrator.recordings.start_request import StartedBy, StartRequest
 from orchestrator.recordings.states import RecordingState
 from orchestrator.server.deletion import delete_recording
@@ -58,6 +64,10 @@ log = structlog.get_logger(__name__)
 PUBLISHER_S: Final = 30.0
 """Longest that a start waits for the first keyframe of a publisher who sends to us: more than its
 worker does (worker.process)."""
+
+WORKER_S: Final = 30.0
+"""Longest that a start which nobody's HTTP request waits for gives its worker until it connects: a
+busy machine takes 13 s. `start_timeout_s` begins then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +93,16 @@ class RecordingStart:
         workers: RecordingWorkers,
         watchdog: Watchdog,
         on_created: Callable[[str], None],
+        answers: bool,
     ) -> None:
-        """`on_created` is called with the id of each new recording."""
+        """`on_created` is called with the id of each new recording.
+
+        `answers`: whether requests have to be answered within `start_timeout_s`, as HTTP's have.
+        """
         self._settings, self._catalog, self._directory = settings, catalog, directory
         self._requests, self._encoders, self._folders = requests, encoders, folders
         self._workers, self._watchdog = workers, watchdog
-        self._on_created = on_created
+        self._on_created, self._answers = on_created, answers
         self._throttle = StartThrottle()
 
     async def start(self, request: StartRequest) -> Recording:
@@ -102,6 +116,9 @@ class RecordingStart:
             self._on_created(recording.id)
             await self._launch(recording)
             await self._log_notes(recording)
+            if not self._answers or recording.started_by == StartedBy.WATCH:
+                await self._until_connecting(recording)
+                deadline = time.monotonic() + timeout_s
             return await self._wait_for_frames(recording, deadline, timeout_s)
 
     def _timeout_s(self, stream_id: str) -> float:
@@ -150,9 +167,7 @@ class RecordingStart:
         left_s = max(deadline - time.monotonic(), 0.0)
         row = await poll_until(self._catalog, recording.id, has_begun, left_s)
         if row is None:
-            error = await start_failure(self._catalog, recording, timeout_s)
-            await self._watchdog.want_stop(recording, error)
-            raise error
+            await self._give_up(recording, await start_failure(self._catalog, recording, timeout_s))
         if row.state == RecordingState.ABORTED:
             raise stopped_early(row.stream_id)
         if row.state == RecordingState.FAILED:
@@ -165,6 +180,14 @@ class RecordingStart:
                 raise StreamNotFound(row.stream_id, str(error)) from error
             raise error
         return row
+
+    async def _until_connecting(self, recording: Recording) -> None:
+        if not await until_connecting(self._catalog, recording.id, WORKER_S):
+            await self._give_up(recording, worker_missing(recording.stream_id, WORKER_S))
+
+    async def _give_up(self, recording: Recording, error: HavenError) -> NoReturn:
+        await self._watchdog.want_stop(recording, error)
+        raise error
 
 
 def _was_not_live(row: Recording, error: HavenError) -> bool:

@@ -23,7 +23,7 @@ from orchestrator.errors import HavenError, Unavailable
 from orchestrator.periodic import Periodic
 from orchestrator.recordings import orphans
 from orchestrator.recordings.checksums import add_checksums
-from orchestrator.recordings.outcome import is_only_to_finish, stopped_early
+from orchestrator.recordings.outcome import CONNECTING, is_only_to_finish, stopped_early
 from orchestrator.recordings.states import STOPPED, RecordingState, may_follow
 from orchestrator.sources.source import Source
 from orchestrator.worker.catalog_entry import CatalogEntry
@@ -157,6 +157,7 @@ class Recorder:
 
     @asynccontextmanager
     async def _source(self) -> AsyncIterator[Source]:
+        self._entry.note(CONNECTING, "The recording's process is there, and connects.")
         source = await self._context.connect(self._data.beside(self._capture.on_event))
         try:
             await self._open(source)

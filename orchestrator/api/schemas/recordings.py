@@ -174,9 +174,9 @@ class EventInfo(Wire):
     """warning: something went wrong and was handled; error: something was lost or the recording
     failed."""
     kind: str
-    """state, joined, connection, published, unpublished, muted, unmuted, missing, arriving, gap,
-    gap_ended, picture, ffmpeg, segment, split, worker, recovered, resumed, file, integrity, output,
-    …"""
+    """state, connecting, joined, connection, published, unpublished, muted, unmuted, missing,
+    arriving, gap, gap_ended, picture, ffmpeg, segment, split, worker, recovered, resumed, file,
+    integrity, output, …"""
     message: str
     data: dict[str, Any]
     """Details for programs; what it holds depends on the kind."""

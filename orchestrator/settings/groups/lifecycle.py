@@ -17,7 +17,8 @@ class LifecycleSettings(BaseModel):
         gt=0,
         le=60,
         description="Longest that /start waits, including for the first recorded frame, in "
-        "seconds.",
+        "seconds; `orchestrator record` and watches count from when the recording's process is "
+        "there.",
     )
     watch_period_s: float = Field(
         20,

@@ -17,9 +17,7 @@ from orchestrator.discovery.configured import ConfiguredDiscovery
 from orchestrator.discovery.directory import Directory
 from orchestrator.encoding.pipeline.command import Pipeline
 from orchestrator.encoding.pipeline.loading import Pipelines
-from orchestrator.errors import (
-    StreamNotFound,
-)
+from orchestrator.errors import HavenError, StreamNotFound
 from orchestrator.media import Stream
 from orchestrator.recordings.limits import Limits
 from orchestrator.recordings.start_request import StartedBy, StartRequest
@@ -86,6 +84,12 @@ class Parts:
         self.steps.append("launch")
         await self.catalog.update(row.id, state="recording")
 
+    # -- Watchdog
+
+    async def want_stop(self, recording: Recording, failure: HavenError) -> None:
+        """It is to end."""
+        self.steps.append(f"stop: {failure.code}")
+
 
 class Watched(Catalog):
     """A catalog that notes what a start asks of it."""
@@ -117,7 +121,7 @@ async def parts_in(folder: Path) -> AsyncIterator[Parts]:
     await catalog.close()
 
 
-def start_of(parts: Parts, folder: Path, **values: Any) -> RecordingStart:
+def start_of(parts: Parts, folder: Path, *, answers: bool = True, **values: Any) -> RecordingStart:
     """The start of a server with these parts and settings."""
     settings = Settings(output_directory=folder, disk_reserve_bytes=0, **values)
     folders = OutputFolders(settings, parts.catalog)
@@ -130,6 +134,7 @@ def start_of(parts: Parts, folder: Path, **values: Any) -> RecordingStart:
         encoders=encoders,
         folders=folders,
         workers=cast(RecordingWorkers, parts),
-        watchdog=cast(Watchdog, None),
+        watchdog=cast(Watchdog, parts),
         on_created=lambda _: None,
+        answers=answers,
     )
