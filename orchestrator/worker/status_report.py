@@ -34,9 +34,11 @@ WINDOW: Final = 30
 
 LEAST_S: Final = 10.0
 
+RATE_S: Final = 2.0
+"""Over which a frame rate is measured, and a little more: from one report to another."""
+
 LEAST_RATE_S: Final = 0.5
-"""Between two reports that a frame rate is measured by: the last report follows another at once,
-and all that waited is written by then."""
+"""The same at the beginning, where two reports may follow one another at once."""
 
 
 class StatusReporter:
@@ -49,7 +51,8 @@ class StatusReporter:
         """When the worker was started."""
         self._worker = ProcessUsage(own_pid)
         self._ffmpeg, self._input = RoleUsage(), RoleUsage()
-        self._frames: tuple[float, int] | None = None
+        self._written: deque[tuple[float, int, float]] = deque(maxlen=WINDOW)
+        """When reports were made, with the frames written by then, and where the file reached."""
         self._fps: float | None = None
         """Written, from the report before."""
         self._running = EncoderFigures(), ProcessesFigures()
@@ -90,17 +93,20 @@ class StatusReporter:
             duration_s=None,
         )
         if segments is not None:
-            figures = self._with_written(figures, segments, now_s)
+            ended = supervisor is not None and supervisor.state in ENDED
+            figures = self._with_written(figures, segments, now_s, ended=ended)
         await self._catalog.report(self._id, figures.as_json(), now, self._samples(now, usage))
 
     def _with_written(
-        self, figures: LiveFigures, segments: ListedSegments, now_s: float
+        self, figures: LiveFigures, segments: ListedSegments, now_s: float, *, ended: bool
     ) -> LiveFigures:
         totals, first_ns = segments.totals(), segments.first_ns
+        if not ended:  # what waited is written when it ends
+            self._fps = self._rate(now_s, totals.video_frames, totals.reaches_s)
         written: dict[str, Any] = {
             "written": totals.video_frames,
             "dropped": (figures.video.dropped or 0) + totals.video_dropped,
-            "fps": self._rate(now_s, totals.video_frames),
+            "fps": self._fps,
             **segments.encoder_input(),
         }
         return figures.model_copy(
@@ -127,13 +133,15 @@ class StatusReporter:
         complete = all(usage.values()) or (writes_itself and usage["worker"] is not None)
         return self._average.add(now_s, pids if complete else (), total_s)
 
-    def _rate(self, now_s: float, frames: int) -> float | None:
-        before = self._frames
-        if before is not None and (passed_s := now_s - before[0]) < LEAST_RATE_S:
+    def _rate(self, now_s: float, frames: int, reaches_s: float) -> float | None:
+        """Frames by their own times: those that waited and come together last longer than that."""
+        self._written.append((now_s, frames, reaches_s))
+        while len(self._written) > 2 and now_s - self._written[1][0] >= RATE_S:
+            self._written.popleft()
+        then_s, before, reached_s = self._written[0]
+        if now_s - then_s < LEAST_RATE_S:
             return self._fps
-        self._frames = now_s, frames
-        self._fps = None if before is None else round((frames - before[1]) / passed_s, 2)
-        return self._fps
+        return round((frames - before) / max(now_s - then_s, reaches_s - reached_s), 2)
 
     def _samples(self, now: datetime, usage: dict[str, Usage | None]) -> list[Sample]:
         return [

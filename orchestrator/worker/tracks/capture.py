@@ -220,12 +220,15 @@ class Capture(ABC):
         warnings = [*([] if arrives else self.selection.warnings()), *self._own_warnings()]
         if self.lost_reason:
             return [*warnings, f"Connection lost, reconnecting: {self.lost_reason}"]
+        arrives = arrives or self._finished
         return [*warnings, *([] if arrives else self.selection.missing())]
 
     def look(self) -> None:
         """Time passed: update what is missing, and note tracks that don't start, or stop."""
+        if self._finished or self.closed.done():
+            return  # what doesn't come any more is missing nowhere
         self.selection.look()
-        if self.connected and not self._finished and not self.closed.done():
+        if self.connected:
             known = self.selection.publications
             names = {sid: described(publication) for sid, publication in known.items()}
             self._gaps.look(self.selection.arrivals.stalled(), names)

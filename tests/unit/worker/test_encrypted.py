@@ -194,6 +194,22 @@ async def test_encrypted_frames_that_come_are_not_called_missing() -> None:
     assert WHY in note.call_args_list[-1].args[1]
 
 
+async def test_at_the_end_nothing_is_missing_that_was_there() -> None:
+    capture, clock = copied(Mock()), HandClock()
+    capture.selection._clock = capture.selection.arrivals._clock = clock
+    capture.on_event(PublicationAdded(CAMERA))
+    capture.on_event(PublicationsUpdated())
+    capture.on_event(
+        EncodedFrameReceived("camera", 0, EncodedFrame("vp8", b"x", True, 0, 640, 360))
+    )
+    capture.look()
+    capture.finish()
+    clock.now += 2 * START_S
+    capture.look()
+    assert capture.figures().video.no_picture_reason is None
+    assert not [each for each in capture.warnings() if "video" in each]
+
+
 async def test_a_start_that_can_record_nothing_ends_soon_though_a_track_never_comes() -> None:
     capture, row = copied(Mock()), recording("a", "room")
     row.started_at, row.stream = None, {"discovery": "livekit"}

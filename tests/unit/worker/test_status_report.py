@@ -253,21 +253,6 @@ async def test_the_last_report_has_what_was_measured_while_ffmpeg_ran() -> None:
     assert last["encoding"] == "stopped"
 
 
-async def test_a_report_right_behind_another_has_its_frame_rate(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    kept, now_s = Kept(), 100.0
-    monkeypatch.setattr(status_report, "time", SimpleNamespace(monotonic=lambda: now_s))
-    status = StatusReporter(cast(Catalog, kept), "a", os.getpid(), asked_ns=0)
-    segments = cast(Any, written())
-    for later_s, frames in ((0.0, 60), (1.0, 90), (0.01, 97), (1.0, 127)):
-        now_s += later_s
-        segments.totals = lambda n=frames: SegmentTotals(n, 0, 0, 0, 4.0, 1, 0, Losses())
-        await status.report(capture_of(), SOURCE, segments, None)
-    rates = [report["video"]["fps"] for report in kept.reports]
-    assert rates == [None, 30.0, 30.0, pytest.approx(37 / 1.01, abs=0.01)]
-
-
 def writing_itself() -> Supervisor:
     """A supervisor whose run is a thread of this process."""
     run = SimpleNamespace(pid=None, alive=True, log_path=None, progress=None, moved_at_s=0.0)
