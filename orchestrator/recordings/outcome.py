@@ -34,8 +34,8 @@ JOINED: Final = "joined"
 PUBLISHED: Final = "published"
 
 BUSY_ADVICE: Final = (
-    "The machine is busy: have other programs or recordings end, then start it again; `nproc` and"
-    " `uptime` show cores and load."
+    "The machine may be busy: have other programs or recordings end, then start it again; `nproc`"
+    " and `uptime` show cores and load."
 )
 
 

@@ -136,10 +136,11 @@ class WhepServer:
         await site.start()
 
     async def stop(self) -> None:
-        await asyncio.gather(*(each.close() for each in self.connections.values()))
-        self.connections.clear()
+        # First that: who notices the end of a connection asks again at once.
         if self._runner is not None:
             await self._runner.cleanup()
+        await asyncio.gather(*(each.close() for each in self.connections.values()))
+        self.connections.clear()
 
     def step_wall_clock(self, by_s: float) -> None:
         """Sets the clock that sender reports are made with."""
