@@ -39,6 +39,7 @@ READ_BY_PEOPLE = {
     "signalling.py: _ping": "LiveKit's protocol has wall times",
     "watches.py: again_at": "when it is tried next, as people read it",
     "preview_files.py: is_newer": "a file's time is the wall clock's; a step costs one preview",
+    "runs.py: _size": "a file's time is the wall clock's; a step lists a killed segment sooner",
     "socket_batches.py: _read": "the kernel's times are the wall clock's; a step moves none out",
     "retention.py: _look": "recordings of so many days of the calendar",
 }
