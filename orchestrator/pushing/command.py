@@ -22,7 +22,8 @@ _SRT_LATENCY_S: Final = 0.12
 _SRT_MARGIN_S: Final = 0.3
 """For the network, and for threads of both sides."""
 _FORMATS: Final = {"rtmp": "flv", "srt": "mpegts", "whip": "whip"}
-_TELLS: Final = {"whip": "verbose"}
+_LOG_LEVELS: Final = {"whip": "verbose"}
+"""Where ffmpeg logs a server's answer with this one only; others: info."""
 _KEYFRAMES: Final = "expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))"
 """Where video that is encoded for the push has keyframes: each two seconds."""
 
@@ -56,8 +57,12 @@ def arguments(
     """
     return [
         str(ffmpeg),
-        # WHIP's answer is told with `verbose` only.
-        *("-hide_banner", "-nostats", "-loglevel", f"level+{_TELLS.get(address.kind, 'info')}"),
+        *(
+            "-hide_banner",
+            "-nostats",
+            "-loglevel",
+            f"level+{_LOG_LEVELS.get(address.kind, 'info')}",
+        ),
         # The header says all: nothing has to be found out before the first packet goes on.
         *("-probesize", "100000", "-analyzeduration", "0", "-fpsprobesize", "0"),
         *("-f", "nut", "-i", str(source)),

@@ -215,13 +215,12 @@ class Capture(ABC):
 
     def warnings(self) -> list[str]:
         """What is missing or not recorded as it arrives, in words."""
-        # What doesn't arrive in a pause is missing nowhere.
-        arrives = self.paused is not None
-        warnings = [*([] if arrives else self.selection.warnings()), *self._own_warnings()]
+        # What doesn't arrive in a pause, or after the end, is missing nowhere.
+        paused = self.paused is not None
+        warnings = [*([] if paused else self.selection.warnings()), *self._own_warnings()]
         if self.lost_reason:
             return [*warnings, f"Connection lost, reconnecting: {self.lost_reason}"]
-        arrives = arrives or self._finished
-        return [*warnings, *([] if arrives else self.selection.missing())]
+        return [*warnings, *([] if paused or self._finished else self.selection.missing())]
 
     def look(self) -> None:
         """Time passed: update what is missing, and note tracks that don't start, or stop."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,7 @@ from tests.kit.queued import ID, put_recording
 from tests.kit.recordings.machine import Machine
 from tests.kit.uploads.answering import answering
 from tests.kit.uploads.uploading import add_upload, output_of, until
-from tests.kit.uploads.versitygw import VersityGw, binary, versitygw
+from tests.kit.uploads.versitygw import VersityGw
 
 pytestmark = [pytest.mark.all_only, pytest.mark.timeout(180)]
 
@@ -44,14 +43,6 @@ def machine(tmp_path: Path) -> Machine:
     machine = Machine(tmp_path)
     machine.settings["ALLOW_PRIVATE_TARGETS"] = "true"
     return machine
-
-
-@pytest.fixture
-async def s3(tmp_path: Path) -> AsyncIterator[VersityGw]:
-    if binary() is None:
-        pytest.skip("no versitygw: run scripts/versitygw")
-    async with versitygw(tmp_path) as server:
-        yield server
 
 
 async def test_bad_ones_are_told_apart_and_the_good_one_gets_everything(machine: Machine) -> None:

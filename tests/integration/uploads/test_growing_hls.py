@@ -37,19 +37,13 @@ from tests.kit.recordings.waits import eventually
 from tests.kit.uploads.hls import missing, wrong_sums
 from tests.kit.uploads.playing import decoded
 from tests.kit.uploads.rows import put_upload, row_of
-from tests.kit.uploads.versitygw import VersityGw, binary, versitygw
+from tests.kit.uploads.versitygw import VersityGw, binary
 
 pytestmark = [
     pytest.mark.all_only,
     pytest.mark.skipif(binary() is None, reason="no versitygw: run scripts/versitygw"),
     pytest.mark.timeout(180),
 ]
-
-
-@pytest.fixture
-async def s3(tmp_path: Path) -> AsyncIterator[VersityGw]:
-    async with versitygw(tmp_path) as server:
-        yield server
 
 
 def recorded(folder: Path, suffix: str) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
@@ -15,7 +14,7 @@ from tests.kit.queued import kill
 from tests.kit.recordings.machine import Machine, ServerProcess
 from tests.kit.uploads.live import check_there, start, until_parts, until_sending, until_sent
 from tests.kit.uploads.uploading import until, uploaders
-from tests.kit.uploads.versitygw import VersityGw, binary, versitygw
+from tests.kit.uploads.versitygw import VersityGw, binary
 
 pytestmark = [
     pytest.mark.all_only,
@@ -31,12 +30,6 @@ SPLIT_S = 10
 """11 MB: sent in parts,"""
 BPS = 16_000_000
 """within six seconds."""
-
-
-@pytest.fixture
-async def s3(tmp_path: Path) -> AsyncIterator[VersityGw]:
-    async with versitygw(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from tests.kit.recordings.waits import eventually
 from tests.kit.uploads.hls import missing, wrong_sums
 from tests.kit.uploads.playing import decoded
 from tests.kit.uploads.uploading import until, uploaders
-from tests.kit.uploads.versitygw import VersityGw, binary, versitygw
+from tests.kit.uploads.versitygw import VersityGw, binary
 
 pytestmark = [
     pytest.mark.all_only,
@@ -40,12 +39,6 @@ def machine(tmp_path: Path, livekit_server: Server) -> Machine:
     machine = Machine(tmp_path, livekit_server)
     machine.settings["ALLOW_PRIVATE_TARGETS"] = "true"
     return machine
-
-
-@pytest.fixture
-async def s3(tmp_path: Path) -> AsyncIterator[VersityGw]:
-    async with versitygw(tmp_path) as server:
-        yield server
 
 
 async def begin(server: ServerProcess, s3: VersityGw, room: str, **how: Any) -> tuple[str, str]:

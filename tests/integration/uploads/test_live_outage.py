@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from tests.kit.recordings.waits import FPS
 from tests.kit.uploads.live import PREFIX, check_there, start, until_parts, until_sending
 from tests.kit.uploads.memory import memory_of
 from tests.kit.uploads.uploading import add_upload, until, uploaders
-from tests.kit.uploads.versitygw import VersityGw, binary, versitygw
+from tests.kit.uploads.versitygw import VersityGw, binary
 
 pytestmark = [
     pytest.mark.all_only,
@@ -39,12 +38,6 @@ BPS = 16_000_000
 """within five seconds."""
 OUTAGE_S = 60
 FLAT_BYTES = 16 * 2**20
-
-
-@pytest.fixture
-async def s3(tmp_path: Path) -> AsyncIterator[VersityGw]:
-    async with versitygw(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
@@ -14,7 +13,7 @@ import pytest
 from tests.kit.queued import put_row
 from tests.kit.recordings.machine import Machine
 from tests.kit.uploads.uploading import add_upload, until, until_sent, uploaders
-from tests.kit.uploads.versitygw import VersityGw, binary, versitygw
+from tests.kit.uploads.versitygw import VersityGw, binary
 
 pytestmark = [
     pytest.mark.all_only,
@@ -29,12 +28,6 @@ OUTAGE_S = 60
 EACH_BYTES = 32 * 2**20
 """What one upload may take of memory."""
 FLAT_BYTES = 16 * 2**20
-
-
-@pytest.fixture
-async def s3(tmp_path: Path) -> AsyncIterator[VersityGw]:
-    async with versitygw(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -14,7 +13,7 @@ from tests.kit.queued import ID, kill, put_recording, put_row
 from tests.kit.recordings.machine import Machine
 from tests.kit.recordings.waits import eventually
 from tests.kit.uploads.uploading import add_upload, output_of, until, until_sent, uploaders
-from tests.kit.uploads.versitygw import SECRET, VersityGw, binary, versitygw
+from tests.kit.uploads.versitygw import SECRET, VersityGw, binary
 
 pytestmark = [
     pytest.mark.skipif(binary() is None, reason="no versitygw: run scripts/versitygw"),
@@ -31,12 +30,6 @@ def machine(tmp_path: Path) -> Machine:
     machine = Machine(tmp_path)
     machine.settings["ALLOW_PRIVATE_TARGETS"] = "true"
     return machine
-
-
-@pytest.fixture
-async def s3(tmp_path: Path) -> AsyncIterator[VersityGw]:
-    async with versitygw(tmp_path) as server:
-        yield server
 
 
 async def put_big(machine: Machine) -> Path:

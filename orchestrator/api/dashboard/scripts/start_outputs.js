@@ -33,7 +33,7 @@ export function StartOutputs() {
   return html`<details class="beside">
     <summary>Outputs and web hooks${count > 0 && html` <span class="count figures">${count}</span>`}</summary>
     <div class="fields inside">
-      <p class="soft">What becomes of the next recordings besides their files, and who is told of them. With none of these, the settings decide.</p>
+      <p class="soft">What becomes of the next recordings besides their files, and who gets web hooks. With none of these, the settings decide.</p>
       ${TYPES.map((type) => html`<div class="choice" key=${type}>
         <${Check} label=${OUTPUTS[type]} checked=${Boolean(outputs[type])} onPick=${(on) => pick(type, on)} />
         ${outputs[type] && type === "images" && html`<${ImageFields} given=${outputs[type]} change=${(patch) => change(type, patch)} />`}
