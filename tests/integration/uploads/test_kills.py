@@ -12,7 +12,14 @@ from tests.kit.livekit.publishing import publishing
 from tests.kit.livekit.server import Server
 from tests.kit.queued import kill
 from tests.kit.recordings.machine import Machine, ServerProcess
-from tests.kit.uploads.live import check_there, start, until_parts, until_sending, until_sent
+from tests.kit.uploads.live import (
+    BESIDE,
+    check_there,
+    start,
+    until_parts,
+    until_sending,
+    until_sent,
+)
 from tests.kit.uploads.uploading import until, uploaders
 from tests.kit.uploads.versitygw import VersityGw, binary
 
@@ -80,4 +87,4 @@ async def test_nothing_is_missing_and_nothing_is_left_open_whoever_is_killed(
     assert len({one["number"] for one in row["segments"]}) > parts
     check_there(row, s3)
     assert s3.unfinished() == []
-    assert len(s3.objects()) == len(row["files"]) + 2
+    assert len(s3.objects()) == len(row["files"]) + BESIDE

@@ -76,8 +76,7 @@ async def until_pieces(s3: VersityGw, number: int) -> None:
 async def ended(server: ServerProcess, room: str, id: str) -> Path:
     """Stops it; its file."""
     await server.post("/api/recording/stop", mint_id=room)
-    recording = await server.get(f"/api/recordings/{id}")
-    return Path(recording["recording"]["output_path"])
+    return Path((await server.recording(id))["output_path"])
 
 
 @pytest.mark.parametrize(

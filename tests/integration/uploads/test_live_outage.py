@@ -17,7 +17,7 @@ from tests.kit.queued import ID, put_recording
 from tests.kit.recordings.copied import tracks
 from tests.kit.recordings.machine import Machine, ServerProcess
 from tests.kit.recordings.waits import FPS
-from tests.kit.uploads.live import PREFIX, check_there, start, until_parts, until_sending
+from tests.kit.uploads.live import BESIDE, PREFIX, check_there, start, until_parts, until_sending
 from tests.kit.uploads.memory import memory_of
 from tests.kit.uploads.uploading import add_upload, until, uploaders
 from tests.kit.uploads.versitygw import VersityGw, binary
@@ -121,6 +121,6 @@ async def test_a_minute_without_the_store_costs_no_frame_and_no_memory(
         check_there(row, s3)
     assert s3.unfinished() == []
     there = [key for key in s3.objects() if key.startswith(f"{PREFIX}/")]
-    assert len(there) == sum(len(row["files"]) + 2 for row in rows)
+    assert len(there) == sum(len(row["files"]) + BESIDE for row in rows)
     for name in ("server", "uploader"):
         assert max(during.most[name], after.most[name]) < before.most[name] + FLAT_BYTES, name

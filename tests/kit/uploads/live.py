@@ -12,6 +12,8 @@ from tests.kit.recordings.waits import eventually
 from tests.kit.uploads.versitygw import VersityGw
 
 PREFIX: Final = "live"
+BESIDE: Final = 3
+"""Objects of a recording beside its files: data, thumbnail, manifest."""
 
 
 async def start(
@@ -50,13 +52,14 @@ async def until_sent(s3: VersityGw) -> None:
 
 
 def check_there(row: dict[str, Any], s3: VersityGw) -> None:
-    """All final files of a recording, its thumbnail and its manifest are there, and no more."""
+    """All files of a recording, its thumbnail and its manifest are there, and no more."""
     there = s3.objects()
     paths = [Path(one["path"]) for one in row["files"]]
-    folder = f"{PREFIX}/{Path(row['output_path']).stem}-{row['id'][:8]}"
-    names = {*(path.name for path in paths), "thumbnail.jpg", "manifest.json"}
+    stem = Path(row["output_path"]).stem
+    folder = f"{PREFIX}/{stem}-{row['id'][:8]}"
+    beside = {f"{stem}.data.jsonl", "thumbnail.jpg", "manifest.json"}
     found = {key.removeprefix(f"{folder}/") for key in there if key.startswith(f"{folder}/")}
-    assert found == names
+    assert found == beside | {path.name for path in paths}, found
     for one, path in zip(row["files"], paths, strict=True):
         sent = there[f"{folder}/{path.name}"].read_bytes()
         assert hashlib.sha256(sent).hexdigest() == one["sha256"]

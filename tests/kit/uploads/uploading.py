@@ -7,6 +7,7 @@ from typing import Any
 
 import psutil
 
+from orchestrator.uploads.process.lock import uploader_of
 from tests.kit.recordings.machine import Machine, ServerProcess
 
 
@@ -50,12 +51,6 @@ async def until_sent(server: ServerProcess, recording_id: str, id: str, least: i
 
 
 def uploaders(machine: Machine) -> list[psutil.Process]:
-    """The processes that upload."""
-    return [one for one in machine.processes() if "orchestrator.uploads.process" in _line(one)]
-
-
-def _line(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
+    """The process that uploads, if there is one; another one that is begun sees it and ends."""
+    uploading = uploader_of(machine.folder / "catalog.db")
+    return [] if uploading is None else [psutil.Process(uploading)]
