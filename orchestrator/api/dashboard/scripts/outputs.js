@@ -77,6 +77,7 @@ function factsOf({ request, figures, attempts }) {
     ...piecesOf(figures),
     figures.kbps && format.bitRate(1000 * figures.kbps),
     figures.behind_s && `${format.number(figures.behind_s, 1)} s behind`,
+    request.type === "push" && figures.undecodable > 0 && `${format.plural(figures.undecodable, "packet")} of audio not decoded`,
     figures.reconnects > 0 && format.plural(figures.reconnects, "reconnection"),
     figures.tiles !== undefined && format.plural(figures.count, "image"),
     figures.fallback_used && "to the second target",

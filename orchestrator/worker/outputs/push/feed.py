@@ -99,6 +99,11 @@ class Feed:
         finally:
             self._close()
 
+    @property
+    def undecodable(self) -> int:
+        """Packets of microphones that are left out of the mix."""
+        return 0 if self._mixer is None else self._mixer.undecodable
+
     def finish(self) -> None:
         """Nothing more is recorded: what is there is written without waiting."""
         self._finish.set()

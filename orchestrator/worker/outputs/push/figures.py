@@ -29,8 +29,11 @@ class PushFigures:
     """Since when it sends; None while it doesn't."""
     skips: int = 0
     skipped_s: float = 0.0
+    undecodable: int = 0
+    """Packets of microphones that are left out of the mix."""
     behind_s: float | None = None
     _skips_before: tuple[int, float] = (0, 0.0)
+    _undecodable_before: int = 0
     _flows: bool = False
     _before_bytes: int = 0
     _bytes: int | None = None
@@ -42,11 +45,14 @@ class PushFigures:
         """Goes on with those that an earlier worker has written; `active`: while it was sent."""
         reconnects = earlier.get("reconnects") or 0
         skips = earlier.get("skips") or 0, earlier.get("skipped_s") or 0.0
+        undecodable = earlier.get("undecodable") or 0
         return cls(
             connections=reconnects + 1 if active or reconnects or earlier.get("bytes") else 0,
             skips=skips[0],
             skipped_s=skips[1],
+            undecodable=undecodable,
             _skips_before=skips,
+            _undecodable_before=undecodable,
             _before_bytes=earlier.get("bytes") or 0,
         )
 
@@ -54,6 +60,10 @@ class PushFigures:
         """What this worker has left out."""
         self.skips = self._skips_before[0] + skips
         self.skipped_s = self._skips_before[1] + skipped_s
+
+    def mixed(self, undecodable: int) -> None:
+        """What this connection's mix has left out."""
+        self.undecodable = self._undecodable_before + undecodable
 
     def connected(self) -> None:
         """A new connection sends."""
@@ -63,6 +73,7 @@ class PushFigures:
     def disconnected(self) -> None:
         """It has ended."""
         self._before_bytes += self._bytes or 0
+        self._undecodable_before = self.undecodable
         self.connected_at = self._bytes = self._looked = self.behind_s = None
         self._rates, self._flows = {}, False
 
@@ -104,5 +115,6 @@ class PushFigures:
             "reconnects": max(0, self.connections - 1),
             "skips": self.skips,
             "skipped_s": round(self.skipped_s, 1),
+            "undecodable": self.undecodable,
             "behind_s": None if self.behind_s is None else round(self.behind_s, 2),
         }

@@ -19,7 +19,7 @@ from orchestrator.fragments.fragment import Container
 from orchestrator.recordings.output_states import OutputState
 from orchestrator.stream_copy.packet_muxer import SEGMENT_CONTAINERS
 from orchestrator.worker.outputs.push.connecting import Connecting, NotReadable
-from orchestrator.worker.outputs.push.feed import End
+from orchestrator.worker.outputs.push.feed import End, Feed
 from orchestrator.worker.outputs.push.figures import PushFigures
 from orchestrator.worker.outputs.push.segment_follower import Piece, SegmentFollower
 from orchestrator.worker.outputs.running_output import RunningOutput
@@ -128,8 +128,7 @@ class Push:
             if not began:
                 began.append(time.monotonic())
                 self._figures.connected()
-            assert self._follower is not None
-            self._figures.skipped(self._follower.skips, self._follower.skipped_s)
+            self._count(connection.feed)
             segments = self._output.segments()
             recorded_s = segments.end_s if segments is not None else 0.0
             self._figures.behind_s = max(0.0, recorded_s - connection.feed.sent_to_s)
@@ -144,8 +143,15 @@ class Push:
         finally:
             self._ran_s = time.monotonic() - began[0] if began else 0.0
             self._left = connection.feed.left
+            self._count(connection.feed)
             await asyncio.gather(*looked, return_exceptions=True)
             self._figures.disconnected()
+
+    def _count(self, feed: Feed) -> None:
+        """What was left out of what it has fed."""
+        assert self._follower is not None
+        self._figures.skipped(self._follower.skips, self._follower.skipped_s)
+        self._figures.mixed(feed.undecodable)
 
     async def _sends(self) -> None:
         figures = self._figures.as_dict()

@@ -13,6 +13,7 @@ from orchestrator.recordings.output_states import OutputState
 from orchestrator.settings import Settings
 from orchestrator.worker.outputs.push.connecting import Connecting
 from orchestrator.worker.outputs.push.feed import Feed
+from orchestrator.worker.outputs.push.figures import PushFigures
 from orchestrator.worker.outputs.push.push import Push
 from orchestrator.worker.outputs.push.segment_follower import Piece, SegmentFollower
 from orchestrator.worker.segments.segment_positions import SegmentPosition, write_position
@@ -94,7 +95,7 @@ async def test_a_connection_that_broke_at_the_end_is_no_success(
 
 
 async def test_of_a_killed_worker_it_is_not_sent_until_it_is_again(segments: Growing) -> None:
-    before = {"bytes": 5000, "reconnects": 2, "skips": 1, "skipped_s": 4.5}
+    before = {"bytes": 5000, "reconnects": 2, "skips": 1, "skipped_s": 4.5, "undecodable": 3}
     async with pushed(
         segments, URL, Settings(), state=OutputState.ACTIVE, figures=before
     ) as running:
@@ -102,6 +103,14 @@ async def test_of_a_killed_worker_it_is_not_sent_until_it_is_again(segments: Gro
     assert running.rows.states == ["retrying", "failed"], "nothing was sent since"
     assert "worker ended" in running.rows.row["error"]
     assert running.rows.row["figures"].items() >= before.items()
+
+
+def test_what_can_not_be_decoded_is_counted_over_connections_and_workers() -> None:
+    figures = PushFigures.after({"undecodable": 3}, active=True)
+    figures.mixed(2)
+    figures.disconnected()
+    figures.mixed(1)
+    assert figures.as_dict()["undecodable"] == 6
 
 
 async def test_what_no_connection_can_begin_with_is_passed_over(
