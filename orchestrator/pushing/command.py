@@ -21,6 +21,9 @@ _SRT_LATENCY_S: Final = 0.12
 """SRTO_RCVLATENCY of who names no other (libsrt 1.5, live mode)."""
 _SRT_MARGIN_S: Final = 0.3
 """For the network, and for threads of both sides."""
+_RTMP_TAIL_S: Final = 0.5
+"""For what the socket still holds: TCP throws it away where the other side's acknowledgement (RTMP
+§5.4.3, after each MiB or so) comes when nobody reads it any more (RFC 1122 §4.2.2.13)."""
 _FORMATS: Final = {"rtmp": "flv", "srt": "mpegts", "whip": "whip"}
 _LOG_LEVELS: Final = {"whip": "verbose"}
 """Where ffmpeg logs a server's answer with this one only; others: info."""
@@ -109,11 +112,11 @@ def tail_s(address: PushAddress) -> float:
     """How long a connection stays open when its last packet is sent; 0 if it needn't.
 
     SRT's receiver gives each packet out `latency` after it was sent, and what it still holds is
-    lost when the sender closes, as is what libsrt has not sent. RTMP and WHIP have nothing like it.
+    lost when the sender closes, as is what libsrt has not sent. WHIP has nothing like it.
     """
-    if address.kind != "srt":
-        return 0.0
-    return max(address.latency_s, _SRT_LATENCY_S) + _SRT_MARGIN_S
+    if address.kind == "srt":
+        return max(address.latency_s, _SRT_LATENCY_S) + _SRT_MARGIN_S
+    return _RTMP_TAIL_S if address.kind == "rtmp" else 0.0
 
 
 def _video(address: PushAddress, encoding: PushEncoding) -> tuple[str, ...]:

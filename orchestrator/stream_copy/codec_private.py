@@ -18,7 +18,7 @@ from orchestrator.stream_copy.ebml import element, unsigned
 from orchestrator.stream_copy.matroska import CLUSTER, OPUS_HEAD, TrackEntry, header
 from orchestrator.stream_copy.track import Track
 
-_NO_BLOCKS: Final = element(CLUSTER, unsigned(0xE7, 0))
+NO_BLOCKS: Final = element(CLUSTER, unsigned(0xE7, 0))
 """An empty cluster: without one libavformat finds no end of the header."""
 
 LARGEST: Final = 2048
@@ -54,7 +54,7 @@ def _audio_entry(track: Track, number: int, first: EncodedFrame, *, default: boo
 
 
 def _converted(entry: TrackEntry) -> bytes:
-    raw = header("matroska", [entry], {}).data + _NO_BLOCKS
+    raw = header("matroska", [entry], {}).data + NO_BLOCKS
     made = io.BytesIO()
     options = {"flush_packets": "1"}
     with (
@@ -64,5 +64,5 @@ def _converted(entry: TrackEntry) -> bytes:
         output.add_stream_from_template(given.streams[0], opaque=True)
         output.start_encoding()
         written = made.getvalue()
-    with av.open(io.BytesIO(written + _NO_BLOCKS), format="matroska") as converted:
+    with av.open(io.BytesIO(written + NO_BLOCKS), format="matroska") as converted:
         return converted.streams[0].codec_context.extradata or b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,6 @@ from tests.kit.pushes.rooms import (
     until_push,
     until_recorded_more,
 )
-from tests.kit.recordings.copied import decode_errors
 from tests.kit.recordings.machine import Machine
 from tests.kit.signals.reading import read, read_every_track
 from tests.kit.signals.tones import TONES
@@ -53,7 +53,7 @@ async def test_people_come_late_leave_and_are_replaced(
         machine.serving() as server,
         receiving(url, tmp_path / "received.mkv") as receiver,
     ):
-        id = await begin(server, room, output(url))
+        id = await begin(server, room, output(url), output_format="mp4")
         await until_active(server, id)
         await until_recorded_more(server, id, 3)
         await there.late.join()
@@ -61,14 +61,16 @@ async def test_people_come_late_leave_and_are_replaced(
         await there.guests[1].leave()
         await other.join()
         await there.host.close()
-        async with publish(livekit_server, room, identity="next") as host:
+        async with publish(livekit_server, room, identity="next", audio=False) as host:
             host.start_clock(there.host.began_s)
+            await host.publish_audio()
             seen = host.sent
             await until_recorded_more(server, id, 5)
             row = await stop(server, room, id)
             push = await until_push(server, id, lambda each: each["state"] != "active")
         await other.leave()
         await receiver.ended()
+        await server.end(signal.SIGTERM)
     assert (row["state"], row["error"]) == ("completed", None)
     assert (push["state"], push["error"], push["attempts"]) == ("complete", None, 0)
     assert push["figures"]["encodes"] == []
@@ -104,6 +106,7 @@ async def test_all_microphones_of_a_copy_are_in_one_track_beside_its_video(
         row = await stop(server, room, id)
         push = await until_push(server, id, lambda each: each["state"] != "active")
         await receiver.ended()
+        await server.end(signal.SIGTERM)
     assert (row["state"], row["error"]) == ("completed", None)
     assert (push["state"], push["error"], push["attempts"]) == ("complete", None, 0)
     assert push["figures"]["encodes"] == ["audio"]
@@ -113,7 +116,6 @@ async def test_all_microphones_of_a_copy_are_in_one_track_beside_its_video(
     assert (got.video_codec, got.audio_codec) == ("h264", "aac")
     assert got.numbers[-1] == recorded.numbers[-1], "SRT's end arrives"
     assert got.audio_gaps == 0
-    assert decode_errors(receiver.path) == []
     assert {tone for tone in TONES if got.heard[tone]} >= set(TONES[:3])
     sent, came = slices(Path(row["output_path"])), slices(receiver.path)
     assert came == sent[-len(came) :], "as it came"

@@ -33,6 +33,12 @@ class Receiver:
             stderr=asyncio.subprocess.PIPE,
         )
 
+    @property
+    def pid(self) -> int:
+        """Of its ffmpeg."""
+        assert self._process is not None
+        return self._process.pid
+
     async def ended(self, within_s: float = 60) -> None:
         """Waits until the sender has left and the file is closed."""
         assert self._process is not None

@@ -12,6 +12,7 @@ from orchestrator.capacity.admission import capacity
 from orchestrator.capacity.cpu_budget import EncoderInput
 from orchestrator.capacity.push_use import push_cores, release, reserve_push
 from orchestrator.errors import FFmpegNotFound, InvalidRequest, PushFailed
+from orchestrator.media import SECOND_NS
 from orchestrator.outputs.specs import PushOutput
 from orchestrator.pipes.fifo import Fifo
 from orchestrator.pipes.frame_rate import USUAL_FPS
@@ -26,6 +27,7 @@ from orchestrator.pushing.command import (
 )
 from orchestrator.pushing.media import PushedMedia
 from orchestrator.recordings.start_request import QUALITIES
+from orchestrator.stream_copy.packet_timeline import HOLD_NS
 from orchestrator.target_addresses import checked_addresses
 from orchestrator.url_input.program import program
 from orchestrator.worker.outputs.push.connection import Connection, Program
@@ -93,7 +95,14 @@ class Connecting:
                 self._output.work / f"{name}.log",
             ),
             fifo,
-            Feed(fifo, follower, piece, mixes=self._mixes, holds=tail_s(self.address) > 0),
+            Feed(
+                fifo,
+                follower,
+                piece,
+                mixes=self._mixes,
+                holds=tail_s(self.address) > 0,
+                pads=self.address.kind == "srt",
+            ),
         )
 
     def after(self, connection: Connection, error: PushFailed) -> PushFailed:
@@ -154,6 +163,19 @@ class Connecting:
                 "Check the address; it is tried again.",
             )
         return None if address.kind == "whip" else found[self._count % len(found)]
+
+
+def held_back(piece: Piece) -> bool:
+    """Whether a copy's audio of this time may still come: at its beginning it is held back until
+    its place is known. Blocking.
+    """
+    if piece.begin_s >= HOLD_NS / SECOND_NS:
+        return False
+    try:
+        found = OpenPiece(piece).packets(all_audio=True)
+    except (av.FFmpegError, ValueError):
+        return True
+    return not any(each.stream.type == "audio" for each in found)
 
 
 def _looked_into(piece: Piece) -> tuple[PushedMedia, bool]:

@@ -139,8 +139,8 @@ class Connection:
     def _check(self) -> None:
         now = time.monotonic()
         # ffmpeg counts frames before it has an answer, and ends on none while it waits for input.
-        if now - self._run.started_at_s < STALL_S and self.refuses_video:
-            raise without_video(self._address)
+        if self._refused:
+            raise self._failure()
         moved_s = self._run.moved_at_s if self.sends else self._run.started_at_s
         since = self._feed.writing_since_s
         waits = since is not None and now - since > STALL_S
@@ -155,6 +155,14 @@ class Connection:
             if quiet_s > tail_s(self._address):
                 self._feed.let_go()
 
+    @property
+    def _refused(self) -> bool:
+        """It began with an answer without the video, not long ago."""
+        began_s = time.monotonic() - self._run.started_at_s
+        return began_s < STALL_S and self.refuses_video
+
     def _failure(self) -> PushFailed:
+        if self._refused:
+            return without_video(self._address)
         code = self._run.returncode
         return failure_of(self._address, code, self._run.stderr_tail(), self.sends)

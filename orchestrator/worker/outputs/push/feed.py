@@ -30,8 +30,10 @@ _OPEN_TIMEOUT_S: Final = 15.0
 _LOOK_S: Final = 0.1
 """Between two looks at whether more was recorded."""
 
+_EARLY_S: Final = 0.1
+"""So long before a connection's first frame its audio may begin."""
 _PAD_S: Final = 0.1
-"""Of silence behind the end, where the pipe is held: an encoder of AAC holds two frames."""
+"""Of silence behind the end: an encoder of AAC holds two frames."""
 MOST_HELD_S: Final = 2.0
 """For the other side to give out what it has, within `StopPolicy.outputs_s`."""
 
@@ -47,7 +49,7 @@ class _Last:
     """From the one before."""
     time_base: Fraction
     data: bytes
-    """Of audio where the pipe is held."""
+    """Of audio that stands behind the end once more."""
 
 
 class Feed:
@@ -61,22 +63,26 @@ class Feed:
         *,
         mixes: bool = False,
         holds: bool = False,
+        pads: bool = False,
     ) -> None:
         """`mixes`: all audio tracks go into one, as PCM. `holds`: the pipe stays open behind its
-        last packet until `let_go`, or `abort`.
+        last packet until `let_go`, or `abort`. `pads`: something stands behind the end.
         """
         self._fifo, self._follower, self._first = fifo, follower, first
         self._mixer = Mixer() if mixes else None
-        self._holds, self._let_go = holds, threading.Event()
+        self._pads, self._let_go = pads, threading.Event()
         if not holds:
             self._let_go.set()
         self._pacing = Pacing()
         self._abort = threading.Event()
         self._finish = threading.Event()
+        self._hurry = threading.Event()
+        """Nothing is waited for any more: either of both."""
         self._muxer: Any = None
         self._outlets: dict[str, Any] = {}
         self._last: dict[str, _Last] = {}
         self._media: PushedMedia | None = None
+        self._audio_from_s = 0.0
         self._skips = follower.skips
         self.left: Piece | None = None
         """What has other parameters, and goes into another connection."""
@@ -107,10 +113,12 @@ class Feed:
     def finish(self) -> None:
         """Nothing more is recorded: what is there is written without waiting."""
         self._finish.set()
+        self._hurry.set()
 
     def abort(self) -> None:
         """Ends soon, whatever is there."""
         self._abort.set()
+        self._hurry.set()
         self._let_go.set()
         self._fifo.abort()
 
@@ -132,7 +140,8 @@ class Feed:
                     continue
             with _passing_over("a fragment could not be pushed"):
                 opened = OpenPiece(piece)
-                if not (opened.empty or self._goes_on(opened.media)):
+                # Another connection begins with a keyframe, which alone says that frames changed.
+                if piece.independent and not (opened.empty or self._goes_on(opened.media)):
                     self.left = piece
                     self._end()
                     return "changed"
@@ -147,6 +156,7 @@ class Feed:
     def _send(self, piece: Piece, opened: OpenPiece) -> None:
         if self._media is None:
             self._begin(opened)
+            self._audio_from_s = piece.begin_s - _EARLY_S
         if self._follower.skips != self._skips:
             self._skips = self._follower.skips
             self._pacing.jump()
@@ -154,14 +164,23 @@ class Feed:
         self._pacing.piece_came(
             piece.begin_s, length_s, time.monotonic(), waiting_s=self._follower.ready_s
         )
-        for packet in self._mixed(opened, self._mixer) if self._mixer else opened.packets():
+        found = self._packets(opened)
+        for packet in self._mixed(found, self._mixer) if self._mixer else found:
             self._packet(packet)
 
-    def _mixed(self, opened: OpenPiece, mixer: Mixer) -> Iterable[Packet[Stream]]:
+    def _packets(self, opened: OpenPiece) -> list[Packet[Stream]]:
+        """Without audio that a copy has held back since before the first frame."""
+        return [
+            each
+            for each in opened.packets(all_audio=self._mixer is not None)
+            if each.stream.type == "video" or _time_s(each) >= self._audio_from_s
+        ]
+
+    def _mixed(self, packets: list[Packet[Stream]], mixer: Mixer) -> Iterable[Packet[Stream]]:
         """The video, and what all audio is together up to the piece's latest packet: nothing that
         comes later is earlier.
         """
-        found = [each for each in opened.packets(all_audio=True) if each.pts is not None]
+        found = [each for each in packets if each.pts is not None]
         if not found:
             return found
         mixer.begin(min(map(_time_s, found)))
@@ -180,13 +199,13 @@ class Feed:
         return packet
 
     def _end(self) -> None:
-        """What the mixer has left; and where the pipe is held, something behind the end."""
+        """What the mixer has left, and what is to stand behind the end."""
         if self._muxer is None:
             return
         if self._mixer is not None:
-            for each in self._mixer.take(self._mixer.end_s + (_PAD_S if self._holds else 0)):
+            for each in self._mixer.take(self._mixer.end_s + (_PAD_S if self._pads else 0)):
                 self._packet(self._block(*each))
-        for kind, last in list(self._last.items()) if self._holds else ():
+        for kind, last in list(self._last.items()) if self._pads else ():
             if (data := self._padding(kind, last)) is not None:
                 made: Any = Packet(data)
                 made.pts = made.dts = last.dts + last.step
@@ -217,14 +236,13 @@ class Feed:
         before = self._last.get(kind)
         if before is not None and dts <= before.dts:
             return  # where segments meet, audio of the one before stands once more
-        kept = bytes(packet) if self._holds and kind == "audio" else b""
+        kept = bytes(packet) if self._pads and kind == "audio" else b""
         step = 1 if before is None else dts - before.dts
         self._last[kind] = _Last(dts, step, packet.time_base, kept)
         time_s = _time_s(packet)
-        if not self._finish.is_set():
-            wait_s = self._pacing.wait_s(time_s, time.monotonic())
-            if wait_s > 0 and self._abort.wait(wait_s):
-                raise Aborted
+        wait_s = self._pacing.wait_s(time_s, time.monotonic())
+        if wait_s > 0 and self._hurry.wait(wait_s) and self._abort.is_set():
+            raise Aborted
         packet.stream = self._outlets[kind]
         self._muxer.mux_one(packet)
         self.sent_to_s = time_s

@@ -6,6 +6,9 @@ from typing import Final
 
 MARGIN_S: Final = 0.15
 """How long before it is due a fragment should be there."""
+GAP_S: Final = 1.0
+"""Where nothing was recorded for longer nothing is evened out: what ended before it came when that
+was over (stream_copy)."""
 _FASTER: Final = 0.03
 """By how much at most it goes faster than time, to be less behind."""
 
@@ -18,6 +21,7 @@ class Pacing:
 
     def __init__(self) -> None:
         self._offset_s: float | None = None
+        self._end_s = 0.0
 
     def piece_came(
         self, begin_s: float, length_s: float, now_s: float, waiting_s: float = 0.0
@@ -26,7 +30,8 @@ class Pacing:
 
         At first all that is there but the last goes at once.
         """
-        if self._offset_s is None:
+        end_s, self._end_s = self._end_s, begin_s + length_s
+        if self._offset_s is None or begin_s - end_s > GAP_S:
             self._offset_s = now_s - begin_s - waiting_s
             return
         early_s = begin_s + self._offset_s - now_s

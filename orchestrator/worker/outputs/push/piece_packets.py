@@ -10,6 +10,7 @@ from av.stream import Stream
 
 from orchestrator.fragments.packets import packets
 from orchestrator.pushing.media import PushedMedia, PushedTrack
+from orchestrator.worker.outputs.push.changed_video import ChangedVideo, changed_video
 from orchestrator.worker.outputs.push.segment_follower import Piece
 
 
@@ -20,7 +21,11 @@ class OpenPiece:
         found = packets(piece.header, piece.data, piece.container)
         streams: Any = found[0].stream.container.streams if found else None
         self._packets, self._offset_s = found, piece.offset_s
-        self.video: Any = next(iter(streams.video), None) if found else None
+        self._of_file: Any = next(iter(streams.video), None) if found else None
+        changed = _changed(self._of_file, found) if piece.container != "mp4" else None
+        self.video: Any = self._of_file if changed is None else changed.stream
+        """As frames are from here on; None if there is none."""
+        self._size = None if changed is None else (changed.width, changed.height)
         self._audio: tuple[Any, ...] = tuple(streams.audio) if found else ()
 
     @property
@@ -36,7 +41,7 @@ class OpenPiece:
     @property
     def media(self) -> PushedMedia:
         """What it consists of."""
-        video = _track(self.video) if self.video is not None else None
+        video = _track(self.video, self._size) if self.video is not None else None
         return PushedMedia(video, tuple(map(_track, self._audio)))
 
     def packets(self, *, all_audio: bool = False) -> list[Packet[Stream]]:
@@ -44,7 +49,7 @@ class OpenPiece:
         of the first audio, or of all.
         """
         audio = self._audio if all_audio else self._audio[:1]
-        chosen = [each.index for each in (self.video, *audio) if each is not None]
+        chosen = [each.index for each in (self._of_file, *audio) if each is not None]
         found = [packet for packet in self._packets if packet.stream.index in chosen]
         self._decoding_times([packet for packet in found if packet.stream.type == "video"])
         for packet in found:
@@ -75,14 +80,21 @@ class OpenPiece:
             packet.dts = time - early
 
 
-def _track(stream: Any) -> PushedTrack:
+def _changed(video: Any, packets: list[Packet[Stream]]) -> ChangedVideo | None:
+    of_video = (each for each in packets if video is not None and each.stream.index == video.index)
+    keyframe = next((each for each in of_video if each.is_keyframe), None)
+    return None if keyframe is None else changed_video(video, bytes(keyframe))
+
+
+def _track(stream: Any, size: tuple[int, int] | None = None) -> PushedTrack:
     context = stream.codec_context
     video = stream.type == "video"
+    width, height = size or (context.width, context.height) if video else (0, 0)
     return PushedTrack(
         context.name if context.codec is None else context.codec.canonical_name,
         bytes(context.extradata or b""),
-        context.width if video else 0,
-        context.height if video else 0,
+        width,
+        height,
         0 if video else context.sample_rate,
         0 if video else context.channels,
     )

@@ -18,7 +18,7 @@ from orchestrator.errors import HavenError, PushFailed
 from orchestrator.fragments.fragment import Container
 from orchestrator.recordings.output_states import OutputState
 from orchestrator.stream_copy.packet_muxer import SEGMENT_CONTAINERS
-from orchestrator.worker.outputs.push.connecting import Connecting, NotReadable
+from orchestrator.worker.outputs.push.connecting import Connecting, NotReadable, held_back
 from orchestrator.worker.outputs.push.feed import End, Feed
 from orchestrator.worker.outputs.push.figures import PushFigures
 from orchestrator.worker.outputs.push.segment_follower import Piece, SegmentFollower
@@ -104,10 +104,16 @@ class Push:
                 self._follower = self._new_follower()
             else:
                 await asyncio.to_thread(self._follower.newest)
-                if (found := await asyncio.to_thread(self._follower.next)) is not None:
+                found = await asyncio.to_thread(self._follower.next)
+                if found is not None and not await self._held_back(found):
                     return found
             await asyncio.sleep(_LOOK_S)
         return None
+
+    async def _held_back(self, piece: Piece) -> bool:
+        segments = self._output.segments()
+        copied = segments is not None and segments.encoding.pipeline.copies
+        return copied and await asyncio.to_thread(held_back, piece)
 
     def _new_follower(self) -> SegmentFollower | None:
         if (segments := self._output.segments()) is None:

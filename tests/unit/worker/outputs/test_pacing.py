@@ -43,3 +43,14 @@ def test_behind_a_jump_the_next_is_due_at_once() -> None:
     assert pacing.wait_s(60.0, 1.0) == 0
     pacing.piece_came(60.0, 1.0, now_s=1.0)
     assert pacing.wait_s(60.5, 1.0) == pytest.approx(0.5)
+
+
+def test_behind_a_gap_it_goes_at_once_though_what_ended_before_came_late() -> None:
+    pacing = Pacing()
+    pacing.piece_came(4.0, 1.0, now_s=105.1)
+    # Paused from 5.6 s to 9.7 s: that fragment is whole when the next one begins.
+    pacing.piece_came(5.0, 0.6, now_s=109.8)
+    assert pacing.wait_s(5.0, 109.8) == 0
+    pacing.piece_came(9.7, 1.0, now_s=110.7)
+    assert pacing.wait_s(9.7, 110.7) == 0
+    assert pacing.wait_s(10.65, 110.7) == pytest.approx(0.95)

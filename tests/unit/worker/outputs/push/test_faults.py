@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from orchestrator.errors import PushFailed
 from orchestrator.fragments.reader import FragmentReader
+from orchestrator.pipes.fifo import Fifo
 from orchestrator.recordings.output_states import OutputState
 from orchestrator.settings import Settings
 from orchestrator.worker.outputs.push.connecting import Connecting
 from orchestrator.worker.outputs.push.feed import Feed
 from orchestrator.worker.outputs.push.figures import PushFigures
+from orchestrator.worker.outputs.push.pacing import Pacing
 from orchestrator.worker.outputs.push.push import Push
 from orchestrator.worker.outputs.push.segment_follower import Piece, SegmentFollower
 from orchestrator.worker.segments.segment_positions import SegmentPosition, write_position
@@ -138,22 +142,42 @@ async def test_what_no_connection_can_begin_with_is_passed_over(
     assert len(begun) == 1
 
 
+class Pipe:
+    """Takes everything."""
+
+    taken = 0
+
+    def open(self, _: float) -> None: ...
+
+    def write(self, data: bytes) -> None:
+        self.taken += len(data)
+
+    def close(self) -> None: ...
+
+
 def test_a_feed_passes_over_what_it_cannot_read(segments: Growing) -> None:
-    class Pipe:
-        """Takes everything."""
-
-        taken = 0
-
-        def open(self, _: float) -> None: ...
-
-        def write(self, data: bytes) -> None:
-            self.taken += len(data)
-
-        def close(self) -> None: ...
-
     pipe: Any = Pipe()
     feed = Feed(pipe, follower_of(segments), GARBAGE)
     feed.finish()
     assert feed.run() == "recorded"
     assert feed.sent_to_s == pytest.approx(11.9)
     assert pipe.taken > 1000
+
+
+def test_the_end_is_not_waited_for(segments: Growing, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = threading.Event()
+
+    def late(*_: object) -> float:
+        waits.set()
+        return 30.0
+
+    monkeypatch.setattr(Pacing, "wait_s", late)
+    pipe, follower = cast(Fifo, Pipe()), follower_of(segments)
+    first = follower.next()
+    assert first is not None
+    feed = Feed(pipe, follower, first)
+    with ThreadPoolExecutor(1) as thread:
+        feeding = thread.submit(feed.run)
+        assert waits.wait(10)
+        feed.finish()
+        assert feeding.result(10) == "recorded"

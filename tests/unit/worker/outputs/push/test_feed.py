@@ -114,7 +114,7 @@ def test_where_nobody_speaks_there_is_silence(tmp_path: Path) -> None:
 
 def test_behind_the_end_there_is_nothing_to_see(tmp_path: Path) -> None:
     segment = copied(tmp_path / "0001.mkv", (LOW, 0, SECONDS))
-    found = received(tmp_path, "srt", segment, PushEncoding(), holds=True)
+    found = received(tmp_path, "srt", segment, PushEncoding(), pads=True)
     assert found.numbers == list(range(SECONDS * FPS))
     assert found.audio_codec == "opus"
     assert longest(found, LOW) == pytest.approx((0, SECONDS), abs=0.15)
