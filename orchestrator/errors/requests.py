@@ -173,7 +173,7 @@ class PauseConflict(HavenError):
 class NoFrame(NotFound):
     """There is no frame to show: audio only, nothing recorded yet, or nothing that decodes."""
 
-    code = "no_picture"
+    code = "no_video"
 
 
 class HlsImpossible(HavenError):

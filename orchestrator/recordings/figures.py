@@ -92,8 +92,8 @@ class VideoFigures(_Group):
     late: _Whole = None
     filled: _Whole = None
     dropped: _Whole = None
-    no_picture_since: _Moment = None
-    no_picture_reason: _Text = None
+    no_video_since: _Moment = None
+    no_video_reason: _Text = None
     written: _Whole = None
     fps: _Number = None
     planned_fps: _Number = None
@@ -114,8 +114,8 @@ class AudioFigures(_Group):
     concealed_s: _Number = None
     late_s: _Number = None
     dropped_s: _Number = None
-    no_sound_since: _Moment = None
-    no_sound_reason: _Text = None
+    no_audio_since: _Moment = None
+    no_audio_reason: _Text = None
 
 
 class QueueFigures(_Group):

@@ -70,7 +70,7 @@ class Resumption:
     async def _log_event(self, recording: Recording, message: str) -> None:
         log.info("resume after a crash", recording=recording.id, message=message)
         try:
-            await self._catalog.add_event(recording.id, "resumed", message)
+            await self._catalog.add_event(recording.id, "resumed_as", message)
         except HavenError as error:
             log.warning("event not written", recording=recording.id, error=error.error)
 

@@ -175,8 +175,8 @@ class EventInfo(Wire):
     failed."""
     kind: str
     """state, connecting, joined, connection, published, unpublished, muted, unmuted, missing,
-    arriving, gap, gap_ended, picture, ffmpeg, segment, split, worker, recovered, resumed, file,
-    integrity, output, …"""
+    arriving, gap, gap_ended, video, ffmpeg, segment, split, paused, resumed, worker, recovered,
+    resumed_as, file, integrity, output, …"""
     message: str
     data: dict[str, Any]
     """Details for programs; what it holds depends on the kind."""

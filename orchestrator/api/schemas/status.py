@@ -44,10 +44,10 @@ _LIVE: dict[str, Any] = {
     "reconnects": 0,
     "drift_ppm": -21.5,
     "restarts": 0,
-    "no_picture_since": None,
-    "no_picture_reason": None,
-    "no_sound_since": None,
-    "no_sound_reason": None,
+    "no_video_since": None,
+    "no_video_reason": None,
+    "no_audio_since": None,
+    "no_audio_reason": None,
     "warnings": [],
 }
 
@@ -98,12 +98,12 @@ class Live(Wire):
     after some minutes of sender reports. The recording corrects for it."""
     restarts: int | None = None
     """How often ffmpeg was restarted."""
-    no_picture_since: Moment | None = None
+    no_video_since: Moment | None = None
     """Since when no video has arrived; null while it arrives."""
-    no_picture_reason: str | None = None
-    no_sound_since: Moment | None = None
+    no_video_reason: str | None = None
+    no_audio_since: Moment | None = None
     """Since when no audio has arrived: none is published, all is muted, or none comes."""
-    no_sound_reason: str | None = None
+    no_audio_reason: str | None = None
     warnings: tuple[str, ...] = ()
     """Current problems, in words."""
 

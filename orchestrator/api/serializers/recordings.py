@@ -197,10 +197,10 @@ def live_values(recording: Recording, figures: LiveFigures) -> dict[str, Any]:
         "reconnects": source.reconnects,
         "drift_ppm": source.drift_ppm,
         "restarts": figures.restarts,
-        "no_picture_since": video.no_picture_since,
-        "no_picture_reason": video.no_picture_reason,
-        "no_sound_since": audio.no_sound_since,
-        "no_sound_reason": audio.no_sound_reason,
+        "no_video_since": video.no_video_since,
+        "no_video_reason": video.no_video_reason,
+        "no_audio_since": audio.no_audio_since,
+        "no_audio_reason": audio.no_audio_reason,
         "warnings": figures.warnings,
     }
 

@@ -45,8 +45,8 @@ def decoded_figures(
             late=timeline.video_late,
             filled=timeline.video_filled,
             dropped=queue.video_dropped,
-            no_picture_since=no_video.since,
-            no_picture_reason=no_video.reason,
+            no_video_since=no_video.since,
+            no_video_reason=no_video.reason,
         ),
         AudioFigures(
             received_s=_seconds(audio.received),
@@ -55,8 +55,8 @@ def decoded_figures(
             concealed_s=_seconds(audio.concealed),
             late_s=_seconds(audio.late),
             dropped_s=_seconds(queue.audio_dropped_samples),
-            no_sound_since=no_audio.since,
-            no_sound_reason=no_audio.reason,
+            no_audio_since=no_audio.since,
+            no_audio_reason=no_audio.reason,
         ),
         QueueFigures(
             bytes=queue.waiting_bytes, peak_bytes=queue.peak_bytes, limit_bytes=queue.limit_bytes
@@ -79,15 +79,15 @@ def copied_figures(
             height=height,
             received=timeline.video_received,
             dropped=queue.video_dropped,
-            no_picture_since=selection.no_video.since,
-            no_picture_reason=selection.no_video.reason,
+            no_video_since=selection.no_video.since,
+            no_video_reason=selection.no_video.reason,
         ),
         AudioFigures(
             received_s=round(timeline.audio_received_ns / SECOND_NS, 3),
             late_s=round(timeline.audio_late_ns / SECOND_NS, 3),
             dropped_s=round(queue.audio_dropped_ns / SECOND_NS, 3),
-            no_sound_since=selection.no_audio.since,
-            no_sound_reason=selection.no_audio.reason,
+            no_audio_since=selection.no_audio.since,
+            no_audio_reason=selection.no_audio.reason,
         ),
         QueueFigures(
             bytes=queue.waiting_bytes, peak_bytes=queue.peak_bytes, limit_bytes=queue.limit_bytes

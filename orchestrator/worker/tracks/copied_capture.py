@@ -223,7 +223,7 @@ class CopiedCapture(Capture):
         if frame.width and frame.height and video is not None and publication.sid == video.sid:
             self._size = (frame.width, frame.height)
         if publication.sid != self._video_sid and not self.tracks.every_track:
-            self._note("picture", described(publication))
+            self._note("video", described(publication))
             self._video_sid = publication.sid
             self.rate.clear()
             self._selection_changed()

@@ -90,7 +90,7 @@ class DecodedCapture(Capture):
             self._audio(event, event.frame)
             return
         if event.sid != self._video_sid:
-            self._note("picture", described(self.selection.publications[event.sid]))
+            self._note("video", described(self.selection.publications[event.sid]))
             if self._video_sid is not None:
                 self._put(self.timeline.change_video())
             self._video_sid = event.sid

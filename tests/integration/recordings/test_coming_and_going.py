@@ -38,7 +38,7 @@ async def test_a_host_who_comes_back_is_recorded_on(
         await until_received(manager, room, 2 * FPS)
         await host.do("leave")
         async with asyncio.timeout(30):
-            while (await manager.get(started.id)).figures["video"]["no_picture_reason"] is None:
+            while (await manager.get(started.id)).figures["video"]["no_video_reason"] is None:
                 await asyncio.sleep(0.05)
         await host.do("join")
         await until_more(manager, room, 2 * FPS)
@@ -106,4 +106,4 @@ async def test_a_better_video_takes_over_without_a_gap(
 async def shown(manager: Manager, recording_id: str) -> list[str]:
     """Whose video was recorded, one after the other."""
     events = await manager.catalog.events(recording_id)
-    return [event.message.split("'")[1] for event in events if event.kind == "picture"]
+    return [event.message.split("'")[1] for event in events if event.kind == "video"]

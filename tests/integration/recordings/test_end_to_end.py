@@ -131,8 +131,8 @@ async def one_kind(manager: Manager, livekit_server: Server, kind: str) -> None:
         await until_duration(manager, room, 3)
         row = await manager.status(room)
         assert row is not None
-        assert (row.figures["video"]["no_picture_reason"] is None) is (kind == "video")
-        assert (row.figures["video"]["no_picture_since"] is None) is (kind == "video")
+        assert (row.figures["video"]["no_video_reason"] is None) is (kind == "video")
+        assert (row.figures["video"]["no_video_since"] is None) is (kind == "video")
         ended = await manager.stop(room)
     reading = read(Path(ended.output_path))
     assert (reading.video_codec is not None) is (kind == "video")

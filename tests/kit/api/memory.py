@@ -45,7 +45,7 @@ STARTED = datetime(2024, 12, 1, 14, 30, 22, tzinfo=UTC)
 FIGURES: dict[str, Any] = {
     "duration_s": 45.2,
     "video": {"width": 1280, "height": 720, "received": 1360, "written": 1356, "dropped": 4}
-    | {"filled": 0, "fps": 29.97, "no_picture_since": None},
+    | {"filled": 0, "fps": 29.97, "no_video_since": None},
     "audio": {"concealed_s": 0.06},
     "queue": {"bytes": 1382400, "limit_bytes": 100663296},
     "encoder": {"fps": 30.1, "speed": 0.99, "bitrate_bps": 2014000.0, "size_bytes": 11379200},

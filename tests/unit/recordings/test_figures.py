@@ -21,7 +21,7 @@ from tests.unit.worker.test_status_report import BEFORE_THE_FIRST_FRAME, RUNNING
 
 USAGE = {"pid": 11, "since": "2026-01-02T12:00:00.250000+00:00", "cpu_cores": 0.25, "nice": 5}
 PROCESSES = {"processes": {"worker": USAGE, "ffmpeg": None}}
-SINCE = {"no_picture_since": "2026-01-02T12:00:00+00:00"}
+SINCE = {"no_video_since": "2026-01-02T12:00:00+00:00"}
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ def test_what_is_no_group_of_figures_has_none(nothing: Any) -> None:
 
 @pytest.mark.parametrize("odd", ["many", float("nan"), float("inf"), [], {}, None])
 def test_an_odd_figure_was_not_measured_and_spoils_no_other(odd: Any) -> None:
-    video = {"received": odd, "fps": odd, "written": 90.6, "no_picture_since": odd}
+    video = {"received": odd, "fps": odd, "written": 90.6, "no_video_since": odd}
     stored = {"video": video, "unknown": {"x": 1}, "warnings": ["one"]}
     figures = LiveFigures.of(recording("a", figures=stored))
     assert (figures.video.received, figures.video.fps) == (None, None)
-    assert figures.video.no_picture_since is None
+    assert figures.video.no_video_since is None
     assert (figures.video.written, figures.warnings) == (91, ("one",))
 
 

@@ -118,7 +118,7 @@ async def test_a_video_without_a_keyframe_is_warned_of_until_one_comes() -> None
     assert isinstance(mkv.cannot_hold(), NoMedia)
     mkv.on_event(EncodedFrameReceived("cam", 10**9, KEYFRAME))
     assert not any(each.startswith("No keyframe") for each in mkv.warnings())
-    assert [kind for kind, _ in NOTES] == ["published", "no_keyframe", "keyframe", "picture"]
+    assert [kind for kind, _ in NOTES] == ["published", "no_keyframe", "keyframe", "video"]
     mkv.on_event(NoKeyframe("unknown"))
     assert len(NOTES) == 4
 

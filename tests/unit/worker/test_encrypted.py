@@ -206,7 +206,7 @@ async def test_at_the_end_nothing_is_missing_that_was_there() -> None:
     capture.finish()
     clock.now += 2 * START_S
     capture.look()
-    assert capture.figures().video.no_picture_reason is None
+    assert capture.figures().video.no_video_reason is None
     assert not [each for each in capture.warnings() if "video" in each]
 
 

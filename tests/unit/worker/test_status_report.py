@@ -51,8 +51,8 @@ BEFORE_THE_FIRST_FRAME = {
         "late": 0,
         "filled": 0,
         "dropped": 0,
-        "no_picture_since": "then",
-        "no_picture_reason": "No video is published; black frames are recorded.",
+        "no_video_since": "then",
+        "no_video_reason": "No video is published; black frames are recorded.",
     },
     "audio": {
         "received_s": 0.0,
@@ -61,8 +61,8 @@ BEFORE_THE_FIRST_FRAME = {
         "concealed_s": 0.0,
         "late_s": 0.0,
         "dropped_s": 0.0,
-        "no_sound_since": "then",
-        "no_sound_reason": "No audio is published; silence is recorded.",
+        "no_audio_since": "then",
+        "no_audio_reason": "No audio is published; silence is recorded.",
     },
     "queue": {"bytes": 0, "peak_bytes": 0, "limit_bytes": 1048576},
     "source": {
@@ -97,16 +97,16 @@ RUNNING = BEFORE_THE_FIRST_FRAME | {
         "late": 0,
         "filled": 0,
         "dropped": 2,
-        "no_picture_since": None,
-        "no_picture_reason": None,
+        "no_video_since": None,
+        "no_video_reason": None,
         "written": 90,
         "fps": None,
         "planned_fps": 29.97,
     },
     "audio": {
         **cast(dict[str, Any], BEFORE_THE_FIRST_FRAME["audio"]),
-        "no_sound_since": None,
-        "no_sound_reason": None,
+        "no_audio_since": None,
+        "no_audio_reason": None,
     },
     "source": {**cast(dict[str, Any], BEFORE_THE_FIRST_FRAME["source"]), "participants": 7},
     "encoder": {
@@ -178,8 +178,8 @@ def capture_of(*publications: Publication) -> DecodedCapture:
 
 def with_constants(report: dict[str, Any]) -> dict[str, Any]:
     """Without what another run of the test would measure."""
-    for name in ("no_picture_since", "no_sound_since"):
-        group = report["video" if "picture" in name else "audio"]
+    for name in ("no_video_since", "no_audio_since"):
+        group = report["video" if "video" in name else "audio"]
         if group[name] is not None:
             assert datetime.fromisoformat(group[name]).isoformat() == group[name]
             group[name] = "then"

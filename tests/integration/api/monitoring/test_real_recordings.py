@@ -122,7 +122,7 @@ def check_event_log(events: list[Event], event_log: list[dict[str, Any]], id: st
     ids = [event.data["id"] for event in live]
     assert ids == [line["id"] for line in event_log][: len(ids)]
     kinds = {event.data["kind"] for event in live}
-    assert {"joined", "published", "picture", "ffmpeg", "state", "segment"} <= kinds
+    assert {"joined", "published", "video", "ffmpeg", "state", "segment"} <= kinds
     changes = [line["data"] for line in event_log if line["kind"] == "state"]
     assert changes[0] == {"from": "starting", "to": "recording"}
     assert changes[-1] == {"from": "stopping", "to": "completed"}

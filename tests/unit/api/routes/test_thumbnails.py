@@ -54,7 +54,7 @@ async def test_a_file_that_changed_has_another_frame(client: httpx.AsyncClient, 
     etag = (await client.get(THUMBNAIL)).headers["etag"]
     film.write_bytes(b"no film any more")
     changed = await client.get(THUMBNAIL, headers={"If-None-Match": etag})
-    assert (changed.status_code, changed.json()["code"]) == (404, "no_picture")
+    assert (changed.status_code, changed.json()["code"]) == (404, "no_video")
 
 
 async def test_no_thumbnail(client: httpx.AsyncClient) -> None:
@@ -75,7 +75,7 @@ async def test_preview(client: httpx.AsyncClient, runtime: Path) -> None:
 
 async def test_no_preview(client: httpx.AsyncClient) -> None:
     idle = await client.get("/api/recording/preview/done.jpg")
-    assert (idle.status_code, idle.json()["code"]) == (404, "no_picture")
+    assert (idle.status_code, idle.json()["code"]) == (404, "no_video")
     assert "done is not being recorded" in idle.json()["error"]
 
 
@@ -85,6 +85,6 @@ async def test_audio_only_has_no_preview(
     (runtime / "preview.jpg").write_bytes(b"of another life")
     manager.rows[-1].figures = {"video": {"written": 0}}
     silent = await client.get("/api/recording/preview/a/live.jpg")
-    assert (silent.status_code, silent.json()["code"]) == (404, "no_picture")
+    assert (silent.status_code, silent.json()["code"]) == (404, "no_video")
     assert "audio only" in silent.json()["detail"]
     assert not (runtime / "preview.wanted").exists()
