@@ -16,10 +16,11 @@ import structlog
 from av.packet import Packet
 from av.stream import Stream
 
+from orchestrator.mixing.decoder import LAYOUT, RATE
 from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
 from orchestrator.pushing.media import PushedMedia
 from orchestrator.pushing.padding import filler
-from orchestrator.worker.outputs.push.mixing import LAYOUT, RATE, Mixer
+from orchestrator.worker.outputs.push.mixing import Mixer
 from orchestrator.worker.outputs.push.pacing import Pacing
 from orchestrator.worker.outputs.push.piece_packets import OpenPiece
 from orchestrator.worker.outputs.push.segment_follower import Piece, SegmentFollower

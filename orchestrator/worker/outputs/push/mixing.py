@@ -11,22 +11,13 @@ from typing import Any, Final
 
 import av
 import numpy as np
-import numpy.typing as npt
 
-RATE: Final = 48_000
-CHANNELS: Final = 2
-LAYOUT: Final = "stereo"
-BLOCK: Final = 960
-"""Samples of what is given out at a time: 20 ms."""
+from orchestrator.mixing.decoder import BLOCK, CHANNELS, RATE, STEADY, Decoder, Samples, clipped
+
 LONGEST_SILENCE_S: Final = 1.0
 """What is filled; behind a longer gap the audio goes on where it begins again, as video does."""
-_STEADY: Final = RATE // 100
-"""Times of packets are rounded to milliseconds, and a clock drifts: one that comes within so many
-samples of where the one before ended goes on there."""
 _MOST: Final = 20 * RATE
 """Samples held at most: what lies further ahead is left out."""
-
-Samples = npt.NDArray[np.int32]
 
 
 class Mixer:
@@ -54,8 +45,7 @@ class Mixer:
     def add(self, packet: Any) -> None:
         """A packet of any microphone, with its times on the recording's clock."""
         try:
-            for at, samples in self._of(packet.stream).decode(packet):
-                self._add(at, samples)
+            self._add(*self._of(packet.stream).decode(packet))
         except (av.FFmpegError, ValueError):
             self.undecodable += 1
 
@@ -66,7 +56,7 @@ class Mixer:
         while self._at + BLOCK <= until_s * RATE:
             block, self._sum = self._sum[:BLOCK], self._sum[BLOCK:]
             made = np.zeros((BLOCK, CHANNELS), np.int16)
-            made[: len(block)] = np.clip(block, -32768, 32767)
+            made[: len(block)] = clipped(block)
             yield self._at, made.tobytes()
             self._at += BLOCK
 
@@ -94,30 +84,15 @@ class _Microphone:
     """One track's decoder, which goes on from fragment to fragment."""
 
     def __init__(self, stream: Any) -> None:
-        context = stream.codec_context
-        self._kind = _kind(stream)
-        self._decoder: Any = av.CodecContext.create(context.name, "r")
-        self._decoder.extradata = context.extradata
-        self._decoder.sample_rate = context.sample_rate
-        self._decoder.layout = context.layout.name
-        self._resampler = av.AudioResampler("s16", LAYOUT, RATE)
+        self._decoder = Decoder(stream)
+        self.decodes = self._decoder.decodes
         self._next: int | None = None
 
-    def decodes(self, stream: Any) -> bool:
-        return _kind(stream) == self._kind
-
-    def decode(self, packet: Any) -> Iterator[tuple[int, Samples]]:
+    def decode(self, packet: Any) -> tuple[int, Samples]:
+        """The number of the first sample, and the samples."""
         at = round(packet.pts * packet.time_base * RATE)
-        if self._next is None or abs(at - self._next) > _STEADY:
+        if self._next is None or abs(at - self._next) > STEADY:
             self._next = at
-        for frame in self._decoder.decode(packet):
-            frame.pts = None
-            for made in self._resampler.resample(frame):
-                samples = made.to_ndarray().reshape(-1, CHANNELS).astype(np.int32)
-                yield self._next, samples
-                self._next += len(samples)
-
-
-def _kind(stream: Any) -> tuple[Any, ...]:
-    context = stream.codec_context
-    return context.name, context.extradata, context.sample_rate, context.layout.name
+        at, samples = self._next, self._decoder.samples(packet)
+        self._next += len(samples)
+        return at, samples

@@ -11,8 +11,9 @@ import av
 import numpy as np
 import pytest
 
-from orchestrator.worker.outputs.push.mixing import BLOCK, RATE, Mixer
-from tests.kit.signals.tones import Audio, samples, spans
+from orchestrator.mixing.decoder import BLOCK, RATE
+from orchestrator.worker.outputs.push.mixing import Mixer
+from tests.kit.signals.tones import AMPLITUDE, Audio, samples, spans
 
 LOW, HIGH = 440, 1240
 CHUNK = 960
@@ -113,6 +114,14 @@ def test_other_rates_and_codecs_are_mixed_as_well(tmp_path: Path) -> None:
     _, audio = mixed(path)
     assert spans(audio, LOW)[0] == pytest.approx((0, 4), abs=0.1)
     assert spans(audio, HIGH)[0] == pytest.approx((0, 4), abs=0.1)
+
+
+@pytest.mark.parametrize("codec", ["libopus", "pcm_s16le"])
+def test_one_channel_is_as_loud_in_stereo(codec: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "one.mkv", {"tone": LOW, "span": (0, 4), "codec": codec})
+    _, audio = mixed(path)
+    loudest = np.abs(audio[RATE : 3 * RATE]).max()
+    assert loudest == pytest.approx(8 * AMPLITUDE / 2**15, rel=0.05)
 
 
 def test_what_does_not_decode_costs_itself(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Several microphones as one audio track."""
