@@ -3,6 +3,7 @@
 `./scripts/bench hls`: a server of its own process serves a segment of 720p that grows by a
 fragment a second, as ffmpeg writes it; players reload the playlist every two seconds and get each
 new piece once. Its CPU is measured without players, with one and with many; theirs isn't counted.
+With `--microphones 3` it is a copy with so many, which are mixed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from orchestrator.api.app import create_app
 from orchestrator.api.server import configuration
 from orchestrator.catalog.store import Catalog
 from orchestrator.fragments.reader import FragmentReader
+from orchestrator.hls.run import container_of
 from orchestrator.server.hls.recordings import HlsRecordings
 from orchestrator.settings import Settings
 from tests.kit.api.memory import MemoryManager
@@ -41,15 +43,21 @@ BEGUN: Final = 20
 """Fragments that are there at the beginning."""
 
 
-def film(path: Path, seconds: float) -> None:
-    """A closed segment of 720p at 2 Mbit/s."""
+def film(path: Path, seconds: float, microphones: int) -> None:
+    """A closed segment of 720p at 2 Mbit/s, encoded, or copied with so many microphones."""
     keys = "expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))"
-    inputs = ["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30", "-f", "lavfi", "-i", "sine"]
+    inputs = ["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30"]
+    maps = ["-map", "0"]
+    for number in range(max(1, microphones)):
+        inputs += ["-f", "lavfi", "-i", f"sine=f={440 + 200 * number}:r=48000"]
+        maps += ["-map", str(1 + number)]
     video = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-force_key_frames", keys]
-    rate = ["-b:v", "2M", "-maxrate", "2M", "-bufsize", "4M", "-c:a", "aac"]
-    fragments = ["-movflags", MP4_FLAGS, "-frag_duration", "1000000", "-f", "mp4"]
-    command = [str(REAL), "-v", "error", "-nostdin", *inputs, "-t", str(seconds)]
-    subprocess.run([*command, *video, *rate, *fragments, str(path)], check=True)
+    rate = ["-b:v", "2M", "-maxrate", "2M", "-bufsize", "4M"]
+    encoded = ["-c:a", "aac", "-movflags", MP4_FLAGS, "-frag_duration", "1000000", "-f", "mp4"]
+    copied = ["-c:a", "libopus", "-b:a", "32k", "-cluster_time_limit", "1000", "-f", "matroska"]
+    command = [str(REAL), "-v", "error", "-nostdin", *inputs, *maps, "-t", str(seconds)]
+    kind = copied if microphones else encoded
+    subprocess.run([*command, *video, *rate, *kind, str(path)], check=True)
 
 
 async def serve(source: Path, port: int) -> None:
@@ -59,9 +67,10 @@ async def serve(source: Path, port: int) -> None:
     await catalog.open(migrate=True)
     manager = MemoryManager(Settings(output_directory=folder, port=port))
     manager.hls = HlsRecordings(catalog)
-    await begin(catalog, folder)
-    await add_segment(catalog, 1, folder / "0001.mp4")
-    threading.Thread(target=grow, args=(source, folder / "0001.mp4"), daemon=True).start()
+    growing = folder / f"0001{source.suffix}"
+    await begin(catalog, folder, tracks="all" if source.suffix == ".mkv" else None)
+    await add_segment(catalog, 1, growing)
+    threading.Thread(target=grow, args=(source, growing), daemon=True).start()
     config = configuration(create_app(manager))
     config.port = port
     await uvicorn.Server(config).serve()
@@ -69,14 +78,14 @@ async def serve(source: Path, port: int) -> None:
 
 def grow(source: Path, path: Path) -> None:
     """Appends the source's fragments, each when it ends."""
-    fragments = FragmentReader(source, "mp4").poll()
+    fragments = FragmentReader(source, container_of(source) or "mp4").poll(last=True)
     data = source.read_bytes()
     first, began_s = fragments[BEGUN], time.monotonic()
     path.write_bytes(data[: first.offset])
     for one in fragments[BEGUN:]:
         time.sleep(max(0.0, began_s + one.end_s - first.begin_s - time.monotonic()))
         with path.open("ab") as file:
-            file.write(data[one.offset : one.offset + one.length])
+            file.write(data[file.tell() : one.offset + one.length])
 
 
 async def play(client: httpx.AsyncClient, after_s: float) -> None:
@@ -125,14 +134,15 @@ async def until_answering(url: str) -> None:
             await asyncio.sleep(0.2)
 
 
-async def main(seconds: float, many: int) -> None:
+async def main(seconds: float, many: int, microphones: int) -> None:
     """As a table."""
     table = Table(title="Players of one running recording: the server's CPU")
     for column in ("players", "cores"):
         table.add_column(column, justify="right")
     with tempfile.TemporaryDirectory(prefix="haven-bench-") as folder:
-        source, port = Path(folder) / "film.mp4", free_port()
-        await asyncio.to_thread(film, source, BEGUN + 60 + 4 * seconds)
+        source = Path(folder) / ("film.mkv" if microphones else "film.mp4")
+        port = free_port()
+        await asyncio.to_thread(film, source, BEGUN + 60 + 4 * seconds, microphones)
         module = ("-m", "scripts.benchmarks.outputs.hls")
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, *module, "--serve", str(source), "--port", str(port))
@@ -153,10 +163,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--players", type=int, default=50)
+    parser.add_argument("--microphones", type=int, default=0)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         asyncio.run(serve(given.serve, given.port))
     else:
-        asyncio.run(main(given.seconds, given.players))
+        asyncio.run(main(given.seconds, given.players, given.microphones))
