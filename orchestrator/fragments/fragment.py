@@ -49,7 +49,9 @@ class Fragment:
     """Times of the first and of the last frame of any track, of Matroska; there `begin_s` to
     `end_s` may be much less where video has few frames."""
     kinds: frozenset[str] = BOTH
-    """Which of its file's first video and first audio track have frames in it; of MP4 it isn't
+    """Whether its file's first video track has frames in it, and any of audio; of MP4 it isn't
     looked up."""
     prefix: bytes = b""
     """What to put before its bytes so that they are a cluster: of one cut out of a longer one."""
+    audio: frozenset[int] = frozenset()
+    """Numbers of the audio tracks that have frames in it, of Matroska."""

@@ -67,21 +67,19 @@ def elements(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
         at = content + found.length
 
 
-def first_of_each(tracks: bytes) -> tuple[dict[str, int], int]:
-    """Numbers of the first `video` and `audio` track in the content of Tracks, and how many tracks
-    of both there are.
+def kinds_of(tracks: bytes) -> dict[int, str]:
+    """Whether each track in the content of Tracks is `video` or `audio`, by number and in order;
+    without others.
     """
-    found: dict[str, int] = {}
-    count = 0
+    found: dict[int, str] = {}
     for id, at, end in elements(tracks, 0, len(tracks)):
         if id != _TRACK:
             continue
         fields = {each: tracks[a:e] for each, a, e in elements(tracks, at, end)}
         kind = _KINDS.get(int.from_bytes(fields.get(_TYPE, b""), "big"))
         if kind is not None:
-            count += 1
-            found.setdefault(kind, int.from_bytes(fields.get(_NUMBER, b""), "big"))
-    return found, count
+            found[int.from_bytes(fields.get(_NUMBER, b""), "big")] = kind
+    return found
 
 
 def tick_s(info: bytes) -> float:

@@ -45,6 +45,7 @@ class _Open:
     counted: int = 0
     has_video: bool = False
     kinds: set[str] = field(default_factory=set)
+    audio: set[int] = field(default_factory=set)
     earliest: int = 0
     latest: int = 0
     """Of all blocks."""
@@ -66,9 +67,8 @@ class MatroskaReader:
         self.at = 0
         self.ended = False
         """Nothing follows: the file was closed."""
-        self.tracks = 0
-        """Of video and audio, as the header has them now."""
-        self._first: dict[str, int] = {}
+        self.tracks: dict[int, str] = {}
+        """Which are `video` and which `audio`, by number, as the header has them now."""
         self._had_video = False
         self._tick_s = 0.001
         self._cluster: _Cluster | None = None
@@ -103,6 +103,10 @@ class MatroskaReader:
         data = os.pread(file, self._header_bytes, 0)
         if data != self.header and len(data) == self._header_bytes:
             self._parse_header(data)
+
+    @property
+    def _first_video(self) -> int | None:
+        return next((number for number, kind in self.tracks.items() if kind == "video"), None)
 
     def _ends_cluster(self, found: mkv.Head | None) -> bool:
         cluster = self._cluster
@@ -150,15 +154,18 @@ class MatroskaReader:
         else:
             number, distance, flags = mkv.block(content)
         time = cluster.time + distance
-        kind = next((kind for kind, first in self._first.items() if first == number), None)
-        is_video = kind == "video"
+        kind = self.tracks.get(number)
+        is_video = kind == "video" and number == self._first_video
         keyframe = is_video and bool(flags & _KEYFRAME)
         if cluster.open is not None and self._ends_before(cluster.open, time, keyframe=keyframe):
             return self._finish(cluster, cluster.open)
         if cluster.open is None:
             cluster.open = _Open(self.at, time, keyframe=False, earliest=time, latest=time)
-        if kind is not None:
-            cluster.open.kinds.add(kind)
+        if is_video:
+            cluster.open.kinds.add("video")
+        elif kind == "audio":
+            cluster.open.kinds.add("audio")
+            cluster.open.audio.add(number)
         cluster.open.earliest = min(cluster.open.earliest, time)
         cluster.open.latest = max(cluster.open.latest, time)
         self._count(cluster.open, time, is_video=is_video, keyframe=keyframe)
@@ -203,6 +210,7 @@ class MatroskaReader:
             (done.earliest * self._tick_s, done.latest * self._tick_s),
             frozenset(done.kinds),
             mkv.cluster_of(cluster.time, length),
+            frozenset(done.audio),
         )
         self._number += 1
         return fragment
@@ -244,6 +252,6 @@ class MatroskaReader:
             if found.id == mkv.INFO:
                 self._tick_s = mkv.tick_s(inside)
             elif found.id == mkv.TRACKS:
-                self._first, self.tracks = mkv.first_of_each(inside)
+                self.tracks = mkv.kinds_of(inside)
             at = content + found.length
         self.header, self._header_bytes = bytes(changed), len(data)

@@ -36,9 +36,11 @@ class FragmentReader:
         return self._positions.header
 
     @property
-    def tracks(self) -> int | None:
-        """Of video and audio in Matroska's header now; None of MP4."""
-        return self._positions.tracks if isinstance(self._positions, MatroskaReader) else None
+    def videos(self) -> int:
+        """Tracks of video in Matroska's header now; 0 of MP4, where it isn't looked up."""
+        if not isinstance(self._positions, MatroskaReader):
+            return 0
+        return sum(kind == "video" for kind in self._positions.tracks.values())
 
     @property
     def ended(self) -> bool:

@@ -7,8 +7,9 @@ are made of it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from math import inf
 from pathlib import Path
@@ -17,8 +18,18 @@ from typing import Any, Final
 import av
 
 from orchestrator.fragments.fragment import Undecodable
+from orchestrator.hls.audio_span import span_of
+from orchestrator.hls.fmp4 import Sample
+from orchestrator.hls.mixed_audio import mixed, placed
 from orchestrator.hls.pieces import ENCODED_S, Piece
-from orchestrator.hls.repackaging import by_kind, chosen, init_of, repackaged
+from orchestrator.hls.repackaging import (
+    CODECS,
+    by_kind,
+    chosen,
+    init_of,
+    repackaged,
+    silent_packet,
+)
 
 _OPTIONS: Final = {"probesize": "1048576", "analyzeduration": "0"}
 _TOLERANCE_S: Final = 0.002
@@ -28,23 +39,37 @@ _BEHIND_S: Final = 3.0
 
 
 def data_of(
-    path: Path, init: bytes, piece: Piece, shift_s: float, *, silence: bool = False
+    path: Path,
+    init: bytes,
+    pieces: Sequence[Piece],
+    number: int,
+    shift_s: float,
+    *,
+    silence: bool = False,
 ) -> bytes:
-    """A piece's bytes behind its segment's header.
+    """The bytes of one of a segment's pieces behind its header.
 
     `shift_s`: added to a time in the segment gives that in the file. `silence`: as `repackaged`.
     OSError, Undecodable, hls.codecs.NotPlayable.
     """
-    begin_s = piece.begin_s + shift_s - _TOLERANCE_S
-    end_s = piece.end_s + shift_s - _TOLERANCE_S
+    piece = pieces[number]
+    audio = _mixed(path, pieces, piece, shift_s) if piece.mixed else None
     with _opened(path) as file:
-        streams = chosen(file.streams)
-        if begin_s > 0:
-            file.seek(round(begin_s * av.time_base), backward=True)
-        else:
-            begin_s = -inf  # an encoder's run-up is before zero
-        found = _between(file, streams, begin_s, end_s)
-        return repackaged(init, found, -shift_s, piece, silence=silence)
+        wanted = [*file.streams.video[:1], *(file.streams.audio if audio is None else ())]
+        found = _between(file, wanted, piece.begin_s + shift_s, piece.end_s + shift_s)
+        used = {packet.stream.index for packet in found}
+        kinds = by_kind(found, chosen(each for each in wanted if each.index in used))
+        return repackaged(init, kinds, -shift_s, piece, silence=silence, audio=audio)
+
+
+def _mixed(path: Path, pieces: Sequence[Piece], piece: Piece, shift_s: float) -> list[Sample]:
+    """Of the segment's own audio: before it and behind it the file has that of others."""
+    span, end_ms = span_of(piece, pieces), round(1000 * pieces[-1].end_s)
+    begin_s, end_s = span.begin_ms / 1000 + shift_s, span.end_ms / 1000 + shift_s
+    with _opened(path) as file:
+        packets = _between(file, list(file.streams.audio), begin_s, end_s)
+        found = [placed(each, -shift_s) for each in packets]
+        return mixed([each for each in found if 0 <= each[0] < end_ms], span)
 
 
 @contextmanager
@@ -58,7 +83,13 @@ def _opened(path: Path) -> Iterator[Any]:
         raise Undecodable(f"libavformat: {error}") from error
 
 
-def _between(file: Any, streams: list[Any], begin_s: float, end_s: float) -> dict[str, list[Any]]:
+def _between(file: Any, streams: list[Any], begin_s: float, end_s: float) -> list[Any]:
+    """The packets of these streams from one time to the other, rounded as joins do."""
+    begin_s, end_s = begin_s - _TOLERANCE_S, end_s - _TOLERANCE_S
+    if begin_s > 0:
+        file.seek(round(begin_s * av.time_base), backward=True)
+    else:
+        begin_s = -inf  # an encoder's run-up is before zero
     found: list[Any] = []
     beyond: set[int] = set()
     for packet in file.demux(streams):
@@ -71,31 +102,39 @@ def _between(file: Any, streams: list[Any], begin_s: float, end_s: float) -> dic
             beyond.add(packet.stream.index)
             if len(beyond) == len(streams) or at_s > end_s + _BEHIND_S:
                 break
-    return by_kind(found, streams)
+    return found
 
 
-def derived(path: Path) -> tuple[bytes, list[Piece]]:
-    """Header and pieces of a file whose segments nobody knows any more, by its keyframes.
+def derived(path: Path, *, copied: bool) -> tuple[bytes, list[Piece]]:
+    """Header and pieces of a file whose segments nobody knows any more, by its keyframes; several
+    microphones of a copy are mixed.
 
     OSError, Undecodable, hls.codecs.NotPlayable.
     """
     with _opened(path) as file:
-        streams = chosen(file.streams)
-        init = _init(file, streams)
+        mixes = copied and _mixes(file.streams.audio)
+        streams = chosen(each for each in file.streams if not (mixes and each.type == "audio"))
+        init = _init(file, streams, [silent_packet()] if mixes else [])
         length_s = (file.duration or 0) / av.time_base
         file.seek(file.duration or 0, backward=True)  # Matroska's index is read when it is needed
         times = _keyframes_s(streams[0]) if streams else []
-    return init, _pieces(times or [0.0], length_s)
+    pieces = _pieces(times or [0.0], length_s)
+    return init, [replace(piece, mixed=mixes) for piece in pieces]
 
 
-def _init(file: Any, streams: list[Any]) -> bytes:
+def _mixes(audio: Sequence[Any]) -> bool:
+    names = [stream.codec_context.codec.canonical_name for stream in audio]
+    return len(names) > 1 or any(name not in CODECS for name in names)
+
+
+def _init(file: Any, streams: list[Any], more: list[Any]) -> bytes:
     first: dict[int, Any] = {}
     for packet in file.demux(streams):
         if packet.size:
             first.setdefault(packet.stream.index, packet)
         if len(first) == len(streams):
             break
-    return init_of(list(first.values()))
+    return init_of([*first.values(), *more])
 
 
 def _keyframes_s(stream: Any) -> list[float]:

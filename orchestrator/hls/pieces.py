@@ -43,6 +43,10 @@ class Piece:
     """Number of its header among those of its segment."""
     gap: bool = False
     """Nothing came for long before it: its times don't go on from the piece before."""
+    mixed: bool = False
+    """Its audio is that of all microphones together, encoded."""
+    around: tuple[Fragment, ...] = ()
+    """Before and behind it, in which such audio may be too; empty as `fragments` are."""
 
     @property
     def length_s(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final
@@ -32,14 +33,14 @@ APacket = Any
 """av.Packet of any stream."""
 
 
-def chosen(streams: Iterable[Any], audio: int = 0) -> list[Any]:
-    """The first video track and the audio track with this number among those of audio, if any.
+def chosen(streams: Iterable[Any]) -> list[Any]:
+    """The first video track and the first audio track, if any.
 
     NotPlayable if HLS has no place for one of them.
     """
     found = list(streams)
     videos = [stream for stream in found if stream.type == "video"][:1]
-    audios = [stream for stream in found if stream.type == "audio"][audio : audio + 1]
+    audios = [stream for stream in found if stream.type == "audio"][:1]
     for stream in (*videos, *audios):
         name = stream.codec_context.codec.canonical_name
         if name not in CODECS:
@@ -115,24 +116,32 @@ def repackaged(
     piece: Piece,
     *,
     silence: bool,
+    audio: Sequence[Sample] | None = None,
 ) -> bytes:
     """A piece's fragment behind `init`. `by_kind`: packets of video and audio, in the order of
     decoding; those of which `init` has no track are left out.
 
     Their times and `shift_s` together are those of the segment's file. `silence`: audio of Opus has
-    some where nothing comes.
+    some where nothing comes. `audio`: Opus in the place of the packets' audio, at the times of the
+    segment.
     """
     runs = []
     opus = silence and any(info.codec == "opus" for info in codecs_of(init))
     for track in tracks_of(init):
         own = by_kind.get("video" if track.is_video else "audio", ())
-        if opus and not track.is_video and track.timescale == RATE:
+        if audio is not None and not track.is_video:
+            samples = [_moved(one, round(-track.shift_s * RATE)) for one in audio]
+        elif opus and not track.is_video and track.timescale == RATE:
             begin, end = (round((at - track.shift_s) * RATE) for at in (piece.begin_s, piece.end_s))
             samples = with_silence(_heard(own, track, shift_s), begin, end)
         else:
             samples = _samples(own, track, shift_s, piece.end_s)
         runs.append(TrackRun(track.id, samples))
     return fragment(piece.number + 1, runs)
+
+
+def _moved(sample: Sample, ticks: int) -> Sample:
+    return replace(sample, decode=sample.decode + ticks, shown=sample.shown + ticks)
 
 
 def _heard(given: Sequence[APacket], track: Mp4Track, shift_s: float) -> list[Sample]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,11 @@ from typing import Any, Final
 
 from orchestrator.fragments.fragment import Container, Fragment, NotFragmented
 from orchestrator.fragments.reader import FragmentReader
+from orchestrator.hls.audio_span import span_of
 from orchestrator.hls.codecs import CodecInfo, playable
 from orchestrator.hls.delays import delayed, without_delays
+from orchestrator.hls.fmp4 import Sample
+from orchestrator.hls.microphones import Microphones
 from orchestrator.hls.pieces import Piece, PieceMaker
 
 _EBML: Final = b"\x1aE\xdf\xa3"
@@ -47,6 +50,7 @@ class SegmentRun:
     """Where the first packet of each kind is, of Matroska."""
     _silent: bool = False
     """Its header has a track of Opus, as audio may come later."""
+    _microphones: Microphones = field(default_factory=Microphones)
 
     def __post_init__(self) -> None:
         self._reader = FragmentReader(self.path, self.container)
@@ -59,9 +63,8 @@ class SegmentRun:
 
     @property
     def left_out(self) -> int:
-        """Tracks of the segment that HLS doesn't have, as far as is known."""
-        tracks = self._reader.tracks
-        return 0 if tracks is None else max(0, tracks - len(self.codecs))
+        """Tracks of the segment that HLS doesn't have, as far as is known: more video."""
+        return max(0, self._reader.videos - 1)
 
     @property
     def open(self) -> list[Fragment]:
@@ -113,32 +116,57 @@ class SegmentRun:
             return
         taken = 0
         for piece in self._waiting:
+            self._look_at(piece)
             if self._begins_track(piece):
                 self._add_header(partial(self._init_with, piece))
-            if self.problem:
+            placed = self._microphones.placed(piece, self._behind(taken), last=self.ended)
+            if self.problem or placed is None:
                 break
-            self.pieces.append(replace(piece, header=len(self.inits) - 1))
+            self.pieces.append(replace(placed, header=len(self.inits) - 1))
             taken += 1
         del self._waiting[:taken]
+
+    def _behind(self, number: int) -> Iterator[Fragment]:
+        """All that is known to be behind one of the pieces that wait."""
+        for later in range(number + 1, len(self._waiting)):
+            yield from self._waiting[later].fragments
+        yield from self._maker.open
+
+    def _look_at(self, piece: Piece) -> None:
+        if self.copied and self.container != "mp4":
+            self._microphones.look(piece, partial(self._has_place, piece))
+
+    def _has_place(self, piece: Piece) -> bool:
+        """Whether HLS can have its audio as it is."""
+        from orchestrator.hls.repackaging import CODECS
+
+        streams = [s for s in _streams(self._packets(piece.fragments)) if s.type == "audio"]
+        return all(stream.codec_context.codec.canonical_name in CODECS for stream in streams)
 
     def _begin(self) -> None:
         if self.container == "mp4":
             if self._reader.header:
                 self._add_header(self._init_of_mp4)
         elif (first := next(filter(self._kinds, self._waiting), None)) is not None:
+            self._look_at(first)
             self._add_header(partial(self._init_with, first))
 
     def _begins_track(self, piece: Piece) -> bool:
         """Whether there is one in it that the header doesn't have."""
         new = self._kinds(piece) - self._first.keys()
-        if new == {"audio"} and self._silent and self._has_opus(piece):
+        if new == {"audio"} and self._silent and self._is_opus(piece):
             self._first["audio"] = piece
             return False
-        return bool(new)
+        return bool(new) or (self._microphones.mixes and not self._has_opus())
 
-    def _has_opus(self, piece: Piece) -> bool:
+    def _is_opus(self, piece: Piece) -> bool:
+        """Whether its audio is Opus in HLS."""
         streams = [s for s in _streams(self._packets(piece.fragments)) if s.type == "audio"]
-        return bool(streams) and streams[0].codec_context.codec.canonical_name == "opus"
+        names = {stream.codec_context.codec.canonical_name for stream in streams}
+        return self._microphones.mixes or names == {"opus"}
+
+    def _has_opus(self) -> bool:
+        return any(info.codec == "opus" for info in self.codecs)
 
     def _kinds(self, piece: Piece) -> set[str]:
         """Of its tracks; of MP4 the header has all from the beginning on.
@@ -166,12 +194,14 @@ class SegmentRun:
         from orchestrator.hls.repackaging import by_kind, chosen, init_of, silent_packet
 
         first = {**dict.fromkeys(self._kinds(piece), piece), **self._first}
+        silent = self.copied and ("audio" not in first or self._microphones.mixes)
+        kinds = first.keys() - {"audio"} if silent else first.keys()
         packets = []
-        for kind, where in first.items():
-            own = self._packets(where.fragments)
-            streams = chosen(stream for stream in _streams(own) if stream.type in first)
+        for kind in kinds:
+            own = self._packets(first[kind].fragments)
+            streams = chosen(stream for stream in _streams(own) if stream.type in kinds)
             packets += by_kind(own, streams).get(kind, [])[:1]
-        if silent := self.copied and "audio" not in first:
+        if silent:
             packets.append(silent_packet())
         init, self._first, self._silent = init_of(packets), first, silent
         return init
@@ -193,8 +223,18 @@ class SegmentRun:
 
         own, init = self._packets(piece.fragments, path), self.inits[piece.header]
         kinds = {"video" if track.is_video else "audio" for track in tracks_of(init)}
+        audio = self._mixed(piece, own, path) if piece.mixed else None
+        kinds -= {"audio"} if piece.mixed else set()
         found = by_kind(own, chosen(s for s in _streams(own) if s.type in kinds))
-        return repackaged(init, found, 0.0, piece, silence=self.copied)
+        return repackaged(init, found, 0.0, piece, silence=self.copied, audio=audio)
+
+    def _mixed(self, piece: Piece, own: list[Any], path: Path | None) -> list[Sample]:
+        from orchestrator.hls.mixed_audio import mixed, placed
+
+        found = (*self._packets(piece.around, path), *own)
+        audio = [packet for packet in found if packet.stream.type == "audio"]
+        span = span_of(piece, self.pieces)
+        return mixed((placed(packet, 0.0) for packet in audio), span)
 
     def part(self, fragments: tuple[Fragment, ...], path: Path | None = None) -> bytes:
         """Some fragments of MP4 as they are in the file, but for when late tracks begin."""
@@ -203,8 +243,10 @@ class SegmentRun:
 
 
 def _streams(own: Sequence[Any]) -> list[Any]:
-    """Of the file that these packets are of."""
-    return list(own[0].stream.container.streams) if own else []
+    """Of the file that these packets are of, those of video, and those of audio that have some."""
+    used = {packet.stream.index for packet in own}
+    found = own[0].stream.container.streams if own else ()
+    return [stream for stream in found if stream.type != "audio" or stream.index in used]
 
 
 def container_of(path: Path) -> Container | None:

@@ -11,16 +11,24 @@ from typing import Final
 from orchestrator.fragments.mp4_boxes import boxes
 from orchestrator.hls.pieces import Piece
 
-_PIECE: Final = struct.Struct("<dd??B")
+_PIECE: Final = struct.Struct("<dd?BB")
+_GAP: Final = 1
+_MIXED: Final = 2
 
 
 def packed(pieces: Sequence[Piece]) -> bytes:
-    """Times of the pieces, whether each begins with a keyframe and behind a gap, and its header's
-    number; 3 bytes each about.
+    """Times of the pieces, whether each begins with a keyframe, behind a gap and is mixed, and its
+    header's number; 3 bytes each about.
     """
     return zlib.compress(
         b"".join(
-            _PIECE.pack(piece.begin_s, piece.end_s, piece.independent, piece.gap, piece.header)
+            _PIECE.pack(
+                piece.begin_s,
+                piece.end_s,
+                piece.independent,
+                _GAP * piece.gap | _MIXED * piece.mixed,
+                piece.header,
+            )
             for piece in pieces
         )
     )
@@ -33,8 +41,16 @@ def unpacked(data: bytes) -> list[Piece]:
     except (zlib.error, struct.error) as error:
         raise ValueError(f"damaged pieces: {error}") from error
     return [
-        Piece(number, begin_s, end_s, independent, gap=gap, header=header)
-        for number, (begin_s, end_s, independent, gap, header) in enumerate(found)
+        Piece(
+            number,
+            begin_s,
+            end_s,
+            independent,
+            gap=bool(flags & _GAP),
+            mixed=bool(flags & _MIXED),
+            header=header,
+        )
+        for number, (begin_s, end_s, independent, flags, header) in enumerate(found)
     ]
 
 

@@ -79,8 +79,8 @@ class Runs:
         from orchestrator.hls import final_file
 
         shift_s = run.offset_s - file.offset_s
-        init, silence = run.inits[piece.header], run.copied
-        return final_file.data_of(Path(file.path), init, piece, shift_s, silence=silence)
+        init, path, number = run.inits[piece.header], Path(file.path), piece.number
+        return final_file.data_of(path, init, run.pieces, number, shift_s, silence=run.copied)
 
     def _require_same(self, file: File) -> None:
         """FileNotFoundError if it isn't the file that was read before: it is being replaced."""
@@ -178,7 +178,7 @@ def _derived_run(row: Segment, file: File, *, copied: bool) -> SegmentRun | None
 
     path = Path(file.path)
     try:
-        init, pieces = final_file.derived(path)
+        init, pieces = final_file.derived(path, copied=copied)
         run = _known_run(row, path, [init], pieces, copied=copied)
     except FileNotFoundError:
         return None

@@ -59,7 +59,7 @@ class View:
     low_latency: bool
     ended: bool
     left_out: int
-    """Tracks that are in the files only, as far as is known."""
+    """Tracks of video that are in the files only, as far as is known."""
 
 
 @dataclass(slots=True)
@@ -262,7 +262,7 @@ def _left_out(rows: Rows, runs: Sequence[SegmentRun]) -> int:
     found = [run.left_out for run in runs]
     for file in rows.files.values():
         kinds = [track["kind"] for track in (file.probe or {}).get("tracks", ())]
-        found.append(len(kinds) - len(set(kinds)))
+        found.append(max(0, kinds.count("video") - 1))
     return max(found, default=0)
 
 

@@ -98,7 +98,7 @@ def _figures(view: View, *, ended: bool) -> dict[str, Any]:
     figures: dict[str, Any] = {"pieces": view.pieces} if ended else {}
     if view.left_out:
         figures["warning"] = (
-            "HLS has the first track of video and the first of audio only;"
-            f" {view.left_out} more in the file."
+            f"HLS has the first track of video only, and all audio; {view.left_out} more of video"
+            " in the file."
         )
     return figures

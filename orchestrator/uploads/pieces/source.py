@@ -115,5 +115,5 @@ class PieceSource:
             for at in range(min(count, len(run.pieces)) - 1, -1, -1):
                 if not run.pieces[at].fragments:
                     break
-                run.pieces[at] = replace(run.pieces[at], fragments=())
+                run.pieces[at] = replace(run.pieces[at], fragments=(), around=())
             count = max(0, count - len(run.pieces))

@@ -261,13 +261,19 @@ async def test_one_that_is_damaged_holds_up_no_others(
 async def test_tracks_that_are_in_the_file_only_are_said(
     hls: HlsRecordings, catalog: Catalog, tmp_path: Path
 ) -> None:
-    path = _copy(tmp_path / "0001.mkv", "a", "b", "c")
+    path = tmp_path / "0001.mkv"
+    shown = [
+        video_packets(camera("h264", name), video_frames("h264", 120, keyframe_every=60))
+        for name in ("a", "b", "c")
+    ]
+    spoken = [audio_packets(microphone(name=n), audio_frames("opus", 200)) for n in ("d", "e")]
+    write(path, in_order(*shown, *spoken))
     await begin(catalog, tmp_path, tracks="all")
     await add_segment(catalog, 1, path)
     await add_output(catalog)
     await HlsOutputStates(catalog, hls).look()
     figures = (await Outputs(catalog).get(ID, "o1")).figures
-    assert "2 more in the file" in figures["warning"]
+    assert "2 more of video in the file" in figures["warning"]
 
 
 def test_a_gap_is_a_discontinuity_without_another_header() -> None:
