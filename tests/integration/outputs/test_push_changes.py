@@ -150,7 +150,9 @@ async def test_it_goes_on_behind_a_pause(
         during = (await until_active(server, id))["error"]
         resumed = there.host.sent
         await server.post("/api/recording/resume", mint_id=room)
-        await until_recorded_more(server, id, 4)
+        await eventually(
+            lambda: there.host.sent >= resumed + 5 * FPS, lambda: there.host.sent, within_s=30
+        )
         row = await stop(server, room, id)
         push = await until_push(server, id, lambda each: each["state"] != "active")
         await receiver.ended()
@@ -163,7 +165,8 @@ async def test_it_goes_on_behind_a_pause(
     assert len(behind) > 2 * FPS, "frames follow"
     check_times(receiver.path)
     longest = max(b - a for (a, _), (b, _) in pairwise(got.codes))
-    assert longest < 1.2, "the pause is cut out, or the still frame stands for it"
+    stands = still and pipeline == "copy"  # in a copy nothing is repeated
+    assert longest < (7 if stands else 1.2), "the pause is cut out, or a still frame stands for it"
     assert decode_errors(receiver.path) == []
 
 

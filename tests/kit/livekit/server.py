@@ -72,7 +72,11 @@ class Address:
 
 
 class Server(Address):
-    """A LiveKit server process on ports of its own, on one address; `more` of its configuration."""
+    """A LiveKit server process on ports of its own, on one address; `more` of its configuration.
+
+    `loopback`: it listens on 127.0.0.1 as well as on the machine's other addresses, and offers only
+    what it listens on: for clients of WebRTC that take the first address of an answer, as ffmpeg.
+    """
 
     def __init__(
         self,
@@ -82,9 +86,11 @@ class Server(Address):
         *,
         host: str = "127.0.0.1",
         more: str = "",
+        loopback: bool = False,
     ) -> None:
         self._binary = binary
         self._host, self._more = host, more
+        self._loopback = ", enable_loopback_candidate: true" if loopback else ""
         self._log = log
         self.port = free_port()
         super().__init__(f"ws://{host}:{self.port}")
@@ -95,7 +101,8 @@ class Server(Address):
         """Starts it and waits until it answers."""
         config = (
             f"port: {self.port}\nbind_addresses: [{self._host}]\nkeys: {{{KEY}: {SECRET}}}\n"
-            f"rtc: {{udp_port: {self._udp}, tcp_port: 0, use_external_ip: false}}\n"
+            f"rtc: {{udp_port: {self._udp}, tcp_port: 0, use_external_ip: false"
+            f"{self._loopback}}}\n"
             f"logging: {{level: info}}\n{self._more}"
         )
         command = [str(self._binary), "--config-body", config, "--node-ip", self._host]

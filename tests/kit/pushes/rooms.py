@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import av
+import pytest
 
+from tests.kit.livekit.server import Server, server_binary
 from tests.kit.recordings.machine import Machine, ServerProcess
 from tests.kit.signals.reading import Reading, read
 from tests.kit.signals.tones import TONES
@@ -22,6 +25,20 @@ def may_push(machine: Machine) -> Machine:
     """Its servers send to this machine, and wait for a busy one."""
     machine.settings |= {"ALLOW_PRIVATE_TARGETS": "true", "START_TIMEOUT_S": "60"}
     return machine
+
+
+@contextmanager
+def whip_server(folder: Path) -> Iterator[Server]:
+    """A LiveKit server that ffmpeg's WHIP reaches."""
+    binary = server_binary()
+    if binary is None:
+        pytest.fail("no LiveKit server: run scripts/livekit-server, which builds it")
+    server = Server(binary, folder / "livekit.log", loopback=True)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def output(url: str, **more: str) -> dict[str, str]:
@@ -136,3 +153,12 @@ def _units(data: bytes) -> Iterator[bytes]:
         length = int.from_bytes(data[at : at + 4])
         yield data[at + 4 : at + 4 + length]
         at += 4 + length
+
+
+def kept_logs(machine: Machine, folder: Path) -> list[Path]:
+    """The logs of its pushes, which stay when the recording's work folder goes."""
+    kept = []
+    for number, path in enumerate(sorted(machine.out.glob(".*/push*.log"))):
+        kept.append(folder / f"log-{number}.txt")
+        kept[-1].hardlink_to(path)
+    return kept
