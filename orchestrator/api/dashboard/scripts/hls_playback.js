@@ -1,6 +1,7 @@
 /** HLS of a recording in a video element, by hls.js, which is loaded when it is needed. */
 
 import { addressOf, Refusal } from "./api.js";
+import { followLive } from "./live_edge.js";
 import { codecsOf, inWords, unplayable } from "./playable.js";
 
 const AGAIN_MS = 2000;
@@ -52,6 +53,7 @@ const passes = ({ status, code }) => status === 0 || status === 503 || code === 
 export function playHls(video, path, tell) {
   const address = addressOf(path);
   let hls = null;
+  let edge = null;
   let ended = false;
   let timer = 0;
   let tries = 0;
@@ -89,13 +91,19 @@ export function playHls(video, path, tell) {
     hls.on(Hls.Events.ERROR, (_, { fatal, type, details, response, error }) => {
       if (fatal) failed(Hls, { type, details, response, error });
     });
+    edge = followLive(Hls, hls, video);
     hls.loadSource(address);
     hls.attachMedia(video);
   }
 
+  function detach() {
+    edge?.end();
+    hls?.destroy();
+    edge = hls = null;
+  }
+
   function anew() {
-    hls.destroy();
-    hls = null;
+    detach();
     begin();
   }
 
@@ -128,13 +136,16 @@ export function playHls(video, path, tell) {
         target: live ? hls.targetLatency ?? 0 : 0,
       };
     },
-    goLive() {
-      if (hls?.liveSyncPosition != null) video.currentTime = hls.liveSyncPosition;
+    /** Goes there, and stays as far behind live as that is. */
+    seek(time) {
+      edge?.leave();
+      video.currentTime = time;
     },
+    goLive: () => edge?.goLive(),
     end() {
       ended = true;
       clearTimeout(timer);
-      hls?.destroy();
+      detach();
     },
   };
 }

@@ -60,7 +60,9 @@ export function Video({ source, title, recordingId, runs, offset, seekTo, tell, 
   useEffect(() => { if (seekTo) seek(seekTo.time); }, [seekTo]);
   const seek = (time) => {
     const here = placeOf(video.current, hls.current);
-    video.current.currentTime = Math.max(time, here.start);
+    const to = Math.max(time, here.start);
+    if (hls.current) hls.current.seek(to);
+    else video.current.currentTime = to;
     setPlace({ ...here, time: video.current.currentTime });
   };
   const toggle = () => (video.current.paused ? video.current.play().catch(() => {}) : video.current.pause());
