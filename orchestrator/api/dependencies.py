@@ -1,4 +1,7 @@
-"""Dependencies of the routes: the manager, its observer, the event feed, browser sessions."""
+"""Dependencies of the routes: the manager, its observer, the event feed, browser sessions.
+
+They are coroutines: FastAPI has a thread call a plain function, for each request.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from orchestrator.api.monitoring.event_feed import EventFeed
 from orchestrator.api.monitoring.observer import Observer
 
 
-def manager_of(request: Request) -> Manager:
+async def manager_of(request: Request) -> Manager:
     """The manager behind this server."""
     manager: Manager = request.app.state.manager
     return manager
@@ -21,7 +24,7 @@ def manager_of(request: Request) -> Manager:
 ManagerHere = Annotated[Manager, Depends(manager_of)]
 
 
-def observer_of(request: Request) -> Observer:
+async def observer_of(request: Request) -> Observer:
     """The observer, which samples everything once a second."""
     observer: Observer = request.app.state.observer
     return observer
@@ -30,7 +33,7 @@ def observer_of(request: Request) -> Observer:
 ObserverHere = Annotated[Observer, Depends(observer_of)]
 
 
-def feed_of(request: Request) -> EventFeed:
+async def feed_of(request: Request) -> EventFeed:
     """The feed of live events."""
     feed: EventFeed = request.app.state.feed
     return feed
@@ -39,7 +42,7 @@ def feed_of(request: Request) -> EventFeed:
 FeedHere = Annotated[EventFeed, Depends(feed_of)]
 
 
-def browser_sessions_of(request: Request) -> BrowserSessions:
+async def browser_sessions_of(request: Request) -> BrowserSessions:
     """The sessions of browsers that have sent the API key."""
     sessions: BrowserSessions = request.app.state.browser_sessions
     return sessions

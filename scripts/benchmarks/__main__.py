@@ -218,6 +218,7 @@ ALONE: Final = {
     "e2ee": "e2ee",
     "equal-vmaf": "pipelines.equal_vmaf",
     "hls": "outputs.hls",
+    "hls-recording": "outputs.hls_recording",
     "hour": "hour",
     "idle": "idle",
     "later": "pipelines.later",

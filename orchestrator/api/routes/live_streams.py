@@ -109,7 +109,7 @@ async def validate(stream_id: _StreamHere, manager: ManagerHere) -> Validity:
     return Validity(mint_id=stream_id, is_valid=True, is_live=True)
 
 
-def _no_store(response: Response) -> None:
+async def _no_store(response: Response) -> None:
     """A token is a secret and must not be cached."""
     response.headers["Cache-Control"] = "no-store"
 

@@ -39,7 +39,7 @@ _GROUPS: Final = TypeAdapter(list[VideoGroup])
 _UNKNOWN: Final = VideoNotFound(OUTPUT_PATH)
 
 
-def _here(request: Request, manager: ManagerHere) -> VideoSerializer:
+async def _here(request: Request, manager: ManagerHere) -> VideoSerializer:
     return VideoSerializer(manager, str(request.base_url))
 
 

@@ -44,7 +44,7 @@ class NoSession(NotFound):
         )
 
 
-def _sessions(request: Request) -> FIFOCache[str, SessionInfo]:
+async def _sessions(request: Request) -> FIFOCache[str, SessionInfo]:
     known: FIFOCache[str, SessionInfo] = request.app.state.viewer_sessions
     return known
 

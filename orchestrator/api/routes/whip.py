@@ -54,7 +54,7 @@ _SessionHere = Annotated[
 ]
 
 
-def _has_key(request: Request, stream_id: _StreamHere) -> None:
+async def _has_key(request: Request, stream_id: _StreamHere) -> None:
     keys: StreamKeys = request.app.state.stream_keys
     given = request.headers.get("authorization", "")
     if error := keys.refusal(stream_id, given, client_address(request)):

@@ -55,7 +55,7 @@ HlsName = Annotated[
 _Number = Annotated[int | None, Query(ge=0, le=2**31)]
 
 
-def _awaited(
+async def _awaited(
     msn: Annotated[_Number, Query(alias="_HLS_msn", description="Wait for this piece.")] = None,
     part: Annotated[_Number, Query(alias="_HLS_part", description="And its part.")] = None,
 ) -> tuple[int | None, int | None]:
