@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HlsImpossible, HlsNotReady, InvalidRequest, NotFound, Unavailable
@@ -22,6 +22,8 @@ LOW_LATENCY_LOOK_S: Final = 0.05
 """The same of a recording with parts, while somebody waits for the next one."""
 ROWS_S: Final = 1.0
 """How old what is known of the catalog may be."""
+REST_S: Final = 0.2
+"""How long nobody looks for the next part behind one: they come a third of a second apart."""
 READY_S: Final = 6.0
 """How long a playlist waits for a recording's first piece."""
 RELOAD_TARGETS: Final = 3
@@ -44,9 +46,11 @@ class RecordingHls:
         self._view: View | None = None
         self._replaced: dict[int, int] = {}
         """How often encodes took the place of its files, by part."""
-        self._rows_at = self._looked_at = -1e9
+        self._rows_at = self._looked_at = self._changed_at = -1e9
         self._lock = asyncio.Lock()
         self._waiting = 0
+        self._told: tuple[Any, ...] = ()
+        """What was known when those who wait were woken last."""
         self._follower: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self.asked_at = time.monotonic()
@@ -151,13 +155,28 @@ class RecordingHls:
         """Looks while somebody waits."""
         try:
             while self._waiting:
+                await asyncio.sleep(self._rest_s())
                 await self._look(LOW_LATENCY_LOOK_S / 2)
-                self._tell()
+                if (known := self._known()) != self._told:
+                    self._told, self._changed_at = known, time.monotonic()
+                    self._tell()
                 if self._runs.problem or (self._rows and not self._rows.runs):
                     return
-                await asyncio.sleep(LOW_LATENCY_LOOK_S)
         finally:
             self._tell()
+
+    def _rest_s(self) -> float:
+        """Until the next look."""
+        if self._view is None or not self._view.low_latency:
+            return LOW_LATENCY_LOOK_S
+        return max(LOW_LATENCY_LOOK_S, self._changed_at + REST_S - time.monotonic())
+
+    def _known(self) -> tuple[Any, ...]:
+        """What those who wait look at."""
+        runs = [
+            (run.number, run.open_number, len(run.open), run.ended) for run in self._runs.listed
+        ]
+        return self._view, runs
 
     def _tell(self) -> None:
         self._news.set()

@@ -39,8 +39,8 @@ RELOAD_S: Final = 2.0
 BEGINNING: Final = 3
 """Pieces from the end at which a player begins, as hls.js does."""
 COLUMNS: Final = (
-    *("pipeline", "output", "cores", "played", "more", "server", "played", "by it"),
-    *("written / file", "played", "first piece s", "latest"),
+    *("pipeline", "output", "cores", "played", "more", "server", "played", "more"),
+    *("file kB/s", "written", "played", "first piece s", "latest"),
 )
 OUTPUTS: Final[dict[str, list[dict[str, Any]]]] = {
     "no output": [],
@@ -257,15 +257,14 @@ def _cells(one: Found) -> list[str]:
         f"{middle(one.nobody, lambda w: w.server):.4f}",
         f"{middle(one.played, lambda w: w.server):.4f}",
         f"{added / without:+.1%}",
-        *(f"{_written(each):.2f}" for each in (one.nobody, one.played)),
+        f"{1e-3 * middle([*one.nobody, *one.played], lambda w: w.files_bps):.0f}",
+        *(
+            f"{1e-3 * middle(each, lambda w: w.written_bps):.0f}"
+            for each in (one.nobody, one.played)
+        ),
         f"{statistics.median(one.first_piece_s):.2f}",
         f"{max(one.first_piece_s):.2f}",
     ]
-
-
-def _written(windows: Sequence[Window]) -> float:
-    """Bytes that all processes wrote, by those that the files grew by."""
-    return sum(w.written_bps for w in windows) / sum(w.files_bps for w in windows)
 
 
 async def main(given: argparse.Namespace) -> None:
