@@ -63,6 +63,25 @@ async def test_parts_of_a_low_latency_recording(
     assert "#EXT-X-PRELOAD-HINT" not in reloaded.media.plain.decode()
 
 
+async def test_who_waits_is_woken_by_what_another_request_has_found(
+    hls: HlsRecordings, catalog: Catalog, tmp_path: Path, encoded: Path
+) -> None:
+    data, path = encoded.read_bytes(), tmp_path / "0001.mp4"
+    await begin(catalog, tmp_path)
+    await add_segment(catalog, 1, path)
+    await add_output(catalog, low_latency=True)
+    path.write_bytes(data[: len(data) // 2])
+    view = await hls.view(ID)
+    waiting = asyncio.create_task(hls.view(ID, view.pieces, view.parts))
+    while not hls._recordings[ID]._waiting:
+        await asyncio.sleep(0)
+    path.write_bytes(data)
+    found = await hls.view(ID)
+    assert found.pieces > view.pieces
+    async with asyncio.timeout(5):
+        assert await waiting == found
+
+
 @pytest.fixture
 async def half(
     catalog: Catalog, tmp_path: Path, encoded: Path, monkeypatch: pytest.MonkeyPatch
