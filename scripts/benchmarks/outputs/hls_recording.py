@@ -299,6 +299,7 @@ async def measure_all(server: Server, folder: Path, given: argparse.Namespace) -
         for one in found:
             for _ in range(given.recordings):
                 await measure(recorder, one, given.seconds, given.windows)
+            print(one.pipeline, one.output, *_cells(one), flush=True)
         await measure_many(recorder, many, given.seconds, given.players)
         await serving.end(signal.SIGTERM)
     show(found, many, given.players)
