@@ -125,7 +125,7 @@ class OutputTasks:
         elif known is not None and row.wanted == "remove":
             known[0].removed.set()
         elif known is not None and row.state == OutputState.WAITING:
-            known[0].again.set()
+            known[0].try_again()
 
     async def _begin(self, row: OutputRow) -> None:
         if row.wanted == "remove":

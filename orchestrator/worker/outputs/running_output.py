@@ -72,6 +72,12 @@ class RunningOutput:
         except Unavailable as error:
             log.warning("an output's state was not written", output=self.id, error=error.error)
 
+    def try_again(self) -> None:
+        """By request: its row waits, so that it fails anew is another state."""
+        if self.state is not OutputState.WAITING:
+            self.state = OutputState.WAITING
+            self.again.set()
+
     @property
     def ended(self) -> bool:
         """Whether its state is final."""

@@ -123,6 +123,31 @@ async def test_one_that_raised_is_not_begun_again(catalog: Catalog, tmp_path: Pa
     assert {row.error for row in ended.values()} == {"ValueError: fault"}
 
 
+async def test_one_that_is_tried_again_by_request_and_fails_says_so_and_waits_once_more(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    tried: list[str] = []
+
+    async def make(output: RunningOutput) -> None:
+        while output.spec.type == "push":
+            tried.append(output.state)
+            output.again.clear()
+            await output.change(OutputState.RETRYING, attempts=len(tried))
+            await output.again.wait()
+
+    made = await tasks(catalog, tmp_path, make)
+    async with made.running():
+        first = await until(catalog, lambda rows: rows["push"].state == "retrying", made)
+        await Outputs(catalog).change(first["push"].id, state=OutputState.WAITING)
+        second = await until(catalog, lambda rows: rows["push"].attempts == 2, made)
+        assert second["push"].state == "retrying"
+        made.look()
+        await until(catalog, lambda _: not made._look_now.is_set())
+        await made._look_at((await rows(catalog))["push"])
+        await asyncio.sleep(0)
+    assert tried == ["waiting", "waiting"]
+
+
 async def test_a_row_that_cant_be_looked_at_costs_the_others_nothing(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
