@@ -85,7 +85,8 @@ def create_app(manager: Manager) -> FastAPI:
     errors.install(app)
     _add_middleware(app, manager)
     for module in _ROUTES:
-        app.include_router(module.router)
+        # include_router() would analyse each of them again, with the first request of each app.
+        app.router.routes.extend(module.router.routes)
     dashboard_files.install(app)
     return app
 
