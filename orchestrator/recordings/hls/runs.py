@@ -49,7 +49,7 @@ class Runs:
                 if self._is_over(row, rows):
                     continue
                 break
-            if not run.ended and run.problem is None:
+            if not run.ended and run.problem is None and run.path.exists():
                 run.poll(last=self._is_over(row, rows))
             self.problem = self.problem or run.problem
             if run.pieces or run.inits:
@@ -96,7 +96,8 @@ class Runs:
         found = self._found(row, file, rows)
         if found is not None:
             self._known[row.number] = found
-        return found
+        # A worker moves the file first and says so then: meanwhile what was listed stays.
+        return found or (known if file is None else None)
 
     def _found(self, row: Segment, file: File | None, rows: Rows) -> SegmentRun | None:
         """As long as the segment is there, of it; else as it was saved, else of the final file,

@@ -34,6 +34,8 @@ MOST_WAITING: Final = 500
 """Requests that wait for one recording."""
 ENDED_S: Final = 30.0
 """The same of a recording that has ended: its files may be encoded again, or deleted."""
+MOVED_S: Final = 0.25
+"""Between a worker that moves a file and its row in the catalog."""
 
 
 class RecordingHls:
@@ -188,14 +190,22 @@ class RecordingHls:
         return run.inits[header]
 
     async def piece(self, name: str, piece: int) -> bytes:
-        """A piece's bytes; NotFound."""
+        """A piece's bytes; NotFound. One whose file isn't there is looked for once more."""
+        try:
+            return await self._piece(name, piece)
+        except (OSError, ValueError) as error:
+            self._gone(f"piece {name}/{piece}", error)
+            await asyncio.sleep(MOVED_S)
+        try:
+            return await self._piece(name, piece)
+        except (OSError, ValueError) as error:
+            raise self._gone(f"piece {name}/{piece}", error) from error
+
+    async def _piece(self, name: str, piece: int) -> bytes:
         run = await self._run(name, lambda run: piece < len(run.pieces))
         if self._rows is None:
             raise NotFound(f"Recording {self.id} has no piece {name}/{piece}")
-        try:
-            return await asyncio.to_thread(self._runs.data, run, run.pieces[piece], self._rows)
-        except (OSError, ValueError) as error:
-            raise self._gone(f"piece {name}/{piece}", error) from error
+        return await asyncio.to_thread(self._runs.data, run, run.pieces[piece], self._rows)
 
     async def part(self, name: str, piece: int, part: int) -> bytes:
         """A part's bytes; NotFound."""
