@@ -212,6 +212,10 @@ class SegmentRun:
         data = b"".join(self._reader.read(fragment, path) for fragment in fragments)
         return demuxed(self._reader.header, data, self.container)
 
+    def is_range(self, piece: Piece) -> bool:
+        """Whether a piece's bytes are in the segment as they are: nothing is made for it."""
+        return self.container == "mp4" and bool(piece.fragments)
+
     def data(self, piece: Piece, path: Path | None = None) -> bytes:
         """A piece's bytes, of its fragments; `path`: where the file is now.
 

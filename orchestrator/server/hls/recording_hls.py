@@ -15,6 +15,7 @@ from orchestrator.recordings.hls.rows import Rows, read
 from orchestrator.recordings.hls.runs import Runs
 from orchestrator.recordings.hls.view import View, Views
 from orchestrator.recordings.states import RecordingState
+from orchestrator.server.hls.piece_makers import PieceMakers
 
 LOOK_S: Final = 0.25
 """How old what is known of the segments may be when a playlist is asked for."""
@@ -41,8 +42,8 @@ MOVED_S: Final = 0.25
 class RecordingHls:
     """One recording's; made when it is asked for first."""
 
-    def __init__(self, catalog: Catalog, id: str) -> None:
-        self._catalog, self.id = catalog, id
+    def __init__(self, catalog: Catalog, id: str, makers: PieceMakers) -> None:
+        self._catalog, self.id, self._makers = catalog, id, makers
         self._rows: Rows | None = None
         self._runs, self._views = Runs(), Views()
         self._view: View | None = None
@@ -190,7 +191,9 @@ class RecordingHls:
         return run.inits[header]
 
     async def piece(self, name: str, piece: int) -> bytes:
-        """A piece's bytes; NotFound. One whose file isn't there is looked for once more."""
+        """A piece's bytes; NotFound, Unavailable. One whose file isn't there is looked for once
+        more.
+        """
         try:
             return await self._piece(name, piece)
         except (OSError, ValueError) as error:
@@ -205,7 +208,10 @@ class RecordingHls:
         run = await self._run(name, lambda run: piece < len(run.pieces))
         if self._rows is None:
             raise NotFound(f"Recording {self.id} has no piece {name}/{piece}")
-        return await asyncio.to_thread(self._runs.data, run, run.pieces[piece], self._rows)
+        work = partial(self._runs.data, run, run.pieces[piece], self._rows)
+        if run.is_range(run.pieces[piece]):
+            return await asyncio.to_thread(work)
+        return await self._makers.make(work)
 
     async def part(self, name: str, piece: int, part: int) -> bytes:
         """A part's bytes; NotFound."""

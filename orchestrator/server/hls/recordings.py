@@ -12,6 +12,7 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.errors import RecordingNotFound
 from orchestrator.recordings.hls.view import View
 from orchestrator.server.hls.kept_bytes import KeptBytes
+from orchestrator.server.hls.piece_makers import PieceMakers
 from orchestrator.server.hls.recording_hls import RecordingHls
 
 MOST_RECORDINGS: Final = 64
@@ -26,7 +27,7 @@ class HlsRecordings:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._recordings: OrderedDict[str, RecordingHls] = OrderedDict()
-        self._kept = KeptBytes()
+        self._kept, self._makers = KeptBytes(), PieceMakers()
 
     async def view(self, id: str, piece: int | None = None, part: int | None = None) -> View:
         """Its playlists, once they have that piece or part where they are of low latency.
@@ -49,7 +50,7 @@ class HlsRecordings:
             return await recording.init(run, header)
 
     async def piece(self, id: str, run: str, piece: int) -> bytes:
-        """A piece's bytes; NotFound."""
+        """A piece's bytes; NotFound, Unavailable if players have too many others made."""
         async with self._asked(id) as recording:
             await recording.require()
             key = (id, run, piece, -1)
@@ -81,7 +82,7 @@ class HlsRecordings:
     def _of(self, id: str) -> RecordingHls:
         found = self._recordings.get(id)
         if found is None:
-            found = self._recordings[id] = RecordingHls(self._catalog, id)
+            found = self._recordings[id] = RecordingHls(self._catalog, id, self._makers)
         self._recordings.move_to_end(id)
         now = time.monotonic()
         while len(self._recordings) > 1:
