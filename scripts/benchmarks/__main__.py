@@ -222,6 +222,7 @@ ALONE: Final = {
     "later": "pipelines.later",
     "numbers": "pipelines.numbers",
     "chart": "chart",
+    "push": "outputs.push",
     "steps": "pipelines.steps",
     "whip": "receiving.whip",
     "writers": "writers.compare",

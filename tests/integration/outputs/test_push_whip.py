@@ -56,13 +56,17 @@ async def recorded_there(server: ServerProcess, room: str, seconds: float) -> di
     return await stop(server, room, id)
 
 
-def check(there: Reading, recorded: Reading, tones: set[int]) -> None:
-    """What came there is a run of the recording's frames, with everybody who is heard in it."""
+def check(there: Reading, recorded: Reading, tones: set[int], *, settles: bool = False) -> None:
+    """What came there is a run of the recording's frames, with everybody who is heard in it.
+
+    `settles`: a copy of it moves its audio once, when it knows more of its place.
+    """
     position(recorded.numbers, there.numbers)
-    assert there.audio_gaps == 0
+    assert there.audio_gaps <= settles
     assert {tone for tone in TONES if sum(b - a for a, b in there.heard[tone]) > 2} == tones
     assert there.offsets_s
-    assert max(map(abs, there.offsets_s)) < 0.2 + max(map(abs, recorded.offsets_s))
+    most_s = 0.5 if settles else 0.2
+    assert max(map(abs, there.offsets_s)) < most_s + max(map(abs, recorded.offsets_s))
 
 
 @pytest.mark.parametrize("pipeline", ["mp4", "copy"])
@@ -93,7 +97,7 @@ async def test_it_is_a_participant_of_a_livekit_room(
     assert sent["figures"]["encodes"] == ["audio"]
     assert (push["state"], push["error"], push["attempts"]) == ("complete", None, 0)
     there = read(Path(row["output_path"]))
-    check(there, read_every_track(Path(ended["output_path"])), set(TONES[:2]))
+    check(there, read_every_track(Path(ended["output_path"])), set(TONES[:2]), settles=True)
 
 
 async def test_it_is_a_publisher_of_this_recorder(machine: Machine, livekit_server: Server) -> None:
