@@ -9,7 +9,7 @@ MARGIN_S: Final = 0.15
 GAP_S: Final = 1.0
 """Where nothing was recorded for longer nothing is evened out: what ended before it came when that
 was over (stream_copy)."""
-_FASTER: Final = 0.03
+_FASTER: Final = 0.1
 """By how much at most it goes faster than time, to be less behind."""
 
 
