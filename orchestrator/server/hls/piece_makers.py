@@ -8,6 +8,7 @@ from typing import Final
 
 from orchestrator.errors import Unavailable
 from orchestrator.monitor.machine import cores_allowed
+from orchestrator.transcoding.threads import to_its_end
 
 MOST_WAITING: Final = 200
 """Pieces that are made or wait for that; a player asks again for what is more."""
@@ -25,7 +26,10 @@ class PieceMakers:
         self._waiting = 0
 
     async def make(self, work: Callable[[], bytes]) -> bytes:
-        """What `work`, which blocks, makes or raises; Unavailable if too many wait."""
+        """What `work`, which blocks, makes or raises; Unavailable if too many wait.
+
+        One that is cancelled gives its turn back, once its thread has ended.
+        """
         if self._waiting >= MOST_WAITING:
             raise Unavailable(
                 f"{MOST_WAITING} pieces of HLS are being made for players already",
@@ -35,7 +39,7 @@ class PieceMakers:
         self._waiting += 1
         try:
             async with await self._all_turns():
-                return await asyncio.to_thread(work)
+                return await to_its_end(work)
         finally:
             self._waiting -= 1
 

@@ -16,6 +16,7 @@ from orchestrator.recordings.hls.runs import Runs
 from orchestrator.recordings.hls.view import View, Views
 from orchestrator.recordings.states import RecordingState
 from orchestrator.server.hls.piece_makers import PieceMakers
+from orchestrator.transcoding.threads import to_its_end
 
 LOOK_S: Final = 0.25
 """How old what is known of the segments may be when a playlist is asked for."""
@@ -252,7 +253,7 @@ class RecordingHls:
             if self._rows is None or began - self._rows_at > keep_s:
                 self._rows, self._rows_at = await read(self._catalog, self.id), began
             try:
-                await asyncio.to_thread(self._refresh, self._rows)
+                await to_its_end(self._refresh, self._rows)  # the lock is held as long
             except (OSError, ValueError) as error:
                 raise Unavailable(
                     f"The media of recording {self.id} can't be read: {error}",

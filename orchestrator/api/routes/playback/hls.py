@@ -14,6 +14,7 @@ from orchestrator.api.dependencies import ManagerHere
 from orchestrator.api.documented_errors import Responses, failures
 from orchestrator.api.errors import RangeNotSatisfiable
 from orchestrator.api.file_responses import not_modified, understood_range
+from orchestrator.api.hang_ups import unless_hung_up
 from orchestrator.api.routes.recordings import RecordingId
 from orchestrator.api.schemas.common import RECORDING_ID
 from orchestrator.errors import HlsImpossible, HlsNotReady, NotFound, RecordingNotFound
@@ -91,7 +92,11 @@ async def hls(
         piece, number = int(found["piece"]), int(found["part"])
         data = await manager.hls.part(id, run, piece, number)
     else:
-        data = await manager.hls.piece(id, run, int(found["piece"]))
+        # Who seeks asks for many pieces, and hangs up on all but the last one.
+        made = await unless_hung_up(request, manager.hls.piece(id, run, int(found["piece"])))
+        if made is None:
+            return Response(status_code=499)
+        data = made
     return _media(request, data)
 
 

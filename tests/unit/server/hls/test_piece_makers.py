@@ -13,6 +13,7 @@ from orchestrator.catalog.store import Catalog
 from orchestrator.errors import Unavailable
 from orchestrator.recordings.hls.runs import Runs
 from orchestrator.server.hls import piece_makers
+from orchestrator.server.hls.kept_bytes import KeptBytes
 from orchestrator.server.hls.recordings import HlsRecordings
 from tests.kit.encoded.files import write
 from tests.kit.encoded.frames import camera, video_frames, video_packets
@@ -93,3 +94,47 @@ async def test_what_is_more_than_can_wait_is_refused_and_had_later(
     assert len(refused) == PIECES - 3
     assert "are being made for players" in str(found[refused[0]])
     assert await hls.piece(ID, "1", refused[0])
+
+
+async def test_what_nobody_waits_for_any_more_is_not_made(
+    hls: HlsRecordings, catalog: Catalog, tmp_path: Path, making: Making
+) -> None:
+    await _watched(catalog, tmp_path)
+    asked = _asked(hls)
+    await _until(lambda: hls._makers._waiting == PIECES and making.now == 2)
+    for task in asked[:-1]:
+        task.cancel()
+    await _until(lambda: hls._makers._waiting == 3)
+    making.go.set()
+    assert await asked[-1]
+    await asyncio.gather(*asked, return_exceptions=True)
+    assert making.now == 3
+    assert all(await asyncio.gather(*_asked(hls)))
+
+
+async def test_one_that_hangs_up_takes_it_from_nobody_else() -> None:
+    kept, go, ended = KeptBytes(), asyncio.Event(), asyncio.Queue[bool]()
+
+    async def make() -> bytes:
+        try:
+            await go.wait()
+        finally:
+            ended.put_nowait(go.is_set())
+        return b"x"
+
+    def ask() -> asyncio.Task[bytes]:
+        return asyncio.create_task(kept.get(("a", "1", 0, -1), make))
+
+    first, second = ask(), ask()
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait({first})
+    assert ended.empty()
+    second.cancel()
+    third = ask()
+    assert not await ended.get()
+    assert not third.done()
+    go.set()
+    assert await third == b"x"
+    assert await ended.get()
+    assert not kept._waiting
