@@ -14,12 +14,14 @@ _T = TypeVar("_T")
 async def unless_hung_up(request: Request, work: Coroutine[Any, Any, _T]) -> _T | None:
     """What `work` returns or raises; None if the client hangs up first: then it is cancelled.
 
-    For requests without a body.
+    For requests without a body: raises what is wrong with one that comes.
     """
     working, hung_up = asyncio.create_task(work), asyncio.create_task(_hung_up(request))
     try:
         await asyncio.wait({working, hung_up}, return_when=asyncio.FIRST_COMPLETED)
-        return await working if working.done() else None
+        if working.done():
+            return await working
+        return hung_up.result()
     finally:
         working.cancel()
         hung_up.cancel()

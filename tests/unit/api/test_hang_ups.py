@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from fastapi import Request
+from fastapi import HTTPException, Request
 
 from orchestrator.api.hang_ups import unless_hung_up
 
@@ -53,3 +53,16 @@ async def test_for_who_hangs_up_nothing_more_is_done() -> None:
     async with asyncio.timeout(5):
         assert await asked is None
         await cancelled.wait()
+
+
+async def test_what_is_wrong_with_a_body_is_the_answer() -> None:
+    async def receive() -> dict[str, Any]:
+        raise HTTPException(413)
+
+    async def work() -> int:
+        await asyncio.Event().wait()
+        return 5
+
+    request = Request({"type": "http", "method": "GET", "headers": []}, receive)
+    with pytest.raises(HTTPException):
+        await unless_hung_up(request, work())
