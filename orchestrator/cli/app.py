@@ -17,6 +17,7 @@ from orchestrator.cli.commands import (
     encode,
     encodes,
     inspect,
+    layouts,
     outputs,
     pause,
     pipelines,
@@ -54,6 +55,7 @@ app.add_typer(recordings.app, name="recordings")
 app.add_typer(outputs.app, name="outputs")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(pipelines.app, name="pipelines")
+app.add_typer(layouts.app, name="layouts")
 app.command()(settings.settings)
 app.command()(inspect.inspect)
 app.command(epilog=encode.EPILOG)(encode.encode)

@@ -42,7 +42,8 @@
     │  ├─ TooManyOutputs               a recording has as many outputs as it may have
     │  ├─ TooManyPublishers            max_publishers is reached
     │  ├─ NoCapacity                   too little CPU for another recording
-    │  └─ PipelineBroken               a pipeline that doesn't load or build
+    │  ├─ PipelineBroken               a pipeline that doesn't load or build
+    │  └─ LayoutBroken                 a layout that doesn't load, raises or returns nonsense
     ├─ WrongStreamKey             401  of a publisher
     ├─ StaleSession               412  a publisher's ETag is another one
     ├─ WrongMediaType             415  a body that isn't SDP
@@ -89,6 +90,7 @@ from orchestrator.errors.machine import (
     EncoderMissing,
     FFmpegNotFound,
     HlsNotReady,
+    LayoutBroken,
     NoCapacity,
     NotEnoughDisk,
     PipelineBroken,
@@ -194,6 +196,7 @@ __all__ = [
     "HlsNotReady",
     "InvalidOutputDirectory",
     "InvalidRequest",
+    "LayoutBroken",
     "NoCapacity",
     "NoFrame",
     "NoIceRestart",

@@ -90,6 +90,12 @@ class PipelineBroken(Unavailable):
     code = "pipeline_broken"
 
 
+class LayoutBroken(Unavailable):
+    """A layout's file that doesn't load, raises, takes too long or returns bad rectangles."""
+
+    code = "layout_broken"
+
+
 class NotEnoughDisk(HavenError):
     """Too little free disk space, a full quota or a file size limit."""
 

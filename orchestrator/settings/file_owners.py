@@ -1,7 +1,7 @@
 """Who can write the settings files: whoever can, can run programs as us.
 
-`orchestrator.toml` and `.env` are read from the current folder, and name ffmpeg and a folder of
-pipelines, which are Python. If others can write there, the user is warned.
+`orchestrator.toml` and `.env` are read from the current folder, and name ffmpeg and folders of
+pipelines and layouts, which are Python. If others can write there, the user is warned.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def warning(path: Path) -> str | None:
         return None
     return (
         f"The settings file {path} {who}, and is used. It can run programs as you "
-        "(ffmpeg, pipelines_directory). Start in a folder of your own, or take over the file."
+        "(ffmpeg, pipelines_directory, layouts_directory). "
+        "Start in a folder of your own, or take over the file."
     )
 
 

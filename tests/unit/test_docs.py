@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("orchestrator", "pipelines", "scripts", "tests")
+FOLDERS = ("orchestrator", "layouts", "pipelines", "scripts", "tests")
 PYTHON = tuple(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py")))
 TEXTS = ("README.md", "CONTRIBUTING.md", *sorted(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")))
 WHERE = "docs/where-to-change.md"

@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FILES = [
     path
-    for folder in ("orchestrator", "pipelines", "scripts", "tests")
+    for folder in ("orchestrator", "layouts", "pipelines", "scripts", "tests")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 MOST_MODULES = 20

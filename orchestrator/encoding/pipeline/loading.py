@@ -19,6 +19,7 @@ from orchestrator.encoding.pipeline.job import MIXED_SIZES, Job, Pipeline
 from orchestrator.encoding.pipeline.later import later_of
 from orchestrator.encoding.pipeline.user_code import broken, compiled, guarded
 from orchestrator.errors import InvalidRequest, PipelineBroken
+from orchestrator.user_files import python_files
 
 _MAX_BYTES: Final = 1_000_000
 """Largest pipeline file read."""
@@ -91,14 +92,10 @@ def load_pipeline(path: Path) -> Pipeline:
 
 
 def _files(user_directory: Path | None) -> list[Path]:
-    found = _python_files(builtin_directory())
+    found = python_files(builtin_directory())
     if user_directory is None:
         return found
-    return found + _python_files(user_directory.expanduser().resolve())
-
-
-def _python_files(directory: Path) -> list[Path]:
-    return sorted(p for p in directory.glob("*.py") if not p.name.startswith(("_", ".")))
+    return found + python_files(user_directory.expanduser().resolve())
 
 
 def _lines(tree: ast.Module) -> dict[str, int]:

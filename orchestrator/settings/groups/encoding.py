@@ -33,6 +33,10 @@ class EncodingSettings(BaseModel):
         None,
         description="Folder with your own pipelines; one named like a built-in one replaces it.",
     )
+    layouts_directory: Folder | None = Field(
+        None,
+        description="Folder with your own layouts; one named like a built-in one replaces it.",
+    )
     encoder_threads: int = Field(
         0, ge=0, le=256, description="Threads per encoder; 0: as few as keep up in real time."
     )

@@ -16,7 +16,7 @@ from orchestrator.errors import EncodingFailed, RecordingNotFound, SettingsError
 from tests.kit.cli import ROOT, Command, Place
 
 COMMANDS = (
-    *("serve", "record", "streams", "recordings", "pipelines", "settings", "doctor"),
+    *("serve", "record", "streams", "recordings", "pipelines", "layouts", "settings", "doctor"),
     *("inspect", "demo-stream"),
 )
 

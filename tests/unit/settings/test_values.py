@@ -65,10 +65,14 @@ def test_lists_are_text_or_arrays(folder: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_paths_are_expanded_and_absolute(folder: Path) -> None:
     settings = load_settings(
-        output_directory="~/films", pipelines_directory="mine", ffmpeg="ffmpeg7"
+        output_directory="~/films",
+        pipelines_directory="mine",
+        layouts_directory="~/theirs",
+        ffmpeg="ffmpeg7",
     )
     assert settings.output_directory == Path.home() / "films"
     assert settings.pipelines_directory == folder / "mine"
+    assert settings.layouts_directory == Path.home() / "theirs"
     assert settings.ffmpeg == Path("ffmpeg7")  # a name is looked up on PATH
 
 
