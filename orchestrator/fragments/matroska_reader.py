@@ -96,6 +96,12 @@ class MatroskaReader:
                 return fragment
         return None
 
+    @property
+    def keyframe_s(self) -> float | None:
+        """Where the fragment begins that isn't whole yet, if it is known to with a keyframe."""
+        open_ = self._cluster.open if self._cluster is not None else None
+        return open_.first * self._tick_s if open_ is not None and open_.keyframe else None
+
     def refresh(self, file: int) -> None:
         """Reads the header again: a track that came late is added to it."""
         if not self.header:

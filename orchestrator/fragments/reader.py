@@ -43,6 +43,15 @@ class FragmentReader:
         return sum(kind == "video" for kind in self._positions.tracks.values())
 
     @property
+    def keyframe_s(self) -> float | None:
+        """Where the fragment of Matroska begins that will be given next, in seconds of the file, if
+        its first frame of video is there and is a keyframe; None of MP4.
+        """
+        if not isinstance(self._positions, MatroskaReader):
+            return None
+        return self._positions.keyframe_s
+
+    @property
     def ended(self) -> bool:
         """Whether the file has been closed and all of it was given."""
         return self._positions.ended

@@ -26,6 +26,9 @@ _JUST_S: Final = 0.001
 _SHORTEST_S: Final = 1.5
 """A keyframe that comes sooner begins no piece, unless the open one began without."""
 _ROUNDING_S: Final = 0.0006
+_AUDIO_S: Final = 0.045
+"""Two packets of audio, Opus or AAC, and what times are rounded by: libavformat keeps the last one
+for the cluster of the keyframe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class PieceMaker:
     """Puts one segment's fragments together."""
 
     def __init__(self, *, copied: bool) -> None:
+        self._copied = copied
         self._length_s = COPIED_S if copied else ENCODED_S
         self._target_s = TARGET_S[copied]
         self._number = 0
@@ -84,18 +88,39 @@ class PieceMaker:
         if self.open and self._ends_before(fragment):
             made.append(self._made(fragment.begin_s))
         self.open.append(fragment)
-        if self._lasts_s(fragment.end_s) >= self._length_s - _ROUNDING_S:
-            made.append(self._made(fragment.end_s))
+        end_s = self._until_s(fragment)
+        if self._lasts_s(end_s) >= self._length_s - _ROUNDING_S:
+            made.append(self._made(end_s))
         return made
+
+    def keyframe(self, begin_s: float) -> list[Piece]:
+        """The piece that is whole as the next fragment is known to begin with a keyframe here; what
+        `add` would give with that fragment.
+        """
+        return [self._made(begin_s)] if self.open and self._is_due(begin_s) else []
+
+    def _until_s(self, fragment: Fragment) -> float:
+        """Where the next frame of video is, as far as is known.
+
+        An encoder's cluster ends before the keyframe that is due, with audio up to there.
+        """
+        if self._copied or fragment.frames_s is None:
+            return fragment.end_s
+        due_s = self.open[0].begin_s + self._length_s
+        is_due = fragment.frames_s[1] >= due_s - _AUDIO_S
+        return max(fragment.end_s, due_s) if is_due else fragment.end_s
 
     def _ends_before(self, fragment: Fragment) -> bool:
         if _first_s(fragment) > _last_s(self.open[-1]) + GAP_S:
             return True
         if self._lasts_s(fragment.end_s) > self._target_s:
             return True
+        return fragment.independent and self._is_due(fragment.begin_s)
+
+    def _is_due(self, keyframe_s: float) -> bool:
+        """Whether a keyframe here begins a piece."""
         # Behind a keyframe out of turn, pieces would begin between keyframes from then on.
-        sooner = not self.open[0].independent
-        return fragment.independent and (sooner or self._lasts_s(fragment.begin_s) >= _SHORTEST_S)
+        return not self.open[0].independent or self._lasts_s(keyframe_s) >= _SHORTEST_S
 
     def close(self) -> list[Piece]:
         """What is left when no fragment follows."""

@@ -85,14 +85,17 @@ class SegmentRun:
         """Looks at the file; whether there is anything new. `last`: it doesn't grow any more."""
         if self.ended or self.problem:
             return False
+        before = self._maker.number
         fragments = self._fragments(last=last)
         for fragment in fragments:
             self._waiting += self._maker.add(fragment)
+        if (keyframe_s := self._reader.keyframe_s) is not None:
+            self._waiting += self._maker.keyframe(keyframe_s)
         if last or self._reader.ended:
             self._waiting += self._maker.close()
             self.ended = True
         self._take()
-        return bool(fragments) or self.ended
+        return bool(fragments) or self._maker.number > before or self.ended
 
     def _fragments(self, *, last: bool) -> list[Fragment]:
         found: list[Fragment] = []

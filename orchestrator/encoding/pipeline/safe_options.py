@@ -26,8 +26,10 @@ SAFE_OPTIONS: Final[Mapping[str, Any]] = {
 }
 
 _CLUSTERS: Final[Mapping[str, Any]] = {
-    # What is in a cluster can be played after a crash: one each second, in milliseconds.
-    "cluster_time_limit": 1000
+    # What is in a cluster can be played after a crash: three between two keyframes, in
+    # milliseconds. With two of a second the second one ends by its length just before or behind the
+    # keyframe, and what is before that is in the file a second late.
+    "cluster_time_limit": 700
 }
 FRAGMENT_S: Final = 1.0
 """Of a fragment of MP4: that much can be lost."""

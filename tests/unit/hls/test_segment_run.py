@@ -133,6 +133,45 @@ def test_while_it_is_written_it_gets_the_pieces_of_the_whole_file(tmp_path: Path
     assert {0, 1, 2, 3} <= seen
 
 
+def test_a_piece_of_webm_is_whole_with_the_cluster_that_ends_before_a_keyframe(
+    tmp_path: Path,
+) -> None:
+    whole = encode(tmp_path / "x.webm", 9, *VP9, container="webm")
+    data, path, step = whole.read_bytes(), tmp_path / "y.webm", 500
+    run = SegmentRun(1, path, "matroska", 0.0, False)
+    found: dict[int, int] = {}
+    for length in range(0, len(data), step):
+        path.write_bytes(data[:length])
+        run.poll()
+        found.update({piece.number: length for piece in run.pieces[len(found) :]})
+    closed = _run(whole, "matroska", copied=False).pieces
+    assert run.pieces == closed[: len(run.pieces)]
+    assert len(run.pieces) >= len(closed) - 1
+    assert all(piece.independent for piece in closed)
+    for piece in run.pieces:
+        last = piece.fragments[-1]
+        assert found[piece.number] - (last.offset + last.length) < step
+
+
+def test_a_copied_piece_is_whole_when_the_next_keyframe_is_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.mkv"
+    sound = audio_packets(microphone(), audio_frames("opus", 400))
+    frames = video_frames("h264", 240, keyframe_every=60)
+    packets_ = list(in_order(video_packets(camera("h264"), frames), sound))
+    muxer = PacketMuxer(path, "matroska", firsts(packets_), zero_ns=0, tags={})
+    run = SegmentRun(1, path, "matroska", 0.0, True)
+    begun = 0
+    for packet in packets_:
+        muxer.write(packet)
+        begun += packet.track == camera("h264") and packet.frame.keyframe
+        assert run.poll() or len(run.pieces) == begun - 1
+        assert len(run.pieces) == begun - 1
+    muxer.close()
+    run.poll(last=True)
+    assert run.pieces == _run(path, "matroska", copied=True).pieces
+    assert len(run.pieces) == 4
+
+
 @pytest.mark.parametrize(
     ("beginning", "found"),
     [(b"", None), (b"\x1aE\xdf\xa3abcdef", "matroska"), (b"\0\0\0\x1cftyp", "mp4")],

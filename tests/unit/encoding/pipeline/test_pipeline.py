@@ -43,7 +43,7 @@ GOLDEN = {
     ),
     "webm": (
         "-f webm -b:a 128000 -b:v 2000000 -bufsize:v 2000000 -c:a libopus -c:v libvpx-vp9 "
-        "-cluster_time_limit 1000 -cpu-used 8 -deadline realtime -enc_time_base:v 1:90000 "
+        "-cluster_time_limit 700 -cpu-used 8 -deadline realtime -enc_time_base:v 1:90000 "
         f"-flush_packets 1 -force_key_frames:v {KEYS} -fps_mode passthrough -lag-in-frames 0 "
         "-max_interleave_delta 0 -maxrate:v 2000000 -metadata:g:0 title=Ö -minrate:v 2000000 "
         "-row-mt 1 -threads:v 1 -tile-columns 0"
