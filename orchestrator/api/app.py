@@ -56,7 +56,8 @@ their UTC offset; values that were not measured are null.
 """
 
 _ROUTES = (
-    *(recording_control, watches, recordings, outputs, uploads, sidecars, hls),
+    hls,  # first, as routes are looked through in order: each player asks for it all the time
+    *(recording_control, watches, recordings, outputs, uploads, sidecars),
     *(encodes, thumbnails),
     webhooks,
     *(streams, live_streams, viewer_sessions, depin, video_library, pipelines),

@@ -271,18 +271,22 @@ class RecordingHls:
         if replaced != self._replaced:  # their pieces are others
             self._replaced, self._view = replaced, None
             self._runs, self._views = Runs(), Views()
-        before = _figures(self._runs.listed), self._view is not None and self._view.ended
+        before, view = self._figures(), self._view
         self._runs.look(rows)
         listed = self._runs.listed
         ended = not rows.runs and all(run.ended for run in listed)
         if not any(run.pieces for run in listed):
             return
-        if self._view is None or before != (_figures(listed), ended):
+        if view is None or view.ended != ended or before != self._figures():
             self._view = self._views.make(rows, listed, ended=ended)
 
-
-def _figures(runs: list[SegmentRun]) -> list[tuple[int, int, int]]:
-    return [(run.number, len(run.pieces), len(run.open)) for run in runs]
+    def _figures(self) -> list[tuple[int, int, int]]:
+        """What the playlist has of each segment; a piece that isn't whole only with parts."""
+        parts = self._view is None or self._view.low_latency
+        return [
+            (run.number, len(run.pieces), len(run.open) if parts else 0)
+            for run in self._runs.listed
+        ]
 
 
 def _has_part(run: SegmentRun, piece: int, part: int) -> bool:

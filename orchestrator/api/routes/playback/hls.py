@@ -6,15 +6,15 @@ import re
 import zlib
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
 from fastapi.responses import Response
 
-from orchestrator.api.dependencies import ManagerHere
 from orchestrator.api.documented_errors import Responses, failures
 from orchestrator.api.errors import RangeNotSatisfiable
 from orchestrator.api.file_responses import not_modified, understood_range
 from orchestrator.api.hang_ups import unless_hung_up
+from orchestrator.api.manager_protocol import Manager
 from orchestrator.api.routes.recordings import RecordingId
 from orchestrator.api.schemas.common import RECORDING_ID
 from orchestrator.errors import HlsImpossible, HlsNotReady, NotFound, RecordingNotFound
@@ -53,18 +53,11 @@ HlsName = Annotated[
         examples=["master.m3u8"],
     ),
 ]
-_Number = Annotated[int | None, Query(ge=0, le=2**31)]
-
-
-async def _awaited(
-    msn: Annotated[_Number, Query(alias="_HLS_msn", description="Wait for this piece.")] = None,
-    part: Annotated[_Number, Query(alias="_HLS_part", description="And its part.")] = None,
-) -> tuple[int | None, int | None]:
-    """Directives of low latency (rfc8216bis §6.2.5.2)."""
-    return msn, part
-
-
-Awaited = Annotated[tuple[int | None, int | None], Depends(_awaited)]
+_Piece = Annotated[
+    int | None, Query(ge=0, le=2**31, alias="_HLS_msn", description="Wait for this piece.")
+]
+_Part = Annotated[int | None, Query(ge=0, le=2**31, alias="_HLS_part", description="And its part.")]
+"""Directives of low latency (rfc8216bis §6.2.5.2)."""
 
 
 @router.head("/{name:path}", include_in_schema=False)
@@ -73,15 +66,16 @@ async def hls(
     id: RecordingId,
     name: HlsName,
     request: Request,
-    manager: ManagerHere,
-    awaited: Awaited,
+    msn: _Piece = None,
+    part: _Part = None,
 ) -> Response:
     """What plays a recording: from its beginning, up to two seconds ago while it runs.
 
     Begin with `master.m3u8`. docs/hls.md has players and examples.
     """
+    manager: Manager = request.app.state.manager
     if _PLAYLIST.fullmatch(name):
-        return await _playlist(name, request, await manager.hls.view(id, *awaited))
+        return await _playlist(name, request, await manager.hls.view(id, msn, part))
     found = _MEDIA.fullmatch(name)
     if found is None:
         raise NotFound(f"HLS has no {name[:64]!r}", "Begin with master.m3u8.")
