@@ -106,6 +106,8 @@ class Runs:
         replaced = file is not None and file.replaced > 0
         path, copied = Path(row.path), rows.recording.tracks is not None
         if not replaced and (container := container_of(path)) is not None:
+            if not self._is_placed(row, rows):
+                return None
             return SegmentRun(row.number, path, container, row.offset_s, copied)
         saved = {} if replaced else rows.saved
         if file is None or _is_elsewhere(row, rows, saved):
@@ -120,6 +122,10 @@ class Runs:
         lone = not replaced and len(_written(rows, row.part)) == 1
         run = _lone_run(row, file, copied=copied) if lone else None
         return run or _derived_run(row, file, copied=copied)
+
+    def _is_placed(self, row: Segment, rows: Rows) -> bool:
+        """Whether its row says where it begins: a later one's does once a frame was written."""
+        return row is rows.segments[0] or row.end_s is not None or self._is_over(row, rows)
 
     def _is_over(self, row: Segment, rows: Rows) -> bool:
         """Whether nothing more is written into a segment."""

@@ -40,7 +40,8 @@ export function followLive(Hls, hls, video) {
 
   function look() {
     const details = hls.latestLevelDetails;
-    if (!details?.live || video.paused) return;
+    // While it seeks, hls.js still has the latency of before: who has just gone back would be taken to live again.
+    if (!details?.live || video.paused || video.seeking) return;
     if (details.partList) hls.config.liveSyncOnStallIncrease = STALL_S;
     if (performance.now() - stalledAt > CALM_MS && hls.targetLatency > details.partHoldBack) comeNear(details);
     const late = hls.latency - hls.targetLatency;

@@ -10,8 +10,10 @@ import pytest
 
 from orchestrator.catalog.store import Catalog
 from orchestrator.errors import HlsNotReady, InvalidRequest, NotFound
+from orchestrator.hls.playlist import PART_TARGET_S
 from orchestrator.server.hls import recording_hls
 from orchestrator.server.hls.recordings import HlsRecordings
+from orchestrator.worker.outputs.low_latency import LOW_LATENCY_S
 from tests.kit.mediafiles.fragmented import X264, encode
 from tests.kit.recordings.hls import ID, add_output, add_segment, begin, uris
 
@@ -32,6 +34,11 @@ async def test_a_window_slides_and_counts_what_it_dropped(
     assert first == '#EXT-X-MAP:URI="3/init.mp4"'
     assert lines.index(first) < lines.index("#EXT-X-DISCONTINUITY")
     assert len(uris("\n".join(lines))) == 8
+
+
+def test_parts_are_as_long_as_the_playlist_promises() -> None:
+    """rfc8216bis §4.4.4.9: 85 % of the target at least, and no more than it."""
+    assert 0.85 * PART_TARGET_S <= LOW_LATENCY_S <= PART_TARGET_S
 
 
 async def test_parts_of_a_low_latency_recording(

@@ -105,6 +105,20 @@ async def test_another_run_of_ffmpeg_is_a_discontinuity_with_a_header_of_its_own
     assert len(await played(hls)) == 2 * len(packets_of(encoded))
 
 
+async def test_a_later_segment_is_listed_when_it_is_known_where_it_begins(
+    hls: HlsRecordings, catalog: Catalog, tmp_path: Path, encoded: Path
+) -> None:
+    await begin(catalog, tmp_path)
+    await add_segment(catalog, 1, encoded, outcome="killed")
+    await add_segment(catalog, 2, encoded, end_s=None)
+    assert {init for init, _ in uris(await _playlist(hls))} == {"1/init.mp4"}
+    await add_segment(catalog, 2, encoded, offset_s=20.0)
+    lines = (await _playlist(hls)).splitlines()
+    captured = (NOON + timedelta(seconds=20)).isoformat(timespec="milliseconds")
+    at = lines.index('#EXT-X-MAP:URI="2/init.mp4"')
+    assert lines[at + 1] == f"#EXT-X-PROGRAM-DATE-TIME:{captured}"
+
+
 async def test_what_follows_a_segment_waits_until_that_is_whole(
     hls: HlsRecordings, catalog: Catalog, tmp_path: Path, encoded: Path
 ) -> None:
