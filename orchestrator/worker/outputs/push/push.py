@@ -203,5 +203,14 @@ class Push:
             await self._output.change(_S.REMOVED, **final)
         elif self._output.state is _S.ACTIVE and not self._broken:
             await self._output.change(_S.COMPLETE, **final)
+        elif self._output.state is _S.WAITING and not self._broken:
+            await self._output.change(
+                _S.FAILED,
+                error_code=PushFailed.code,
+                error="The recording ended before the push to "
+                f"{self._connecting.address.shown} began.",
+                detail="Nothing was sent; add it sooner.",
+                **final,
+            )
         else:
             await self._output.change(_S.FAILED, **final)

@@ -98,6 +98,13 @@ async def test_a_connection_that_broke_at_the_end_is_no_success(
     assert running.rows.row["error"] == "The server closed the connection."
 
 
+async def test_one_that_is_added_at_the_end_says_why_nothing_was_sent(segments: Growing) -> None:
+    async with pushed(segments, URL, Settings(allow_private_targets=True)) as running:
+        await running.end()
+    assert running.rows.states == ["failed"]
+    assert "ended before the push to rtmp://127.0.0.1:9/app/*** began" in running.rows.row["error"]
+
+
 async def test_of_a_killed_worker_it_is_not_sent_until_it_is_again(segments: Growing) -> None:
     before = {"bytes": 5000, "reconnects": 2, "skips": 1, "skipped_s": 4.5, "undecodable": 3}
     async with pushed(
