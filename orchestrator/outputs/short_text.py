@@ -118,7 +118,7 @@ _EXAMPLES: Final = {
     "hls": "hls or hls:low-latency",
     "images": "images:10s",
     "push": "push:rtmp://host/app/key",
-    "upload": "upload:s3://bucket/prefix",
+    "upload": "upload:s3://bucket/prefix or upload:file:///folder",
 }
 
 

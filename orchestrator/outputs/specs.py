@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, TypeAdapter
 
 from orchestrator.e2ee_keys import revealed
 
@@ -26,6 +26,20 @@ def _example(value: dict[str, Any]) -> ConfigDict:
 
 
 _SecretUrl = Annotated[SecretStr, Field(min_length=1, max_length=4096)]
+
+
+def _switch_as_text(value: object) -> object:
+    """true and false as obstore takes them: as text."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+_UploadOptions = Annotated[
+    dict[
+        Annotated[str, Field(max_length=64)],
+        Annotated[SecretStr, BeforeValidator(_switch_as_text, json_schema_input_type=str | bool)],
+    ],
+    Field(max_length=32),
+]
 
 
 class HlsOutput(BaseModel):
@@ -48,14 +62,12 @@ class UploadOutput(BaseModel):
     type: Literal["upload"]
     url: _SecretUrl
     """s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or file:///folder."""
-    options: dict[Annotated[str, Field(max_length=64)], SecretStr] = Field({}, max_length=32)
+    options: _UploadOptions = {}
     """Where and how: endpoint, region, access_key_id, secret_access_key and the like; without
     keys and endpoint, those of the server's environment."""
     fallback_url: _SecretUrl | None = None
     """Where it is uploaded to instead once the first can't be used."""
-    fallback_options: dict[Annotated[str, Field(max_length=64)], SecretStr] = Field(
-        {}, max_length=32
-    )
+    fallback_options: _UploadOptions = {}
     hls: bool = False
     """Pieces for HLS as well, while it is recorded, and playlists of those that are there."""
     keep_local: Literal["always", "until_uploaded"] = "always"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 
 from orchestrator.errors import InvalidRequest
 from orchestrator.outputs.short_text import read_short
+from orchestrator.outputs.specs import plain as plain_text
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,14 @@ def test_what_it_names(text: str, kind: str, fields: dict[str, Any]) -> None:
     assert plain == fields
 
 
+def test_options_of_an_upload_may_be_true_or_false() -> None:
+    options = '{"allow_http": true, "region": "r"}, "fallback_options": {"allow_http": false}'
+    output = read_short('{"type": "upload", "url": "s3://b", "options": ' + options + "}")
+    plain = json.loads(plain_text(output))
+    assert plain["options"] == {"allow_http": "true", "region": "r"}
+    assert plain["fallback_options"] == {"allow_http": "false"}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -73,6 +83,7 @@ def test_what_it_names(text: str, kind: str, fields: dict[str, Any]) -> None:
         ("images:width=wide", "in 'width=wide' of images is no number of pixels"),
         ("images:,", "images has no option ''"),
         ("push", "push has no address"),
+        ("upload:/folder", "Write it as upload:s3://bucket/prefix or upload:file:///folder"),
         ("push:geheim", "push has no address. Write it as push:rtmp://host/app/key"),
         ("push:fast,rtmp://host/app/geheim", "push has no option 'fast'"),
         ("upload:limit=fast,s3://bucket/geheim", "in 'limit=fast' of upload is no bit rate"),
