@@ -57,7 +57,8 @@ class RecordingNotFound(NotFound):
 
     def __init__(self, recording_id: str) -> None:
         super().__init__(
-            f"No recording with id {recording_id}", "GET /api/recordings lists all recordings."
+            f"No recording with id {recording_id}",
+            "GET /api/recordings lists all recordings; /start and /status answer with it as `id`.",
         )
 
 

@@ -202,7 +202,11 @@ def unreadable(path: Path, error: OSError) -> UploadError:
     """A file here that can't be read."""
     why = error.strerror or type(error).__name__
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return FileGone(f"{path} can't be read: {why}.", "Put it back; then retry the output.")
+        return FileGone(
+            f"{path} can't be read: {why}.",
+            "Put it back, from where another upload has it if that deleted it here; then retry the"
+            " output.",
+        )
     return UploadHindered(f"{path} can't be read: {why}.", _TRIED_AGAIN)
 
 

@@ -181,7 +181,7 @@ def _folder(url: str, shown: str) -> Target:
     if not folder.is_dir():
         raise BucketMissing(
             f"The folder {folder} doesn't exist.",
-            "Make it, or mount what it is on; then retry the output.",
+            "Make it, or mount what it is on; then try again.",
         )
     return Target(scheme="file", shown=shown, store=LocalStore(str(folder)), folder=folder)
 

@@ -70,6 +70,21 @@ async def test_pieces_never_change(client: httpx.AsyncClient, encoded: Path) -> 
     assert (await client.get(f"{ROOT}/1/1.m4s", headers=etag)).status_code == 304
 
 
+async def test_pieces_of_a_file_that_was_deleted_here_are_led_to_where_they_were_uploaded(
+    client: httpx.AsyncClient, recorded: MemoryManager, tmp_path: Path
+) -> None:
+    there, whole = "https://bucket.example.com/signed", "a piece"
+    (tmp_path / "2.m4s").write_text(whole)
+    recorded.uploads.places |= {"hls/1/7.m4s": there, "hls/1/8.m4s": tmp_path / "2.m4s"}
+    led = await client.get(f"{ROOT}/1/7.m4s")
+    assert (led.status_code, led.headers["location"]) == (307, there)
+    sent = await client.get(f"{ROOT}/1/8.m4s")
+    assert (sent.status_code, sent.text) == (200, whole)
+    assert sent.headers["content-type"] == "video/mp4"
+    missing = await client.get(f"{ROOT}/1/9.m4s")
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+
+
 @pytest.mark.parametrize(
     ("wanted", "part"),
     [("bytes=0-9", slice(0, 10)), ("bytes=10-", slice(10, None)), ("bytes=-5", slice(-5, None))],

@@ -8,16 +8,22 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
-from fastapi.responses import Response
+from fastapi.responses import FileResponse, Response
 
 from orchestrator.api.documented_errors import Responses, failures
 from orchestrator.api.errors import RangeNotSatisfiable
-from orchestrator.api.file_responses import not_modified, understood_range
+from orchestrator.api.file_responses import not_modified, redirected, understood_range
 from orchestrator.api.hang_ups import unless_hung_up
 from orchestrator.api.manager_protocol import Manager
 from orchestrator.api.routes.recordings import RecordingId
 from orchestrator.api.schemas.common import RECORDING_ID
-from orchestrator.errors import HlsImpossible, HlsNotReady, NotFound, RecordingNotFound
+from orchestrator.errors import (
+    HlsImpossible,
+    HlsNotReady,
+    NotFound,
+    RecordingNotFound,
+    UploadedFileNotFound,
+)
 from orchestrator.recordings.hls.view import View
 
 router = APIRouter(prefix="/api/recordings/{id}/hls", tags=["hls"])
@@ -44,6 +50,7 @@ _RESPONSES: Responses = {
     200: {"description": "The playlist or piece.", "content": {PLAYLIST_TYPE: {}, "video/mp4": {}}},
     206: {"description": "The requested range.", "content": {"video/mp4": {}}},
     304: {"description": "The client already has it."},
+    307: {"description": "The piece's address where it was uploaded, if it isn't here any more."},
 }
 
 HlsName = Annotated[
@@ -79,19 +86,34 @@ async def hls(
     found = _MEDIA.fullmatch(name)
     if found is None:
         raise NotFound(f"HLS has no {name[:64]!r}", "Begin with master.m3u8.")
+    try:
+        data = await _read(id, found, request, manager)
+    except NotFound as gone:
+        return await _uploaded(id, name, manager, gone)
+    return Response(status_code=499) if data is None else _media(request, data)
+
+
+async def _read(id: str, found: re.Match[str], request: Request, manager: Manager) -> bytes | None:
+    """What is asked for; None if nobody waits for it any more."""
     run = found["run"]
     if found["init"]:
-        data = await manager.hls.init(id, run, int(found["header"] or 0))
-    elif found["part"]:
-        piece, number = int(found["piece"]), int(found["part"])
-        data = await manager.hls.part(id, run, piece, number)
-    else:
-        # Who seeks asks for many pieces, and hangs up on all but the last one.
-        made = await unless_hung_up(request, manager.hls.piece(id, run, int(found["piece"])))
-        if made is None:
-            return Response(status_code=499)
-        data = made
-    return _media(request, data)
+        return await manager.hls.init(id, run, int(found["header"] or 0))
+    piece = int(found["piece"])
+    if found["part"]:
+        return await manager.hls.part(id, run, piece, int(found["part"]))
+    # Who seeks asks for many pieces, and hangs up on all but the last one.
+    return await unless_hung_up(request, manager.hls.piece(id, run, piece))
+
+
+async def _uploaded(id: str, name: str, manager: Manager, gone: NotFound) -> Response:
+    """The same header or piece at an upload's target, where the file was deleted here."""
+    try:
+        place = await manager.uploads.place(id, f"hls/{name}")
+    except UploadedFileNotFound:
+        raise gone from None
+    if isinstance(place, str):
+        return redirected(place)
+    return FileResponse(place, headers={"Cache-Control": _KEEP}, media_type="video/mp4")
 
 
 async def _playlist(name: str, request: Request, view: View) -> Response:
