@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
+import time
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
@@ -22,10 +23,18 @@ LIMIT_S: Final = 0.5
 """Of wall-clock time for one call; the built-in layouts take less than a millisecond."""
 
 
-class LayoutRunner:
-    """Calls one layout again and again.
+MOST_LATE_CALLS: Final = 3
+"""In a row, until a layout is given up."""
+MOST_LATE_LIMITS: Final = 10
+"""How many times the limit a call may run until its layout is given up."""
 
-    A layout that takes too long is ended and never called again: each further call fails at once.
+
+class LayoutRunner:
+    """Calls one layout again and again; used by one thread at a time.
+
+    A call that takes too long fails, and so does each one that comes while it still runs. After
+    three such in a row, or one that runs for ten times the limit, the layout is never called again:
+    a busy machine makes a good layout late once, a bad one stays late.
     """
 
     def __init__(self, layout: Layout, limit_s: float = LIMIT_S) -> None:
@@ -34,18 +43,24 @@ class LayoutRunner:
         self._scenes: SimpleQueue[Scene | None] = SimpleQueue()
         self._results: SimpleQueue[Composition | LayoutBroken] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._given_up: LayoutBroken | None = None
+        self._late: LayoutBroken | None = None
+        """The error of a call that still runs."""
+        self._late_since_s = 0.0
+        self._late_calls = 0
+        """In a row."""
+        self._given_up = False
 
     def compose(self, scene: Scene) -> Composition:
         """The layout's composition, checked. Blocks for `limit_s` at most; LayoutBroken."""
-        if self._given_up is not None:
-            raise self._given_up
+        self._refuse_while_late()
         self._start()
+        begun_s = time.monotonic()
         self._scenes.put(scene)
         try:
             result = self._results.get(timeout=self._limit_s)
         except Empty:
-            raise self._give_up() from None
+            raise self._is_late(begun_s) from None
+        self._late_calls = 0
         if isinstance(result, LayoutBroken):
             raise result
         return result
@@ -70,19 +85,38 @@ class LayoutRunner:
         except LayoutBroken as error:
             return error
 
-    def _give_up(self) -> LayoutBroken:
-        """The error with the line that runs now. What is Python in the thread is ended."""
-        ident = self._thread.ident if self._thread else None
-        running = sys._current_frames().get(ident or 0)
+    def _refuse_while_late(self) -> None:
+        """Raises the error of the call before, if that still runs."""
+        if self._late is None:
+            return
+        if self._given_up or self._results.empty():
+            if time.monotonic() - self._late_since_s > MOST_LATE_LIMITS * self._limit_s:
+                self._give_up()
+            raise self._late
+        self._results.get()
+        self._late = None
+
+    def _is_late(self, begun_s: float) -> LayoutBroken:
+        """The error, with the line that runs now."""
+        running = sys._current_frames().get(self._ident())
         line = _line_in(running, self._layout.path) or self._layout.line
         message = f"layout() took more than {self._limit_s:g} s"
-        self._given_up = broken(self._layout.name, self._layout.path, line, message)
-        if ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(ident), ctypes.py_object(SystemExit)
-            )
-        self.close()
-        return self._given_up
+        self._late = broken(self._layout.name, self._layout.path, line, message)
+        self._late_since_s, self._late_calls = begun_s, self._late_calls + 1
+        if self._late_calls >= MOST_LATE_CALLS:
+            self._give_up()
+        return self._late
+
+    def _give_up(self) -> None:
+        """Ends the thread: what is Python in it by an exception."""
+        if not self._given_up:
+            self._given_up = True
+            ident, exception = ctypes.c_ulong(self._ident()), ctypes.py_object(SystemExit)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, exception)
+            self.close()
+
+    def _ident(self) -> int:
+        return (self._thread and self._thread.ident) or 0
 
 
 def composed(layout: Layout, scene: Scene) -> Composition:

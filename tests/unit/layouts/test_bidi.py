@@ -22,6 +22,14 @@ def test_the_order_is_that_of_unicode_bidi(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["aא(א)", "aא(1)", "a(א)1", "אa(a)", "אa(1)", "א(a)1", "(aא)1", "(אa)1", "a[(א]ב)", "((א)"],
+)
+def test_brackets_belong_together(text: str) -> None:
+    assert visual(text) == get_display(text)
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
         ("", []),

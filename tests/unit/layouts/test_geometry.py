@@ -31,7 +31,15 @@ def expected_grid(width: int, height: int, count: int) -> tuple[int, int]:
     return (able[-1], able[-1]) if able else pair
 
 
-@pytest.mark.parametrize("canvas", CANVASES, ids=str)
+AT_THE_LIMITS = [
+    Canvas(width, height)
+    for least in (560, 700, 960, 1100)
+    for width in (least - 2, least)
+    for height in (400, 2000)
+]
+
+
+@pytest.mark.parametrize("canvas", [*CANVASES, *AT_THE_LIMITS], ids=str)
 def test_grids_are_those_of_egress(canvas: Canvas) -> None:
     for count in range(1, 31):
         wanted = expected_grid(canvas.width, canvas.height, count)

@@ -1,10 +1,7 @@
-"""Layouts that raise, hang or return nonsense: an error with file and line, and nothing worse."""
+"""Layouts that return nonsense or don't load, and canvases that are refused."""
 
 from __future__ import annotations
 
-import threading
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,44 +13,12 @@ from orchestrator.layouts import Canvas, Composition, Rect, Tile
 from orchestrator.layouts.canvas import canvas_of
 from orchestrator.layouts.checking import MOST_TILES, problem_of
 from orchestrator.layouts.loading import Layouts
-from orchestrator.layouts.running import LayoutRunner, composed
-from tests.unit.layouts.scenes import layout, room
+from orchestrator.layouts.running import composed
+from tests.unit.layouts.own_layout import HEAD, Mine
+from tests.unit.layouts.scenes import room
 
-HEAD = "from orchestrator.layouts import *\n\n\ndef layout(scene):\n"
 CANVAS = Canvas(640, 360)
 NOT_A_NUMBER: Any = float("nan")
-
-
-@dataclass
-class Mine:
-    """A folder with a layout of the user's own, called mine."""
-
-    folder: Path
-
-    @property
-    def path(self) -> Path:
-        return self.folder / "mine.py"
-
-    def write(self, body: str, head: str = HEAD) -> None:
-        self.path.write_text(head + body)
-
-    def load(self) -> Layouts:
-        return Layouts.load(self.folder)
-
-    def runner(self, limit_s: float = 5.0) -> LayoutRunner:
-        return LayoutRunner(self.load().get("mine"), limit_s)
-
-    def error(self) -> LayoutBroken:
-        runner = self.runner()
-        with pytest.raises(LayoutBroken) as raised:
-            runner.compose(room(count=2))
-        runner.close()
-        return raised.value
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Mine:
-    return Mine(tmp_path)
 
 
 # -- what it returns
@@ -119,80 +84,6 @@ def test_a_composition_is_tiles() -> None:
         assert found == "the tiles of a Composition must be a tuple of Tile"
     many = tuple(at(0, 0, 2, 2) for _ in range(MOST_TILES + 1))
     assert "256 is the limit" in str(problem(*many))
-
-
-# -- how it fails
-
-
-@pytest.mark.parametrize(
-    ("body", "line", "words"),
-    [
-        ("    return 1 / 0\n", 5, "ZeroDivisionError: division by zero"),
-        ("    x = 1\n    raise SystemExit(3)\n", 6, "SystemExit: 3"),
-        ("    raise KeyboardInterrupt\n", 5, "KeyboardInterrupt"),
-        ("    return layout(scene)\n", 5, "RecursionError"),
-        ("    return grid(scene.canvas, 0 / scene.canvas)\n", 5, "TypeError"),
-        ("    return None\n", 4, "layout() returned NoneType, not a Composition"),
-        ("    return tiles(scene.tracks, [Rect(0, 0, 9, 9)] * 2)\n", 4, "overlap"),
-    ],
-)
-def test_the_error_has_file_and_line(mine: Mine, body: str, line: int, words: str) -> None:
-    mine.write(body)
-    error = mine.error()
-    assert error.error.startswith("Layout mine is broken: ")
-    assert words in error.error
-    assert error.error.endswith(f"({mine.path}:{line})")
-    assert error.context["line"] == line
-
-
-def test_after_an_error_the_layout_is_called_again(mine: Mine) -> None:
-    mine.write("    assert scene.time_s, 'too early'\n    return Composition()\n")
-    runner, scene = mine.runner(), room()
-    with pytest.raises(LayoutBroken, match="AssertionError: too early"):
-        runner.compose(scene)
-    later = type(scene)(scene.canvas, time_s=1.0)
-    assert runner.compose(later) == Composition()
-    runner.close()
-
-
-@pytest.mark.parametrize(
-    ("body", "line"),
-    [
-        ("    while True:\n        scene = scene\n", 6),
-        ("    import time\n\n    time.sleep(3)\n", 7),
-        ("    import itertools\n    return sum(0 for _ in itertools.count())\n", 6),
-    ],
-)
-def test_a_layout_that_takes_too_long_is_left(mine: Mine, body: str, line: int) -> None:
-    mine.write(body)
-    runner, before = mine.runner(limit_s=0.2), set(threading.enumerate())
-    begun_s = time.monotonic()
-    for _ in range(2):
-        with pytest.raises(LayoutBroken, match=r"layout\(\) took more than 0.2 s") as raised:
-            runner.compose(room())
-        assert abs(int(raised.value.context["line"]) - line) <= 1
-    # The second call didn't wait; and its thread ends, whatever it did.
-    assert time.monotonic() - begun_s < 2
-    (thread,) = set(threading.enumerate()) - before
-    thread.join(20)
-    assert not thread.is_alive()
-
-
-def test_a_runner_that_is_closed_has_no_thread(mine: Mine) -> None:
-    mine.write("    return Composition()\n")
-    before = set(threading.enumerate())
-    runner = mine.runner()
-    runner.compose(room())
-    (thread,) = set(threading.enumerate()) - before
-    runner.close()
-    thread.join(10)
-    assert not thread.is_alive()
-
-
-def test_the_built_in_ones_may_not_change_the_scene() -> None:
-    scene = room(count=3)
-    composed(layout("grid"), scene)
-    assert scene == room(count=3)
 
 
 # -- files
