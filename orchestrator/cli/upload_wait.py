@@ -80,10 +80,18 @@ def _line(row: OutputRow) -> str:
 def _ended(row: OutputRow) -> str:
     where = row.figures.get("location") or row.shown.get("url")
     if row.state == OutputState.COMPLETE:
-        return f"Uploaded to {where}: {row.figures.get('files')} files and a manifest."
+        files = f"{row.figures.get('files')} files and a manifest.{_why_there(row)}"
+        return f"Uploaded to {where}: {files}"
     if _waits(row):
         return f"Uploaded to {where}; the file here is kept while another upload needs it."
     if row.state == OutputState.REMOVED:
         return f"The upload to {where} was removed."
     later = " `orchestrator serve` goes on with it." if row.state == OutputState.RETRYING else ""
     return f"Not uploaded to {where}: {row.error} {row.detail or ''}{later}".strip()
+
+
+def _why_there(row: OutputRow) -> str:
+    """What was wrong with the first target, where they are at the second."""
+    if not row.figures.get("fallback_used"):
+        return ""
+    return f" It is the second target: {row.figures.get('fallback_reason')}"

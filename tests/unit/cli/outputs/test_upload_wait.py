@@ -40,3 +40,15 @@ async def test_an_upload_that_waits_for_one_that_fails_isnt_waited_for() -> None
 async def test_complete_ones_went_well() -> None:
     done = {"state": "complete", "figures": {"files": 2, "location": "s3://bucket/x/r1"}}
     assert await waited(done) == (True, ["Uploaded to s3://bucket/x/r1: 2 files and a manifest."])
+
+
+async def test_of_a_second_target_it_is_said_why() -> None:
+    figures = {"files": 2, "location": "file:///away/r1"}
+    figures |= {"fallback_used": True, "fallback_reason": "s3://bucket/x refuses the keys."}
+    assert await waited({"state": "complete", "figures": figures}) == (
+        True,
+        [
+            "Uploaded to file:///away/r1: 2 files and a manifest."
+            " It is the second target: s3://bucket/x refuses the keys."
+        ],
+    )

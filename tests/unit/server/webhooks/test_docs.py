@@ -56,6 +56,7 @@ def test_the_examples_verify(verify: Verify) -> None:
     assert not verify("whsec_QUJDREVGR0g=", sent, BODY)
     old = dict(headers(hook("https://example.org/", key=KEY), "1", BODY, now_s - 3600))
     assert not verify(KEY, old, BODY)
+    assert not verify(KEY, dict(headers(hook("https://example.org/"), "1", BODY, now_s)), BODY)
 
 
 def test_every_event_is_on_the_page() -> None:
