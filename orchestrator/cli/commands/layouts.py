@@ -113,10 +113,15 @@ def preview_layout(
 
 
 def _load(config: Path | None) -> Layouts:
+    from orchestrator.errors import InvalidRequest
     from orchestrator.layouts.loading import Layouts
     from orchestrator.settings import load_settings
 
-    return Layouts.load(load_settings(config=config).layouts_directory)
+    own = load_settings(config=config).layouts_directory
+    if own is not None and not own.is_dir():
+        problem = f"The folder of your own layouts, {own}, does not exist."
+        raise InvalidRequest(problem, "Create it, or unset layouts_directory.")
+    return Layouts.load(own)
 
 
 def _scene(source: Path | None, canvas: str | None, participants: int, screen: bool) -> Described:

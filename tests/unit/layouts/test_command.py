@@ -61,6 +61,13 @@ def test_what_is_refused(here: Here, arguments: list[str], words: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_folder_that_is_missing(here: Here, own: Path) -> None:
+    own.rmdir()
+    done = here.run("layouts", "list")
+    assert done.returncode == 1
+    assert f"The folder of your own layouts, {own}, does not exist." in done.stderr
+
+
 def test_check(here: Here, own: Path) -> None:
     done = here.run("layouts", "check")
     assert done.returncode == 0
