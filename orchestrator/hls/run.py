@@ -81,6 +81,14 @@ class SegmentRun:
         """Whether the piece that isn't whole yet is behind a gap."""
         return self._maker.gap
 
+    def has_part(self, piece: int, part: int) -> bool:
+        """Whether this part of this piece is there: a fragment of MP4."""
+        if self.container != "mp4":
+            return False
+        if piece < len(self.pieces):
+            return part < len(self.pieces[piece].fragments)
+        return piece == self.open_number and part < len(self.open)
+
     def poll(self, *, last: bool = False) -> bool:
         """Looks at the file; whether there is anything new. `last`: it doesn't grow any more."""
         if self.ended or self.problem:

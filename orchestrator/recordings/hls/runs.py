@@ -11,7 +11,7 @@ from typing import Final
 
 from orchestrator.catalog.hls_runs.model import HlsRun
 from orchestrator.catalog.models import File, Segment
-from orchestrator.fragments.fragment import NotFragmented
+from orchestrator.fragments.fragment import Fragment, NotFragmented
 from orchestrator.hls.codecs import playable
 from orchestrator.hls.pieces import Piece
 from orchestrator.hls.run import SegmentRun, container_of
@@ -64,12 +64,7 @@ class Runs:
         """A piece's bytes. FileNotFoundError if its media aren't anywhere any more; OSError;
         ValueError if they can't be read.
         """
-        row = next((each for each in rows.segments if each.number == run.number), None)
-        file = rows.files.get(row.part) if row else None
-        lone = row is not None and _written(rows, row.part) == [row]
-        if file is not None and (run.path == Path(file.path) or not run.path.exists()):
-            self._require_same(file)
-        places = [run.path, *([Path(file.path)] if file and lone else [])]
+        places, file = self._places(run, rows)
         if piece.fragments:
             for path in places:
                 with suppress(FileNotFoundError, NotFragmented):
@@ -81,6 +76,22 @@ class Runs:
         shift_s = run.offset_s - file.offset_s
         init, path, number = run.inits[piece.header], Path(file.path), piece.number
         return final_file.data_of(path, init, run.pieces, number, shift_s, silence=run.copied)
+
+    def part(self, run: SegmentRun, fragment: Fragment, rows: Rows) -> bytes:
+        """The bytes of one fragment of MP4; FileNotFoundError, OSError."""
+        for path in self._places(run, rows)[0]:
+            with suppress(FileNotFoundError, NotFragmented):
+                return run.part((fragment,), path)
+        raise FileNotFoundError(f"the part of segment {run.number} isn't there")
+
+    def _places(self, run: SegmentRun, rows: Rows) -> tuple[list[Path], File | None]:
+        """Where its fragments may be, and the final file with its media."""
+        row = next((each for each in rows.segments if each.number == run.number), None)
+        file = rows.files.get(row.part) if row else None
+        lone = row is not None and _written(rows, row.part) == [row]
+        if file is not None and (run.path == Path(file.path) or not run.path.exists()):
+            self._require_same(file)
+        return [run.path, *([Path(file.path)] if file and lone else [])], file
 
     def _require_same(self, file: File) -> None:
         """FileNotFoundError if it isn't the file that was read before: it is being replaced."""

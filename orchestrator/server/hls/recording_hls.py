@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
@@ -38,6 +38,8 @@ ENDED_S: Final = 30.0
 """The same of a recording that has ended: its files may be encoded again, or deleted."""
 MOVED_S: Final = 0.25
 """Between a worker that moves a file and its row in the catalog."""
+MOVED_FOR_S: Final = 5.0
+"""As long a file that can't be read counts as one that is being moved."""
 
 
 class RecordingHls:
@@ -50,7 +52,7 @@ class RecordingHls:
         self._view: View | None = None
         self._replaced: dict[int, int] = {}
         """How often encodes took the place of its files, by part."""
-        self._rows_at = self._looked_at = self._changed_at = -1e9
+        self._rows_at = self._looked_at = self._read_at = self._changed_at = -1e9
         self._lock = asyncio.Lock()
         self._waiting = 0
         self._told: tuple[Any, ...] = ()
@@ -192,18 +194,25 @@ class RecordingHls:
         return run.inits[header]
 
     async def piece(self, name: str, piece: int) -> bytes:
-        """A piece's bytes; NotFound, Unavailable. One whose file isn't there is looked for once
-        more.
-        """
+        """A piece's bytes; NotFound, Unavailable."""
+        return await self._twice(f"piece {name}/{piece}", partial(self._piece, name, piece))
+
+    async def part(self, name: str, piece: int, part: int) -> bytes:
+        """A part's bytes; NotFound."""
+        read = partial(self._part, name, piece, part)
+        return await self._twice(f"part {name}/{piece}.{part}", read)
+
+    async def _twice(self, what: str, read: Callable[[], Awaitable[bytes]]) -> bytes:
+        """What it reads; where the file isn't there it is looked for once more."""
         try:
-            return await self._piece(name, piece)
+            return await read()
         except (OSError, ValueError) as error:
-            self._gone(f"piece {name}/{piece}", error)
+            self._gone(what, error)
             await asyncio.sleep(MOVED_S)
         try:
-            return await self._piece(name, piece)
+            return await read()
         except (OSError, ValueError) as error:
-            raise self._gone(f"piece {name}/{piece}", error) from error
+            raise self._gone(what, error) from error
 
     async def _piece(self, name: str, piece: int) -> bytes:
         run = await self._run(name, lambda run: piece < len(run.pieces))
@@ -214,15 +223,12 @@ class RecordingHls:
             return await asyncio.to_thread(work)
         return await self._makers.make(work)
 
-    async def part(self, name: str, piece: int, part: int) -> bytes:
-        """A part's bytes; NotFound."""
-        run = await self._run(name, lambda run: _has_part(run, piece, part))
+    async def _part(self, name: str, piece: int, part: int) -> bytes:
+        run = await self._run(name, lambda run: run.has_part(piece, part))
         whole = piece < len(run.pieces)
-        fragments = run.pieces[piece].fragments if whole else tuple(run.open)
-        try:
-            return await asyncio.to_thread(run.part, (fragments[part],))
-        except (OSError, ValueError) as error:
-            raise self._gone(f"part {name}/{piece}.{part}", error) from error
+        fragment = (run.pieces[piece].fragments if whole else run.open)[part]
+        rows = await self._look(ENDED_S)
+        return await asyncio.to_thread(self._runs.part, run, fragment, rows)
 
     async def _run(self, name: str, has: Callable[[SegmentRun], bool]) -> SegmentRun:
         for within_s in (ENDED_S, LOOK_S):
@@ -255,12 +261,14 @@ class RecordingHls:
             try:
                 await to_its_end(self._refresh, self._rows)  # the lock is held as long
             except (OSError, ValueError) as error:
+                if self._view is not None and began - self._read_at < MOVED_FOR_S:
+                    return self._rows  # what is listed stays
                 raise Unavailable(
                     f"The media of recording {self.id} can't be read: {error}",
                     "The recording itself is not affected; try again in a moment.",
                     retry_after_s=1.0,
                 ) from error
-            self._looked_at = began
+            self._looked_at = self._read_at = began
             return self._rows
 
     def _old_s(self, within_s: float) -> float:
@@ -287,11 +295,3 @@ class RecordingHls:
             (run.number, len(run.pieces), len(run.open) if parts else 0)
             for run in self._runs.listed
         ]
-
-
-def _has_part(run: SegmentRun, piece: int, part: int) -> bool:
-    if run.container != "mp4":
-        return False
-    if piece < len(run.pieces):
-        return part < len(run.pieces[piece].fragments)
-    return piece == run.open_number and part < len(run.open)

@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestrator.catalog.store import Catalog
 from orchestrator.server.hls.recordings import HlsRecordings
 from tests.kit.mediafiles.voices import Voice, written
-from tests.kit.recordings.hls import ID, add_segment, begin, end, uris
+from tests.kit.recordings.hls import ID, add_output, add_segment, begin, end, uris
 
 
 async def test_what_is_listed_stays_while_the_file_is_moved(
@@ -29,3 +29,32 @@ async def test_what_is_listed_stays_while_the_file_is_moved(
     await end(catalog, final)
     assert await piece
     assert uris((await hls.view(ID)).media.plain.decode())[: len(listed)] == listed
+
+
+async def test_parts_are_there_while_their_file_is_moved(
+    hls: HlsRecordings, catalog: Catalog, tmp_path: Path, encoded: Path
+) -> None:
+    data, path = encoded.read_bytes(), tmp_path / "0001.mp4"
+    path.write_bytes(data)
+    await begin(catalog, tmp_path)
+    await add_segment(catalog, 1, path)
+    await add_output(catalog, low_latency=True)
+    await hls.view(ID)
+    parts = [await hls.part(ID, "1", 0, part) for part in (0, 1)]
+    final = path.rename(tmp_path / "final.mp4")
+    part = asyncio.create_task(hls.part(ID, "1", 0, 0))
+    await asyncio.sleep(0)
+    await end(catalog, final)
+    assert [await part, await hls.part(ID, "1", 0, 1)] == parts
+
+
+async def test_the_playlist_stays_while_its_file_is_rewritten(
+    hls: HlsRecordings, catalog: Catalog, tmp_path: Path, encoded: Path
+) -> None:
+    data, path = encoded.read_bytes(), tmp_path / "0001.mp4"
+    await begin(catalog, tmp_path)
+    await add_segment(catalog, 1, path)
+    path.write_bytes(data[: len(data) // 2])
+    view = await hls.view(ID)
+    path.write_bytes(data[: len(data) // 2] + b"no box of MP4")
+    assert await hls.view(ID) == view
