@@ -115,15 +115,16 @@ def last_offset_s(final: Path) -> float:
     tail = final.with_suffix(".tail.mkv")
     with av.open(str(final)) as file, av.open(str(tail), "w") as out:
         audio = next(s for s in file.streams.audio if s.metadata["title"].startswith("publisher"))
-        own = {s: out.add_stream_from_template(s) for s in (file.streams.video[0], audio)}
+        used = (file.streams.video[0], audio)
+        own = {stream.index: out.add_stream_from_template(stream) for stream in used}
         begin_s = float(file.duration or 0) / av.time_base - LAST_S
         begun = False
-        for packet in file.demux(*own):
+        for packet in file.demux(*used):
             if packet.pts is None or packet.pts * packet.time_base < begin_s:
                 continue
             begun = begun or (packet.is_keyframe and packet.stream.type == "video")
             if begun:
-                packet.stream = own[packet.stream]
+                packet.stream = own[packet.stream.index]
                 out.mux(packet)
     return median(read(tail).offsets_s[-5:])
 
