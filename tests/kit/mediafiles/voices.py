@@ -44,12 +44,16 @@ class Voice:
     late_s: float = 0.0
     """By how much its packets come later than others of their time."""
 
+    peak: int = 8000
+    """How loud its tone is, of 16 bits."""
+
     def packets(self) -> Iterator[Packet]:
         """Each at its time."""
         track = microphone(self.codec, f"{self.hertz}")
         for begin_s, end_s in self.spans:
             count = round((end_s - begin_s) * 50)
-            for number, frame in enumerate(audio_frames(self.codec, count, hertz=self.hertz)):
+            frames = audio_frames(self.codec, count, hertz=self.hertz, peak=self.peak)
+            for number, frame in enumerate(frames):
                 at_s = begin_s + number * 0.02 * (1 + self.drift)
                 yield Packet(track, round(at_s * SECOND_NS), frame)
 
