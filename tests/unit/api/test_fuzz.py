@@ -37,6 +37,8 @@ BOUNDED = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+LONGEST_LINE_BYTES = 16_000
+"""About what h11 reads of a request without its body: `h11_max_incomplete_event_size`."""
 CHECKS = [
     checks.status_code_conformance,
     checks.content_type_conformance,
@@ -100,6 +102,12 @@ def is_another_address(response: schemathesis.Response) -> bool:
     return response.status_code == 404 and response.json()["code"] == "unknown_address"
 
 
+def is_too_long(response: schemathesis.Response) -> bool:
+    """A request line longer than uvicorn reads is refused before there is an address."""
+    line_bytes = len(str(response.request.url))
+    return response.status_code == 400 and line_bytes > LONGEST_LINE_BYTES
+
+
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_every_answer_is_a_documented_one(url: str, mode: GenerationMode) -> None:
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
@@ -117,7 +125,7 @@ def test_every_answer_is_a_documented_one(url: str, mode: GenerationMode) -> Non
             @given(case=operation.as_strategy(generation_mode=mode))
             def answered(case: Case[Any]) -> None:
                 response = case.call(base_url=url)
-                if not is_another_address(response):
+                if not is_another_address(response) and not is_too_long(response):
                     case.validate_response(response, checks=CHECKS)
 
             answered()

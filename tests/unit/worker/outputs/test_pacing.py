@@ -31,8 +31,8 @@ def test_what_comes_early_is_sent_a_little_faster_until_the_margin() -> None:
         begin = float(number)
         pacing.piece_came(begin, 1.0, now_s=begin)
         early.append(pacing.wait_s(begin, begin))
-    assert early[0] == pytest.approx(0.97)
-    assert all(0 <= a - b <= 0.0301 for a, b in pairwise(early))
+    assert early[0] == pytest.approx(0.9)
+    assert all(0 <= a - b <= 0.1001 for a, b in pairwise(early))
     assert early[-1] == pytest.approx(MARGIN_S)
 
 
