@@ -21,6 +21,7 @@ export function followLive(Hls, hls, video) {
   let following = true;
   let far = 0;
   let needed = FAR_LOOKS;
+  let seeking = 0;
   let stalledAt = performance.now();
 
   const leave = () => { following = false; };
@@ -41,7 +42,8 @@ export function followLive(Hls, hls, video) {
   function look() {
     const details = hls.latestLevelDetails;
     // While it seeks, hls.js still has the latency of before: who has just gone back would be taken to live again.
-    if (!details?.live || video.paused || video.seeking) return;
+    seeking = video.seeking ? seeking + 1 : 0;
+    if (!details?.live || video.paused || (seeking && seeking <= FAR_LOOKS)) return;
     if (details.partList) hls.config.liveSyncOnStallIncrease = STALL_S;
     if (performance.now() - stalledAt > CALM_MS && hls.targetLatency > details.partHoldBack) comeNear(details);
     const late = hls.latency - hls.targetLatency;
