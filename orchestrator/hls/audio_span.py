@@ -12,7 +12,6 @@ from typing import Final
 
 from orchestrator.hls.pieces import Piece
 from orchestrator.media import AUDIO_RATE
-from orchestrator.mixing.limiter import HOP, LATENCY, MEMORY
 
 BLOCK: Final = AUDIO_RATE // 50
 """Samples in a packet."""
@@ -20,11 +19,9 @@ TICKS: Final = AUDIO_RATE // 1000
 """Samples in a millisecond."""
 LOOKAHEAD: Final = 120
 """Samples by which an encoder of `lowdelay` is late: it gets what is so much later."""
-RUN_UP: Final = 10 * BLOCK
-"""What the encoder gets before the piece: with half of it, a player clicked between pieces of pure
-tones, whose pitch was found five packets from the beginning."""
-DECODERS_MS: Final = 80
-"""After which decoders are right (RFC 7845 §4.6)."""
+PRE_ROLL_MS: Final = 320
+"""Decoded before the piece: decoders are right after 80 ms (RFC 7845 §4.6), then the encoder runs
+up for 200."""
 ANCHOR_MS: Final = 1000
 """At each full second of the segment a microphone's packets are at their own times again, which are
 rounded to milliseconds: so nothing depends on what is further before the piece."""
@@ -39,24 +36,9 @@ class Span:
     end: int
 
     @property
-    def encoded(self) -> int:
-        """The first sample that the encoder gets."""
-        return self.begin - RUN_UP + LOOKAHEAD
-
-    @property
-    def summed(self) -> int:
-        """The first sample on which the limiter's gain depends in that, on the limiter's grid."""
-        return (self.encoded - MEMORY) // HOP * HOP
-
-    @property
-    def summed_end(self) -> int:
-        """Behind the last one on which it depends."""
-        return self.end + LOOKAHEAD + LATENCY
-
-    @property
     def decoded_ms(self) -> int:
         """Where the first packet is that is decoded."""
-        return self.summed // TICKS - DECODERS_MS
+        return self.begin // TICKS - PRE_ROLL_MS
 
     @property
     def begin_ms(self) -> int:
@@ -66,7 +48,7 @@ class Span:
     @property
     def end_ms(self) -> int:
         """Before which packets are of use."""
-        return -(-self.summed_end // TICKS)
+        return -(-(self.end + LOOKAHEAD) // TICKS)
 
 
 def span_of(piece: Piece, pieces: Sequence[Piece]) -> Span:

@@ -16,7 +16,7 @@ from orchestrator.hls.pieces import Piece
 BEHIND_S: Final = 0.5
 """Packets come in the order of their times but for those of a slow network: how far behind a
 piece's end its audio is looked for, before the piece is listed."""
-_BEFORE_S: Final = 2.0
+_BEFORE_S: Final = 1.5
 """More than what a piece's audio depends on before it (`audio_span.Span.begin_ms`)."""
 
 

@@ -1,9 +1,8 @@
 """A piece's microphones as one track of Opus. Blocking: PyAV.
 
-What is made depends on the packets around the piece alone: decoders, limiter and encoder begin
-before it, as RFC 7845 §4.6 says, and what they give there is left out. So pieces are made again in
-any order and by any server, and are the same bytes; each begins at the sample at which the one
-before ends.
+What is made depends on the packets around the piece alone: decoders and encoder begin before it, as
+RFC 7845 §4.6 says, and what they give there is left out. So pieces are made again in any order and
+by any server, and are the same bytes; each begins at the sample at which the one before ends.
 """
 
 from __future__ import annotations
@@ -18,11 +17,13 @@ from typing import Any, Final
 import av
 import numpy as np
 
-from orchestrator.hls.audio_span import ANCHOR_MS, BLOCK, LOOKAHEAD, RUN_UP, TICKS, Span
+from orchestrator.hls.audio_span import ANCHOR_MS, BLOCK, LOOKAHEAD, TICKS, Span
 from orchestrator.hls.fmp4 import Sample
-from orchestrator.mixing.decoder import CHANNELS, LAYOUT, RATE, STEADY, Decoder, Samples
-from orchestrator.mixing.limiter import Limited, Limiter
+from orchestrator.mixing.decoder import CHANNELS, LAYOUT, RATE, STEADY, Decoder, Samples, clipped
 
+_RUN_UP: Final = 10 * BLOCK
+"""What the encoder gets before the piece: with half of it, a player clicked between pieces of pure
+tones, whose pitch was found five packets from the beginning."""
 _ENCODER: Final = {
     # One mode only (CELT), which a decoder may go on with behind another encoder's packets.
     "application": "lowdelay",
@@ -35,11 +36,12 @@ Placed = tuple[int, Any]
 
 def mixed(packets: Iterable[Placed], span: Span) -> list[Sample]:
     """One packet for each 20 ms of the span; `packets`: in any order."""
-    total: Samples = np.zeros((span.summed_end - span.summed, CHANNELS), np.int32)
+    first = span.begin - _RUN_UP + LOOKAHEAD
+    total: Samples = np.zeros((span.end + LOOKAHEAD - first, CHANNELS), np.int32)
     used = [each for each in packets if span.begin_ms <= each[0] < span.end_ms]
     for _, own in groupby(sorted(used, key=_order), lambda each: each[1].stream.index):
-        _add_microphone(total, span.summed, list(own), span.decoded_ms)
-    made = _encoded(_limited(total, span))[RUN_UP // BLOCK :]
+        _add_microphone(total, first, list(own), span.decoded_ms)
+    made = _encoded(total)[_RUN_UP // BLOCK :]
     times = range(span.begin, span.end, BLOCK)
     return [Sample(at, at, BLOCK, True, data) for at, data in zip(times, made, strict=True)]
 
@@ -108,18 +110,11 @@ def _add(total: Samples, first: int, samples: Samples) -> None:
         total[begin:end] += samples[begin - first : end - first]
 
 
-def _limited(total: Samples, span: Span) -> Limited:
-    """What the encoder gets; its gains are the same in each piece that has them."""
-    limiter = Limiter()
-    made = np.concatenate((limiter.push(total), limiter.flush()))
-    return made[span.encoded - span.summed : span.end + LOOKAHEAD - span.summed]
-
-
-def _encoded(samples: Limited) -> list[bytes]:
+def _encoded(total: Samples) -> list[bytes]:
     encoder: Any = av.CodecContext.create("libopus", "w")
     encoder.sample_rate, encoder.layout, encoder.format = RATE, LAYOUT, "s16"
     encoder.bit_rate, encoder.options = BITRATE_BPS, dict(_ENCODER)
-    made = []
+    samples, made = clipped(total), []
     for at in range(0, len(samples), BLOCK):
         block = samples[at : at + BLOCK].reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(block, format="s16", layout=LAYOUT)

@@ -1,1 +1,1 @@
-"""Several microphones as one audio track: decoders, and the limiter of their sum."""
+"""Several microphones as one audio track."""

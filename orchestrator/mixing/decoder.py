@@ -56,6 +56,11 @@ class Decoder:
         return np.concatenate(made)
 
 
+def clipped(samples: Samples) -> npt.NDArray[np.int16]:
+    """A sum of several microphones."""
+    return np.clip(samples, -32768, 32767).astype(np.int16)
+
+
 def _kind(stream: Any) -> tuple[Any, ...]:
     context = stream.codec_context
     return context.name, context.extradata, context.sample_rate, context.layout.name

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from orchestrator.media import AUDIO_CHANNELS, AUDIO_RATE, SECOND_NS
-from orchestrator.pipes.limited_mix import Sum
+from orchestrator.pipes.limiter import Sum
 from orchestrator.pipes.timeline_items import Samples
 
 GAP_SAMPLES: Final = AUDIO_RATE // 100

@@ -22,7 +22,7 @@ import av
 from orchestrator.media import AUDIO_RATE, AUDIO_TIME_BASE, SECOND_NS, VIDEO_TIME_BASE
 from orchestrator.pausing import EarlierPauses, PauseMode
 from orchestrator.pipes.lateness import IDLE_LAG_NS, LAG_NS, VideoTimes
-from orchestrator.pipes.limited_mix import LimitedMix
+from orchestrator.pipes.limiter import Limiter
 from orchestrator.pipes.mixer import Mixer, samples_at
 from orchestrator.pipes.timeline_clock import TimelineClock, TimelineStatistics
 from orchestrator.pipes.timeline_items import Item, Samples, VideoItem
@@ -90,7 +90,7 @@ class Timeline(TimelineClock):
         self._video = VideoTimes()
         self._passed = 0
         """Number of the pause behind which the last video frame stands."""
-        self._mixer, self._limiter = Mixer(), LimitedMix()
+        self._mixer, self._limiter = Mixer(), Limiter()
         self._expects_audio: frozenset[str] = frozenset()
         self._expects_video = False
         self._last_pts: int | None = None
@@ -247,7 +247,7 @@ class Timeline(TimelineClock):
         # Not behind the first video frame: what is before a segment's first sample is left out of
         # it.
         first = int(video_pts(self._begins) * VIDEO_TIME_BASE / AUDIO_TIME_BASE)
-        self._mixer, self._limiter = Mixer(first), LimitedMix(first)
+        self._mixer, self._limiter = Mixer(first), Limiter(first)
         self._mixer.expect(self._expects_audio)
         if self._held:
             return [*self._mixed(first + LEADING_SILENCE), *self._limiter.flush()]

@@ -23,7 +23,7 @@ from orchestrator.errors import SourceDamaged
 from orchestrator.media import AUDIO_CHANNELS, AUDIO_RATE
 from orchestrator.mediafiles.media_file import opened, words
 from orchestrator.pipes.fifo import Aborted, Fifo, ReaderGone
-from orchestrator.pipes.limited_mix import LimitedMix
+from orchestrator.pipes.limiter import Limiter
 from orchestrator.pipes.mixer import GAP_SAMPLES, Mixer
 from orchestrator.pipes.timeline_items import AudioItem, Samples
 from orchestrator.transcoding.source import AudioTrack
@@ -55,7 +55,7 @@ def tracks_with_gaps(path: Path) -> frozenset[int]:
 
 def laid_down(path: Path, tracks: Sequence[AudioTrack], zero: Fraction) -> Iterator[AudioItem]:
     """Their sum from `zero` (seconds in the file) to the end of the last one. SourceDamaged."""
-    mixer, limiter = Mixer(), LimitedMix()
+    mixer, limiter = Mixer(), Limiter()
     frames = heapq.merge(
         *(_frames(path, track, zero) for track in tracks), key=lambda laid: laid[:2]
     )

@@ -85,9 +85,7 @@ def noisy_video_frames(
 
 
 @cache
-def audio_frames(
-    codec: str, count: int, *, hertz: float = 440.0, peak: int = 8000
-) -> tuple[EncodedFrame, ...]:
+def audio_frames(codec: str, count: int, *, hertz: float = 440.0) -> tuple[EncodedFrame, ...]:
     """`count` packets of 20 ms."""
     name, rate, layout = _AUDIO_ENCODERS[codec]
     context: Any = av.CodecContext.create(name, "w")
@@ -97,7 +95,7 @@ def audio_frames(
     packets = []
     for number in range(count + 1):
         at = np.arange(number * step, (number + 1) * step) / rate
-        tone = (peak * np.sin(2 * np.pi * hertz * at)).astype(np.int16)
+        tone = (8000 * np.sin(2 * np.pi * hertz * at)).astype(np.int16)
         channels = 2 if layout == "stereo" else 1
         frame = av.AudioFrame.from_ndarray(np.repeat(tone, channels)[None, :], "s16", layout)
         frame.sample_rate, frame.pts = rate, number * step

@@ -44,16 +44,12 @@ class Voice:
     late_s: float = 0.0
     """By how much its packets come later than others of their time."""
 
-    peak: int = 8000
-    """How loud its tone is, of 16 bits."""
-
     def packets(self) -> Iterator[Packet]:
         """Each at its time."""
         track = microphone(self.codec, f"{self.hertz}")
         for begin_s, end_s in self.spans:
             count = round((end_s - begin_s) * 50)
-            frames = audio_frames(self.codec, count, hertz=self.hertz, peak=self.peak)
-            for number, frame in enumerate(frames):
+            for number, frame in enumerate(audio_frames(self.codec, count, hertz=self.hertz)):
                 at_s = begin_s + number * 0.02 * (1 + self.drift)
                 yield Packet(track, round(at_s * SECOND_NS), frame)
 

@@ -10,12 +10,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from orchestrator.fragments.fragment import Fragment
 from orchestrator.hls import final_file
-from orchestrator.hls.audio_span import BLOCK, LOOKAHEAD, TICKS, Span
 from orchestrator.hls.codecs import codecs_of
 from orchestrator.hls.microphones import Microphones
 from orchestrator.hls.pieces import Piece
@@ -23,7 +20,6 @@ from orchestrator.hls.run import SegmentRun
 from orchestrator.hls.saved import packed, unpacked
 from orchestrator.media import SECOND_NS, EncodedFrame
 from orchestrator.mixing.decoder import Decoder, Samples
-from orchestrator.mixing.limiter import HOP, LATENCY, MEMORY, Limiter
 from orchestrator.stream_copy.packet_join import join_packets
 from orchestrator.stream_copy.track import Packet, Track
 from tests.kit.encoded.files import write
@@ -49,8 +45,6 @@ LATE, LEFT = Voice(880, ((4.5, 10.0),)), Voice(1760, ((0.0, 3.5), (7.0, 8.5)))
 CLEAN = 0.005
 """RMS of what Opus adds to three tones of `PEAK`, at most; with no run-up of the encoder 0.09 is
 added where pieces meet."""
-NEAR = 0.02
-"""By how much Opus changes 2.5 ms of loud tones, on average, at most."""
 CLICK = 0.002
 """RMS of what is added above the tones, at most."""
 
@@ -92,36 +86,6 @@ def test_no_click_is_where_pieces_meet(tmp_path: Path) -> None:
     print(f"rest {np.median(left):.5f}, {left.max():.5f} at most, of {PEAK:.3f}")
     assert left.max() < CLEAN
     assert treble(wave).max() < CLICK
-
-
-def test_who_is_loud_together_is_turned_down_across_pieces(tmp_path: Path) -> None:
-    """As if all were limited at once: where a piece ends the gain is on its way back."""
-    shout = Voice(880, ((5.3, 5.7),), peak=28_000)
-    path = written(tmp_path / "x.mkv", replace(ALICE, peak=20_000), replace(BOB, peak=9000), shout)
-    run = run_of(path)
-    assert 6.0 in [round(piece.end_s, 1) for piece in run.pieces]
-    wave = heard_in(run, _data(run))
-    total = np.zeros((10 * RATE, 2), np.int32)
-    for number, begin in enumerate((0, 4800, 254_400)):
-        own = np.rint(2**15 * decoded(path, number)).astype(np.int32)[: len(total) - begin]
-        total[begin : begin + len(own)] += own[:, np.newaxis]
-    assert np.abs(total).max() > 1.5 * 2**15
-    limiter = Limiter()
-    made = np.concatenate((limiter.push(total), limiter.flush()))[: len(wave), 0] / 2**15
-    parts = np.abs(wave[: len(made)] - made)[RATE : 9 * RATE].reshape(-1, RATE // 400)
-    print(f"apart by {parts.mean(axis=1).max():.4f} at most")
-    assert parts.mean(axis=1).max() < NEAR
-    assert np.abs(wave).max() < 1
-
-
-@given(st.integers(0, 10**6), st.integers(0, 500))
-def test_the_limiter_has_all_that_a_piece_depends_on(begin: int, blocks: int) -> None:
-    span = Span(begin * BLOCK, (begin + blocks) * BLOCK)
-    assert span.summed % HOP == 0, "on one grid"
-    assert span.encoded - span.summed >= MEMORY
-    assert span.summed_end - (span.end + LOOKAHEAD) >= LATENCY
-    assert span.decoded_ms * TICKS <= span.summed - 0.08 * RATE
-    assert span.end_ms * TICKS >= span.summed_end
 
 
 def test_a_clock_that_drifts_does_not_click(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from orchestrator.pipes.limited_mix import Sum
+from orchestrator.pipes.limiter import Sum
 from orchestrator.pipes.mixer import MAX_STRETCH, WINDOW_SAMPLES, Mixer, samples_at, stretch
 from orchestrator.pipes.timeline_items import Samples
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from orchestrator.pipes.limited_mix import Sum
+from orchestrator.pipes.limiter import Sum
 from orchestrator.pipes.mixer import GAP_SAMPLES, WINDOW_SAMPLES, Mixer
 from orchestrator.pipes.timeline_items import Samples
 

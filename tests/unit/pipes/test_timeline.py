@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.media import AUDIO_TIME_BASE, SECOND_NS, VIDEO_TIME_BASE
-from orchestrator.mixing.limiter import AHEAD, HOP
 from orchestrator.pipes.lateness import LAG_NS
+from orchestrator.pipes.limiter import AHEAD, HOP
 from orchestrator.pipes.timeline import CHUNK, MAX_EARLY_FRAMES, START_WAIT_NS, Timeline, video_pts
 from orchestrator.pipes.timeline_items import AudioItem, Item, Samples, VideoItem
 

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.media import AUDIO_RATE, SECOND_NS
-from orchestrator.mixing.limiter import AHEAD, HOP
 from orchestrator.pipes.lateness import IDLE_LAG_NS, LAG_NS
+from orchestrator.pipes.limiter import AHEAD, HOP
 from orchestrator.pipes.mixer import GAP_SAMPLES, MAX_STRETCH, WINDOW_SAMPLES, samples_at
 from orchestrator.pipes.timeline import FILL_NS, MIN_STEP, START_WAIT_NS, Timeline, video_pts
 from orchestrator.pipes.timeline_items import AudioItem, Item, VideoItem

@@ -204,7 +204,7 @@ class Feed:
         if self._muxer is None:
             return
         if self._mixer is not None:
-            for each in self._mixer.finish(self._mixer.end_s + (_PAD_S if self._pads else 0)):
+            for each in self._mixer.take(self._mixer.end_s + (_PAD_S if self._pads else 0)):
                 self._packet(self._block(*each))
         for kind, last in list(self._last.items()) if self._pads else ():
             if (data := self._padding(kind, last)) is not None:

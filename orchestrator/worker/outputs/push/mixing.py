@@ -1,8 +1,7 @@
 """Several microphones as one audio track: decoded and added up on the recording's clock.
 
 ffmpeg's `amix` waits for each of its inputs, and a microphone that is muted or left sends nothing:
-here nobody is waited for, who comes later joins, and where nobody speaks there is silence. What is
-too loud together is turned down before it is ffmpeg's.
+here nobody is waited for, who comes later joins, and where nobody speaks there is silence.
 """
 
 from __future__ import annotations
@@ -13,31 +12,22 @@ from typing import Any, Final
 import av
 import numpy as np
 
-from orchestrator.mixing.decoder import BLOCK, CHANNELS, RATE, STEADY, Decoder, Samples
-from orchestrator.mixing.limiter import Limited, Limiter
+from orchestrator.mixing.decoder import BLOCK, CHANNELS, RATE, STEADY, Decoder, Samples, clipped
 
 LONGEST_SILENCE_S: Final = 1.0
 """What is filled; behind a longer gap the audio goes on where it begins again, as video does."""
 _MOST: Final = 20 * RATE
 """Samples held at most: what lies further ahead is left out."""
 
-Block = tuple[int, bytes]
-"""Its first sample's number, and `BLOCK` samples as s16 in stereo."""
-
 
 class Mixer:
-    """`add` packets in the order of the file, then `take` what nothing can be added to any more.
-
-    `finish` gives the rest: the limiter holds some milliseconds, and blocks are whole.
-    """
+    """`add` packets in the order of the file, then `take` what nothing can be added to any more."""
 
     def __init__(self) -> None:
         self._microphones: dict[int, _Microphone] = {}
         self._at: int | None = None
         """The sample at which `_sum` begins, on the recording's clock."""
         self._sum: Samples = np.zeros((0, CHANNELS), np.int32)
-        self._blocks = _Blocks(0)
-        self._before_gap: list[Block] = []
         self.undecodable = 0
         """Packets."""
 
@@ -45,9 +35,7 @@ class Mixer:
         """What follows begins there: at first, and behind a gap."""
         at = round(time_s * RATE)
         if self._at is None or at > self._at + len(self._sum) + LONGEST_SILENCE_S * RATE:
-            if self._at is not None:
-                self._before_gap += self.finish(self.end_s)
-            self._at, self._sum, self._blocks = at, self._sum[:0], _Blocks(at)
+            self._at, self._sum = at, self._sum[:0]
 
     @property
     def end_s(self) -> float:
@@ -61,32 +49,16 @@ class Mixer:
         except (av.FFmpegError, ValueError):
             self.undecodable += 1
 
-    def take(self, until_s: float) -> Iterator[Block]:
-        """Whole blocks of what was before this time, as far as the limiter need not look ahead; a
-        packet of this time may begin `STEADY` before it.
-        """
-        yield from self._left_before_gap()
-        if self._at is not None:
-            yield from self._blocks.push(self._cut(until_s - STEADY / RATE))
-
-    def finish(self, until_s: float) -> Iterator[Block]:
-        """All up to this time: nothing follows, or a gap. The last block ends in silence."""
-        yield from self._left_before_gap()
-        if self._at is not None:
-            yield from self._blocks.push(self._cut(until_s))
-            yield from self._blocks.flush()
-
-    def _left_before_gap(self) -> list[Block]:
-        left, self._before_gap = self._before_gap, []
-        return left
-
-    def _cut(self, until_s: float) -> Samples:
-        """The sum up to there; nothing comes to it any more."""
-        assert self._at is not None
-        count = max(int(until_s * RATE) - self._at, 0)
-        cut, self._sum = self._sum[:count], self._sum[count:]
-        self._at += count
-        return np.pad(cut, ((0, count - len(cut)), (0, 0)))
+    def take(self, until_s: float) -> Iterator[tuple[int, bytes]]:
+        """Whole blocks before this time: each with its first sample's number, as s16 in stereo."""
+        if self._at is None:
+            return
+        while self._at + BLOCK <= until_s * RATE:
+            block, self._sum = self._sum[:BLOCK], self._sum[BLOCK:]
+            made = np.zeros((BLOCK, CHANNELS), np.int16)
+            made[: len(block)] = clipped(block)
+            yield self._at, made.tobytes()
+            self._at += BLOCK
 
     def _of(self, stream: Any) -> _Microphone:
         known = self._microphones.get(stream.index)
@@ -106,29 +78,6 @@ class Mixer:
             more = np.zeros((end - len(self._sum), CHANNELS), np.int32)
             self._sum = np.concatenate([self._sum, more])
         self._sum[first:end] += samples
-
-
-class _Blocks:
-    """What the limiter gives, in blocks that are seamless from `at` on."""
-
-    def __init__(self, at: int) -> None:
-        self._at, self._limiter = at, Limiter()
-        self._made: Limited = np.zeros((0, CHANNELS), np.int16)
-
-    def push(self, samples: Samples) -> Iterator[Block]:
-        self._made = np.concatenate((self._made, self._limiter.push(samples)))
-        return self._whole()
-
-    def flush(self) -> Iterator[Block]:
-        made = np.concatenate((self._made, self._limiter.flush()))
-        self._made = np.pad(made, ((0, -len(made) % BLOCK), (0, 0)))
-        return self._whole()
-
-    def _whole(self) -> Iterator[Block]:
-        while len(self._made) >= BLOCK:
-            block, self._made = self._made[:BLOCK], self._made[BLOCK:]
-            yield self._at, block.tobytes()
-            self._at += BLOCK
 
 
 class _Microphone:
