@@ -17,7 +17,6 @@ from tests.kit.ports import free_port
 from tests.kit.pushes.receivers import receiving
 from tests.kit.pushes.rooms import (
     begin,
-    may_push,
     output,
     position,
     states,
@@ -45,12 +44,6 @@ ASKED: dict[str, dict[str, Any]] = {
     "mp4": {"output_format": "mp4"},
     "copy": {"pipeline": "copy"},
 }
-
-
-@pytest.fixture
-def machine(tmp_path: Path, livekit_server: Server) -> Machine:
-    (folder := tmp_path / "machine").mkdir()
-    return may_push(Machine(folder, livekit_server))
 
 
 async def until_width(server: ServerProcess, id: str, width: int) -> None:

@@ -17,7 +17,6 @@ from tests.kit.pushes.receivers import receiving
 from tests.kit.pushes.rooms import (
     arrived,
     begin,
-    may_push,
     output,
     states,
     stop,
@@ -39,12 +38,6 @@ pytestmark = [
 FPS = 30
 KEY = "a-push-key-nobody-may-see"
 ASKED = {"mp4": {"output_format": "mp4"}, "copy": {"pipeline": "copy"}}
-
-
-@pytest.fixture
-def machine(tmp_path: Path, livekit_server: Server) -> Machine:
-    (folder := tmp_path / "machine").mkdir()
-    return may_push(Machine(folder, livekit_server))
 
 
 def pushing(machine: Machine) -> list[psutil.Process]:

@@ -15,7 +15,6 @@ from tests.kit.pushes.receivers import receiving
 from tests.kit.pushes.rooms import (
     arrived,
     begin,
-    may_push,
     output,
     slices,
     stop,
@@ -35,12 +34,6 @@ pytestmark = [
 ]
 
 FPS = 30
-
-
-@pytest.fixture
-def machine(tmp_path: Path, livekit_server: Server) -> Machine:
-    (folder := tmp_path / "machine").mkdir()
-    return may_push(Machine(folder, livekit_server))
 
 
 async def test_people_come_late_leave_and_are_replaced(

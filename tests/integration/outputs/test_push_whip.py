@@ -14,7 +14,6 @@ from tests.kit.livekit.server import KEY as LIVEKIT_KEY
 from tests.kit.livekit.server import SECRET, Server
 from tests.kit.pushes.rooms import (
     begin,
-    may_push,
     output,
     position,
     stop,
@@ -41,12 +40,6 @@ def livekit_server(tmp_path: Path) -> Iterator[Server]:
     """One that ffmpeg's WHIP reaches."""
     with whip_server(tmp_path) as server:
         yield server
-
-
-@pytest.fixture
-def machine(tmp_path: Path, livekit_server: Server) -> Machine:
-    (folder := tmp_path / "machine").mkdir()
-    return may_push(Machine(folder, livekit_server))
 
 
 async def recorded_there(server: ServerProcess, room: str, seconds: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Web hooks of real recordings: told by a server that is killed meanwhile, and by `record`."""
+"""Web hooks of real recordings: sent by a server that is killed meanwhile, and by `record`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_a_server_that_is_killed_loses_and_doubles_no_event(
 
 
 @pytest.mark.all_only
-async def test_pauses_and_uploads_are_told_in_their_order_and_with_their_data(
+async def test_pauses_and_uploads_are_reported_in_their_order_and_with_their_data(
     tmp_path: Path,
 ) -> None:
     machine, away = Machine(tmp_path), tmp_path / "away"
@@ -85,9 +85,9 @@ async def test_pauses_and_uploads_are_told_in_their_order_and_with_their_data(
     assert {each["recording"]["id"] for each in events} == {id}
     assert others[3]["data"]["message"] == "recording -> paused"
     assert others[4]["data"]["message"] == "paused -> recording"
-    told = others[-1]["data"]
-    assert (told["type"], told["to"]) == ("upload", "complete")
-    assert told["from"] == "active"
+    uploaded = others[-1]["data"]
+    assert (uploaded["type"], uploaded["to"]) == ("upload", "complete")
+    assert uploaded["from"] == "active"
     assert others == events, "nothing failed: no call for each pass of an upload"
     (file,) = others[-2]["data"]["files"]
     (copied,) = away.glob(f"*/{file['name']}")

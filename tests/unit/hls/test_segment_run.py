@@ -57,9 +57,9 @@ def _played(run: SegmentRun) -> list[tuple[str, float, bytes]]:
 
 
 def _call(codec: str, path: Path, audio: str = "opus") -> Path:
-    sound = audio_packets(microphone(audio), audio_frames(audio, 300))
+    spoken = audio_packets(microphone(audio), audio_frames(audio, 300))
     frames = video_frames(codec, 180, keyframe_every=60)
-    write(path, in_order(video_packets(camera(codec), frames), sound))
+    write(path, in_order(video_packets(camera(codec), frames), spoken))
     return path
 
 
@@ -155,9 +155,9 @@ def test_a_piece_of_webm_is_whole_with_the_cluster_that_ends_before_a_keyframe(
 
 def test_a_copied_piece_is_whole_when_the_next_keyframe_is_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "x.mkv"
-    sound = audio_packets(microphone(), audio_frames("opus", 400))
+    spoken = audio_packets(microphone(), audio_frames("opus", 400))
     frames = video_frames("h264", 240, keyframe_every=60)
-    packets_ = list(in_order(video_packets(camera("h264"), frames), sound))
+    packets_ = list(in_order(video_packets(camera("h264"), frames), spoken))
     muxer = PacketMuxer(path, "matroska", firsts(packets_), zero_ns=0, tags={})
     run = SegmentRun(1, path, "matroska", 0.0, True)
     begun = 0
